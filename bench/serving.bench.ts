@@ -3,7 +3,7 @@ import { get } from 'node:http';
 import autocannon from 'autocannon';
 import express from 'express';
 import { expect, test } from 'vitest';
-import { dir, openSite, threeOf, untilSettled } from '../test/flow/site.js';
+import { dir, openSite, threeOf, untilNothingPending } from '../test/flow/site.js';
 import { until } from '../test/harness/wait.js';
 import { makeServed } from '../test/serving/served.js';
 import { startWeb } from '../test/serving/web.js';
@@ -76,7 +76,7 @@ test('a fetch over a warm connection brings the first byte within 10 ms', async 
   });
   try {
     await one.app.sync.hosts.edit('two', { status: 'paused' });
-    await untilSettled(site);
+    await untilNothingPending(site);
     const times: number[] = [];
     for (let i = 0; i < files; i++) {
       const file = `${dir}/${String(i)}.jpg`;

@@ -251,9 +251,9 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
         { paths: (document) => (document['gallery'] as string[]).map((file) => file) },
       );
       await broken.model.collection.insertOne({ _id: 'old' as never });
-      const { named, undetermined: unjudged } = await find([broken], ['a.jpg', 'uploads/b.jpg']);
-      expect([named.size, [...unjudged.keys()]]).toEqual([0, [`${dir}/a.jpg`]]);
-      expect(unjudged.get(`${dir}/a.jpg` as Path)).toMatch(/threw.*document old/);
+      const { named, undetermined } = await find([broken], ['a.jpg', 'uploads/b.jpg']);
+      expect([named.size, [...undetermined.keys()]]).toEqual([0, [`${dir}/a.jpg`]]);
+      expect(undetermined.get(`${dir}/a.jpg` as Path)).toMatch(/threw.*document old/);
     },
   );
 

@@ -16,8 +16,8 @@ describe('the limits of one operation', () => {
 
   const many = (count: number): Photo[] =>
     Array.from({ length: count }, (_, index) => ({ file: `file-${String(index)}.jpg` }));
-  const sweeps = async () =>
-    (await site.captures()).flatMap(({ rescan: sweep }) => sweep.map(({ after }) => after));
+  const rescans = async () =>
+    (await site.captures()).flatMap(({ rescan }) => rescan.map(({ after }) => after));
   const read = () => site.commands.filter(({ name }) => name === 'getMore').length;
 
   test('up to 1,000 updated documents are examined, each with its saver', async () => {
@@ -28,7 +28,7 @@ describe('the limits of one operation', () => {
     expect(site.handedOver).toHaveLength(1_000);
     expect(new Set(site.handedOver.map(({ savedBy }) => savedBy?.id)).size).toBe(1_000);
     expect(new Set(site.handedOver.flatMap(({ unreferenced: left }) => left)).size).toBe(1_000);
-    expect(await sweeps()).toEqual([30]);
+    expect(await rescans()).toEqual([30]);
     expect(site.warnings).toEqual([]);
   });
 
@@ -37,7 +37,7 @@ describe('the limits of one operation', () => {
     await photos.collection.insertMany(many(1_001));
     await site.reset();
     await photos.updateMany({}, { file: a });
-    expect(await sweeps()).toEqual([0]);
+    expect(await rescans()).toEqual([0]);
     expect(site.handedOver.length).toBeLessThanOrEqual(1_001);
     expect(site.warnings).toEqual([]);
   });
@@ -46,9 +46,9 @@ describe('the limits of one operation', () => {
     'beyond them a warning names the files that are missed without a rescan, and those ' +
       'that stay where deletes propagate',
     async () => {
-      const unswept = await compilePhotos(site, { rescan: false });
-      await unswept.collection.insertMany(many(1_001));
-      await unswept.updateMany({}, { file: a });
+      const withoutRescan = await compilePhotos(site, { rescan: false });
+      await withoutRescan.collection.insertMany(many(1_001));
+      await withoutRescan.updateMany({}, { file: a });
       expect(site.warnings).toHaveLength(1);
       expect(site.warnings[0]).toContain('`rescan` is off');
       site.warnings.length = 0;
@@ -63,10 +63,10 @@ describe('the limits of one operation', () => {
   test('of an insertMany and a bulkWrite as well', async () => {
     const photos = await compilePhotos(site, { paths: 'file' });
     await photos.insertMany(many(1_001), { lean: true });
-    expect(await sweeps()).toEqual([0]);
+    expect(await rescans()).toEqual([0]);
     await site.reset();
     await photos.bulkWrite(many(1_001).map((document) => ({ insertOne: { document } })));
-    expect(await sweeps()).toEqual([0]);
+    expect(await rescans()).toEqual([0]);
   });
 
   test('a few documents with very many strings count as many', async () => {
@@ -78,7 +78,7 @@ describe('the limits of one operation', () => {
     );
     await site.reset();
     await photos.updateMany({}, { title: 'x' });
-    expect(await sweeps()).toEqual([0]);
+    expect(await rescans()).toEqual([0]);
   });
 
   test('up to 10,000 deleted documents are examined, in rows of 1,000 paths', async () => {

@@ -25,15 +25,15 @@ const capturing = { hostId: 'host-a', dueMs: 30_000 } as CaptureContext;
 describe('makeCaptures', () => {
   const make = (
     contents: CaptureContent[],
-    sweeps = true,
+    rescans = true,
     given: Parameters<typeof makeCaptures>[1] = options,
   ) =>
-    makeCaptures(contents, given, capturing, sweeps).map(
-      ({ savedBy, touched, unreferenced: left, rescan: sweep }) => ({
+    makeCaptures(contents, given, capturing, rescans).map(
+      ({ savedBy, touched, unreferenced: left, rescan }) => ({
         id: savedBy?.id,
         touched,
         unreferenced: left,
-        rescan: sweep.map(({ after }) => after),
+        rescan: rescan.map(({ after }) => after),
       }),
     );
 
@@ -71,10 +71,10 @@ describe('makeCaptures', () => {
     const many = Array.from({ length: 2_500 }, (_, index) => `p${String(index)}`);
     const rows = make([content('1', many, ['x'])]);
     expect(
-      rows.map(({ touched, unreferenced: left, rescan: sweep }) => [
+      rows.map(({ touched, unreferenced: left, rescan }) => [
         touched.length,
         left.length,
-        sweep.length,
+        rescan.length,
       ]),
     ).toEqual([
       [1_000, 1, 2],

@@ -36,7 +36,7 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
           .map(({ _id }) => String(_id))
           .sort(),
       );
-      expect((await site.captures()).flatMap(({ rescan: sweep }) => sweep)).toEqual([
+      expect((await site.captures()).flatMap(({ rescan }) => rescan)).toEqual([
         { dir: 'uploads/photos', after: 30 },
       ]);
     });
@@ -194,9 +194,10 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       await photos.create([{ file: a }, { file: b }]);
       await site.reset();
       await photos.bulkWrite([{ deleteMany: { filter: {} } }]);
-      expect([await left(), (await site.captures()).flatMap(({ rescan: sweep }) => sweep)]).toEqual(
-        [[a, b], []],
-      );
+      expect([await left(), (await site.captures()).flatMap(({ rescan }) => rescan)]).toEqual([
+        [a, b],
+        [],
+      ]);
     });
 
     test('casts filters without changing those of the app', async () => {

@@ -312,13 +312,13 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
               model: base as unknown as PluggedModel,
               options: resolvePluginOptions(all, 'here'),
             };
-            const { named, undetermined: unjudged } = await findNamedPaths(
+            const { named, undetermined } = await findNamedPaths(
               [naming],
               paths,
               [site.rootPath, '/srv/other'],
               new AbortController().signal,
             );
-            expect(unjudged.size).toBe(0);
+            expect(undetermined.size).toBe(0);
             for (const path of paths) {
               // Mongoose may leave out of memory what the schema does not allow; it is stored all
               // the same.

@@ -383,7 +383,7 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
         a,
         'uploads/photos/gone.jpg',
       ]);
-      expect((await site.captures()).flatMap(({ rescan: sweep }) => sweep)).toEqual([]);
+      expect((await site.captures()).flatMap(({ rescan }) => rescan)).toEqual([]);
     },
   );
 

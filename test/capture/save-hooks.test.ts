@@ -179,9 +179,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
       });
     });
     await Photo.create({ file: 'uploads/photos/a.jpg' });
-    expect(
-      (await site.captures()).map(({ touched, rescan: sweep }) => ({ touched, rescan: sweep })),
-    ).toEqual([
+    expect((await site.captures()).map(({ touched, rescan }) => ({ touched, rescan }))).toEqual([
       {
         touched: ['uploads/photos/a.jpg', 'uploads/photos/thumb.jpg'],
         rescan: [{ dir: 'uploads/photos', after: 30 }],
@@ -314,14 +312,14 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
       'there is none',
     async () => {
       const files = Array.from({ length: 1_001 }, () => 'a.jpg');
-      const swept = await compile({ files: [String] });
-      await swept.create({ files });
+      const withRescan = await compile({ files: [String] });
+      await withRescan.create({ files });
       expect(await site.captures()).toMatchObject([
         { touched: ['uploads/photos/a.jpg'], rescan: [{ after: 0 }] },
       ]);
       expect(site.warnings).toEqual([]);
-      const unswept = await compile({ files: [String] }, { ...photoOptions, rescan: false });
-      await unswept.create({ files });
+      const withoutRescan = await compile({ files: [String] }, { ...photoOptions, rescan: false });
+      await withoutRescan.create({ files });
       expect(site.warnings).toHaveLength(1);
       expect(site.warnings[0]).toContain('1,000');
     },

@@ -42,9 +42,9 @@ describe('a fault on host B', () => {
     ],
     ['the size and date of the version', held, true, current, 'content decides'],
     ['another size', held, true, other, 'different'],
-    ['anything, while it is owed the path', fileEntry({ pending: ['B'] }), true, other, undefined],
+    ['anything, while the path is pending', fileEntry({ pending: ['B'] }), true, other, undefined],
     [
-      'anything, while it is owed a removal',
+      'anything, while a removal is pending',
       tombstoneEntry({ pending: ['B'] }),
       true,
       other,

@@ -43,7 +43,7 @@ const neither = fileEntry({ origin: 'B', heldBy: ['B'], pending: [] });
  * host → what follows.
  */
 const fileTable: [FileState, ReconcileAnswer, ReconcileAnswer, ReconcileAnswer][] = [
-  // on this disk   held            owed            neither
+  // on this disk   held            pending         neither
   ['current', 'nothing', 'hold', 'hold'],
   ['superseded', 'mark-pending', 'nothing', 'mark-pending'],
   ['conflicting', 'mark-pending', 'nothing', 'mark-pending'],
@@ -54,9 +54,9 @@ const fileTable: [FileState, ReconcileAnswer, ReconcileAnswer, ReconcileAnswer][
 describe('a file entry', () => {
   test.each(fileTable)(
     '%s: held → %s, pending → %s, neither → %s',
-    (state, whenHeld, whenOwed, whenNeither) => {
+    (state, whenHeld, whenPending, whenNeither) => {
       expect([held, pending, neither].map((entry) => reconcile({ ...base, entry, state }))).toEqual(
-        [whenHeld, whenOwed, whenNeither],
+        [whenHeld, whenPending, whenNeither],
       );
     },
   );
@@ -66,12 +66,12 @@ describe('a file entry', () => {
     ['absent', 'restore', 'restore', 'nothing'],
   ])(
     '%s, but the current bytes lie in .syncmedia: held → %s, pending → %s, neither → %s',
-    (state, whenHeld, whenOwed, whenNeither) => {
+    (state, whenHeld, whenPending, whenNeither) => {
       expect(
         [held, pending, neither].map((entry) =>
           reconcile({ ...withEvidence({ ownCopy: true }), entry, state }),
         ),
-      ).toEqual([whenHeld, whenOwed, whenNeither]);
+      ).toEqual([whenHeld, whenPending, whenNeither]);
     },
   );
 
@@ -116,14 +116,14 @@ describe('a tombstone', () => {
     ['superseded', 'trash', 'trash'],
     ['conflicting', 'trash', 'trash'],
     ['unknown', 'new-version', 'new-version'],
-  ])('%s: held → %s, pending → %s', (state, whenHeld, whenOwed) => {
+  ])('%s: held → %s, pending → %s', (state, whenHeld, whenPending) => {
     const entries = [
       tombstoneEntry({ heldBy: ['A'] }),
       tombstoneEntry({ origin: 'B', heldBy: ['B'], pending: ['A'] }),
     ];
     expect(entries.map((entry) => reconcile({ ...base, entry, state }))).toEqual([
       whenHeld,
-      whenOwed,
+      whenPending,
     ]);
   });
 
@@ -334,7 +334,7 @@ test('a delete whose entry moved on is checked again only over a version of its 
 });
 
 describe('no entry', () => {
-  test('a file that is there is news, an absent one is not', () => {
+  test('an existing file is a new version, an absent one is not', () => {
     expect(reconcile({ ...base, entry: undefined, state: 'unknown' })).toBe('new-version');
     expect(reconcile({ ...base, entry: undefined, state: 'absent' })).toBe('nothing');
   });
@@ -407,13 +407,13 @@ test('a delete that this host has recorded is checked once more, wherever its fi
 
 describe('a file that another host has captured and not reconciled yet', () => {
   const superseded = [{ size: 7, mtime: 700, version: 'v0', conflicting: false }];
-  const [current, old, news] = [
+  const [current, old, unknown] = [
     { size: 10, mtime: 1_000 },
     { size: 7, mtime: 700 },
     { size: 11, mtime: 1_100 },
   ];
   const ask = (entry: Entry | undefined, asserted: FileInfo[] = []): boolean[] =>
-    [current, old, news].map((found) => willMakeVersion({ entry, found, host: 'C', asserted }));
+    [current, old, unknown].map((found) => willMakeVersion({ entry, found, host: 'C', asserted }));
 
   test(
     'is going to be a version where the entry does not know it, where there is none, and ' +

@@ -57,7 +57,7 @@ test(
   'the bytes of the version with another date are as current as with its own: they are no ' +
     'conflict',
   () => {
-    const aside = {
+    const replaced = {
       entry,
       info: { size: 10, mtime: 7_000, nanos: 0 },
       at: 'B',
@@ -65,28 +65,31 @@ test(
       sent: { version: 'v2', ruled: false },
       captures: false,
     } as const;
-    expect(resolveReplacedBytes(aside)).toBeUndefined();
-    expect(resolveReplacedBytes(aside, { sha256: 'aa' })).toBe('drop');
-    expect(resolveReplacedBytes(aside, { sha256: 'bb' })).toBe('conflict');
-    expect(resolveReplacedBytes(aside, { sha256: undefined })).toBe('conflict');
+    expect(resolveReplacedBytes(replaced)).toBeUndefined();
+    expect(resolveReplacedBytes(replaced, { sha256: 'aa' })).toBe('drop');
+    expect(resolveReplacedBytes(replaced, { sha256: 'bb' })).toBe('conflict');
+    expect(resolveReplacedBytes(replaced, { sha256: undefined })).toBe('conflict');
     expect(
-      resolveReplacedBytes({ ...aside, sent: { version: 'v1', ruled: false } }, { sha256: 'aa' }),
+      resolveReplacedBytes(
+        { ...replaced, sent: { version: 'v1', ruled: false } },
+        { sha256: 'aa' },
+      ),
     ).toBe('put-back');
   },
 );
 
 describe('unknown bytes that were replaced are conflicts', () => {
-  const judgeUnknown = (fields: Partial<ReplacedSituation>): Resolution =>
+  const resolveUnknown = (fields: Partial<ReplacedSituation>): Resolution =>
     resolveByState(found({ state: 'unknown', ...fields }));
   test('where their host is not about to capture them', () => {
-    expect(judgeUnknown({ willBeCaptured: false })).toBe('conflict');
+    expect(resolveUnknown({ willBeCaptured: false })).toBe('conflict');
   });
   test('where a conflict rule decided against them', () => {
-    expect(judgeUnknown({ decidedByRule: true })).toBe('conflict');
+    expect(resolveUnknown({ decidedByRule: true })).toBe('conflict');
   });
   test('under a tombstone, and without an entry', () => {
-    expect(judgeUnknown({ entry: tombstoneEntry() })).toBe('conflict');
-    expect(judgeUnknown({ entry: undefined })).toBe('conflict');
+    expect(resolveUnknown({ entry: tombstoneEntry() })).toBe('conflict');
+    expect(resolveUnknown({ entry: undefined })).toBe('conflict');
   });
   test('where they may be a version that the entry has forgotten', () => {
     const superseded = Array.from({ length: 16 }, (_, n) => ({
@@ -95,7 +98,7 @@ describe('unknown bytes that were replaced are conflicts', () => {
       version: String(n),
       conflicting: false,
     }));
-    expect(judgeUnknown({ entry: fileEntry({ superseded }) })).toBe('conflict');
+    expect(resolveUnknown({ entry: fileEntry({ superseded }) })).toBe('conflict');
   });
 });
 

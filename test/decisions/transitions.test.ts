@@ -19,8 +19,8 @@ const after = (
   entry: Entry,
   transition: Parameters<typeof applyTransition>[1],
 ): Pick<Entry, 'heldBy' | 'pending' | 'orphaned'> => {
-  const { heldBy, pending, orphaned: adoptable } = applyTransition(entry, transition);
-  return { heldBy, pending, ...(adoptable ? { orphaned: adoptable } : {}) };
+  const { heldBy, pending, orphaned } = applyTransition(entry, transition);
+  return { heldBy, pending, ...(orphaned ? { orphaned } : {}) };
 };
 const entry = fileEntry({ version: 'v2', heldBy: ['A'], pending: ['B', 'C'] });
 

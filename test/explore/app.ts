@@ -20,7 +20,7 @@ import {
   contentLimit,
   copy,
   type HostIndex,
-  type Landing,
+  type Placement,
   type State,
 } from './state.js';
 
@@ -46,7 +46,7 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
       !looksLikeAnother(state, own.written) &&
       (!own.putBack || isCertain(model, state, host))
     )
-      next.buried |= own.replaced & ~bit(own.written);
+      next.buried |= own.discarded & ~bit(own.written);
     name(model, state, next, host);
     emit(next, `app saves${on}`, false);
   }
@@ -124,22 +124,22 @@ function name(model: Model, state: State, next: State, host: HostIndex): void {
 function isCertain(model: Model, state: State, host: HostIndex): boolean {
   const entry = known(model, state),
     own = hostOf(state, host);
-  const isAcknowledged = ({ step, to, driver, sameVersion }: Landing): boolean =>
-    step === 'landed' && to === host && driver === 'there' && sameVersion;
-  // It has replaced the current version, whose landing is about to be acknowledged. After a crash,
-  // or by a fetch, that version may land once more.
+  const isAcknowledged = ({ step, to, driver, sameVersion }: Placement): boolean =>
+    step === 'done' && to === host && driver === 'there' && sameVersion;
+  // It has replaced the current version, whose placement is about to be acknowledged. After a
+  // crash, or by a fetch, that version may be placed once more.
   const isOverCurrent =
     entry !== undefined &&
-    has(own.replaced, entry.current) &&
-    state.landings.some(isAcknowledged) &&
+    has(own.discarded, entry.current) &&
+    state.placements.some(isAcknowledged) &&
     (['crashes', 'pauses', 'retires', 'fetches'] as const).every(
       (what) => (model.options.budget[what] ?? 0) === 0,
     );
   if (
-    state.landings.some(
-      (landing) => landing.step !== 'free' && !(isOverCurrent && isAcknowledged(landing)),
+    state.placements.some(
+      (placement) => placement.step !== 'free' && !(isOverCurrent && isAcknowledged(placement)),
     ) ||
-    own.aside ||
+    own.replaced ||
     own.retired ||
     model.decisions.isNotReady(state, host)
   )
@@ -181,8 +181,8 @@ function looksLikeAnother({ alike, contents }: State, content: Content): boolean
 }
 
 /**
- * A save whose file is unlinked, or that a crash left aside unjudged while something else landed,
- * may lose to what was before it.
+ * A save whose file is unlinked, or was left among the replaced ones by a crash, may lose to an
+ * earlier version.
  */
 function isOrderly({ options }: Model): boolean {
   return (['unlinks', 'deletes', 'crashes', 'late', 'pauses', 'retires', 'joins'] as const).every(

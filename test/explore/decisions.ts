@@ -66,7 +66,7 @@ export class Decisions {
     return this.entries[index];
   }
 
-  /** The entry's bytes and history only, as far as a fold or a judge of `host` goes by it. */
+  /** The entry's bytes and history only, as far as a decision of `host` depends on it. */
   seenBy(index: number, host: HostIndex | undefined): number {
     const entry = this.entries[index]?.entry;
     if (!entry) return 0;
@@ -110,7 +110,7 @@ export class Decisions {
     if (!content || !this.entries[index]) return false;
     const me = hostIds[host] as HostId;
     return (
-      this.rules.mustCompare({
+      this.rules.mustCompareContent({
         entry: this.entries[index]?.entry,
         info: this.seeFile(state, host, content),
         me,
@@ -155,10 +155,10 @@ export class Decisions {
         const entry = this.entries[index]?.entry;
         const look = { onCapturingDisk: entry?.capturedBy === hostIds[host], surely };
         const seen = content ? this.see(state, content, dated, redated) : undefined;
-        const found = this.rules.findStanding(entry, seen, look);
+        const found = this.rules.findFileState(entry, seen, look);
         if (!seen || (found !== undefined && found !== 'unknown')) return found ?? 'unknown';
         return (
-          this.rules.findStanding(entry, { ...seen, sha256: hashOf(content) }, look) ?? 'unknown'
+          this.rules.findFileState(entry, { ...seen, sha256: hashOf(content) }, look) ?? 'unknown'
         );
       },
     );
@@ -174,7 +174,7 @@ export class Decisions {
   ): Decided {
     const why = row === 'asserted' ? this.findWhy(state, host, content) : row;
     const ready = !this.isNotReady(state, host),
-      standing = this.fileState(
+      fileState = this.fileState(
         state,
         index,
         host,
@@ -193,14 +193,14 @@ export class Decisions {
     return this.once(
       'reconcile',
       index,
-      host * 64 + standings.indexOf(standing),
+      host * 64 + fileStates.indexOf(fileState),
       more,
       with_,
       () => {
         const entry = this.asFull(this.entries[index]?.entry),
           me = hostIds[host] as HostId;
         if (why === 'left') {
-          const answer = this.rules.reconcileLeft({ entry, isHere: content !== 0, me });
+          const answer = this.rules.reconcileUnreferenced({ entry, isHere: content !== 0, me });
           // A document that names it is asked for last, and keeps it.
           if (answer === 'check')
             return !state.isNamed ? 'nothing' : content ? 'new-version' : 'revive';
@@ -208,7 +208,7 @@ export class Decisions {
         }
         const answer = this.rules.reconcile({
           entry,
-          state: standing,
+          state: fileState,
           me,
           ready,
           why: why === 'none' ? 'scan' : why,
@@ -251,7 +251,7 @@ export class Decisions {
       ((dated >> content) & 1) + redated * 2,
       () =>
         this.keep(
-          this.rules.makeVersion(
+          this.rules.makeVersionEntry(
             this.entries[before]?.entry,
             {
               ...this.see(state, content, dated, redated),
@@ -275,7 +275,7 @@ export class Decisions {
     if (!entry) throw new Error('a tombstone needs an entry');
     return this.once('tombstone', before, host, wanted, 0, () =>
       this.keep(
-        this.rules.makeTombstone(entry, {
+        this.rules.makeTombstoneEntry(entry, {
           path,
           version: 'now',
           me: hostIds[host] as HostId,
@@ -286,14 +286,14 @@ export class Decisions {
     );
   }
 
-  /** What the answer of a fold leaves of the entry. @param compared the content was compared */
+  /** The entry after the answer. @param compared the content was compared */
   follow(index: number, host: HostIndex, answer: ReconcileAnswer, compared = false): number {
     return this.change(
       'follow',
       index,
       host * 32 + answerList.indexOf(answer) * 2 + (compared ? 1 : 0),
       (entry) => {
-        const transition = this.rules.follow(
+        const transition = this.rules.deriveTransition(
           answer,
           entry,
           hostIds[host] as HostId,
@@ -321,7 +321,7 @@ export class Decisions {
       index,
       host * 8 + wanted,
       (entry) =>
-        this.rules.makeRevived(entry, {
+        this.rules.makeRevivedEntry(entry, {
           path,
           version: 'now',
           me: hostIds[host] as HostId,
@@ -336,53 +336,59 @@ export class Decisions {
     return Math.floor((this.entries[index]?.entry.info?.mtime ?? 0) / redate);
   }
 
-  settle(index: number, host: HostIndex, sameVersion: boolean): number {
-    return this.change('settle', index, host * 2 + (sameVersion ? 1 : 0), (entry) =>
+  acknowledge(index: number, host: HostIndex, sameVersion: boolean): number {
+    return this.change('acknowledge', index, host * 2 + (sameVersion ? 1 : 0), (entry) =>
       this.rules.applyTransition(
         entry,
-        this.rules.settle(entry, sameVersion ? 'now' : 'before', [hostIds[host] as HostId]),
+        this.rules.acknowledgeDelivery(entry, sameVersion ? 'now' : 'before', [
+          hostIds[host] as HostId,
+        ]),
       ),
     );
   }
 
-  settleKept(index: number, host: HostIndex, sameVersion: boolean): number {
-    return this.change('settle kept', index, host * 2 + (sameVersion ? 1 : 0), (entry) =>
+  acknowledgeKept(index: number, host: HostIndex, sameVersion: boolean): number {
+    return this.change('acknowledge kept', index, host * 2 + (sameVersion ? 1 : 0), (entry) =>
       this.rules.applyTransition(
         entry,
-        this.rules.settleKept(entry, sameVersion ? 'now' : 'before', hostIds[host] as HostId),
+        this.rules.acknowledgeKept(entry, sameVersion ? 'now' : 'before', hostIds[host] as HostId),
       ),
-    );
-  }
-
-  /** As `oweLacking` of the ledger: owed where it neither holds nor is owed. */
-  fill(index: number, host: HostIndex): number {
-    return this.change('fill', index, host, (entry) => {
-      const id = hostIds[host] as HostId;
-      return this.rules.lacks(entry, id) ? { ...entry, pending: [...entry.pending, id] } : entry;
-    });
-  }
-
-  mayStillBury(index: number, host: HostIndex): boolean {
-    return this.rules.mayStillBury(this.entries[index]?.entry, hostIds[host] as HostId);
-  }
-
-  release(index: number, host: HostIndex): number {
-    return this.change('release', index, host, (entry) =>
-      this.rules.applyTransition(entry, this.rules.release(hostIds[host] as HostId)),
-    );
-  }
-
-  maySend(index: number, from: HostIndex, to: HostIndex): boolean {
-    const entry = this.entries[index]?.entry;
-    return (
-      entry !== undefined &&
-      this.rules.maySend(entry, hostIds[from] as HostId, hostIds[to] as HostId)
     );
   }
 
   /**
-   * What a lane, or a fetch, takes for the version: the same facts, and the same content where that
-   * is known.
+   * As `markLackingPending` of the ledger: pending unless it holds the file or is pending already.
+   */
+  backfill(index: number, host: HostIndex): number {
+    return this.change('backfill', index, host, (entry) => {
+      const id = hostIds[host] as HostId;
+      return this.rules.isUnconcerned(entry, id)
+        ? { ...entry, pending: [...entry.pending, id] }
+        : entry;
+    });
+  }
+
+  mayStillBury(index: number, host: HostIndex): boolean {
+    return this.rules.mayStillDelete(this.entries[index]?.entry, hostIds[host] as HostId);
+  }
+
+  release(index: number, host: HostIndex): number {
+    return this.change('release', index, host, (entry) =>
+      this.rules.applyTransition(entry, this.rules.releaseHost(hostIds[host] as HostId)),
+    );
+  }
+
+  mayDeliver(index: number, from: HostIndex, to: HostIndex): boolean {
+    const entry = this.entries[index]?.entry;
+    return (
+      entry !== undefined &&
+      this.rules.mayDeliver(entry, hostIds[from] as HostId, hostIds[to] as HostId)
+    );
+  }
+
+  /**
+   * Whether a delivery or a fetch accepts it as the version: equal file info, and equal content if
+   * that is known.
    */
   isSource(state: State, index: number, host: HostIndex, content: Content): boolean {
     const facts = this.entries[index]?.entry.info;
@@ -393,16 +399,18 @@ export class Decisions {
     );
   }
 
-  /** The entry once `host` is its sender; the same one where it may not be. */
-  adopt(index: number, host: HostIndex, gone: number): number {
-    return this.change('adopt', index, host * 8 + gone, (entry) => {
+  /** The entry once `host` is its origin; unchanged if it may not take over. */
+  takeOver(index: number, host: HostIndex, gone: number): number {
+    return this.change('take over', index, host * 8 + gone, (entry) => {
       const me = hostIds[host] as HostId;
-      return this.rules.mayAdopt(entry, me, listOf(gone)) ? this.rules.adopt(entry, me) : entry;
+      return this.rules.mayTakeOver(entry, me, listOf(gone))
+        ? this.rules.takeOver(entry, me)
+        : entry;
     });
   }
 
-  /** @param remotely another host judges it, and SFTP tells it no fraction of the mtime */
-  judge(
+  /** @param remotely another host resolves it, and SFTP gives it no fraction of the mtime */
+  resolveReplaced(
     state: State,
     index: number,
     host: HostIndex,
@@ -416,13 +424,13 @@ export class Decisions {
     const how =
       (byCode[by] * 3 + (sent === undefined ? 0 : sent === 'now' ? 1 : 2)) * 2 + (captures ? 1 : 0);
     return this.once(
-      'judge',
+      'resolve',
       index,
       host * 8 + content,
       this.collisions(state, content) * 32 + how,
       (dated >> content) & 1,
       () => {
-        const aside = {
+        const replaced = {
           entry: this.asFull(this.entries[index]?.entry),
           info: this.see(state, content, dated),
           at: hostIds[host] as HostId,
@@ -431,7 +439,8 @@ export class Decisions {
           captures,
         };
         return (
-          this.rules.judgeAside(aside) ?? this.rules.judgeAside(aside, { sha256: hashOf(content) })
+          this.rules.resolveReplacedBytes(replaced) ??
+          this.rules.resolveReplacedBytes(replaced, { sha256: hashOf(content) })
         );
       },
     );
@@ -528,16 +537,16 @@ const kinds = {
   version: 3,
   tombstone: 4,
   follow: 5,
-  settle: 6,
-  'settle kept': 7,
-  fill: 8,
+  acknowledge: 6,
+  'acknowledge kept': 7,
+  backfill: 8,
   release: 9,
-  adopt: 10,
-  judge: 11,
+  'take over': 10,
+  resolve: 11,
   confirm: 12,
   revive: 13,
 };
-const standings: readonly FileState[] = [
+const fileStates: readonly FileState[] = [
   'current',
   'superseded',
   'conflicting',

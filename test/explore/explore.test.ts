@@ -19,7 +19,7 @@ const cases: [string, Partial<Record<Budget, number>>, Partial<Options>][] = [
     {},
   ],
   [
-    'a new leader looks at captures that are not due, and they are folded again',
+    'a new leader looks at captures that are not due, and they are processed again',
     { writes: 1, names: 2 },
     {},
   ],
@@ -98,7 +98,7 @@ describe('a wrong decision breaks a promise', () => {
     'with the right one the same events break none',
     () => {
       for (const mutation of mutations.filter(({ name }) =>
-        ['settle-without-fence', 'adopt-only-from-gone', 'put-back-over-what-is-there'].includes(
+        ['acknowledge-without-fence', 'take-over-only-from-gone', 'put-back-over-a-file'].includes(
           name,
         ),
       )) {

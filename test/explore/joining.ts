@@ -1,4 +1,4 @@
-import { fetches } from './landing.js';
+import { fetches } from './placement.js';
 import {
   bit,
   type Emit,
@@ -13,9 +13,9 @@ import {
 import { copy, type State } from './state.js';
 
 /**
- * A host joins, or returns after long: it fetches what there is; when every host folds by a host
- * list with it, and no fold by an older one is under way, it is owed what it lacks, sets aside what
- * may not be contributed, and is ready.
+ * A host joins, or returns after long: it fetches what there is; when every host uses a host
+ * list with it, and no task with an older one is under way, its missing files are pending, it sets
+ * files aside that may not be contributed, and is ready.
  */
 export function joining(model: Model, state: State, emit: Emit): void {
   const joiner = state.hosts.length - 1;
@@ -41,10 +41,10 @@ export function joining(model: Model, state: State, emit: Emit): void {
   const next = copy(state),
     own = hostOf(next, joiner);
   next.ready = true;
-  next.entry = model.decisions.fill(state.entry, joiner);
+  next.entry = model.decisions.backfill(state.entry, joiner);
   if (own.disk === forgotten) {
     own.conflicts |= bit(forgotten);
     own.disk = 0;
   }
-  emit(next, `${nameOf(joiner)} is owed what it lacks, and is ready`, true);
+  emit(next, `${nameOf(joiner)} gets its missing files pending, and is ready`, true);
 }

@@ -5,7 +5,7 @@ import { assessRival, type Rival } from '../../src/decisions/rival.js';
  * does one of them wrongly.
  */
 export const protocol = {
-  judgeRival: assessRival,
+  assessRival: assessRival,
   /**
    * Who is held for dead by the process table: who has ended, or also who lives in another pid
    * namespace.
@@ -228,7 +228,7 @@ function look(rules: Protocol, process: Process, change: Change): void {
       send(own, 'take', { over: read });
       return;
     }
-    const { decision: resolution, rival } = rules.judgeRival(
+    const { decision: resolution, rival } = rules.assessRival(
       own.rival,
       { leader: String(read.leader), beat: read.beat },
       { now: 0, leaseMs: leaseTime, bootId: '' },

@@ -84,8 +84,8 @@ const mutations: [string, Partial<Protocol>, Partial<LeaseBudget>][] = [
   [
     'a rival is followed as soon as it is seen',
     {
-      judgeRival: (before, lease, at) => ({
-        ...protocol.judgeRival(before, lease, at),
+      assessRival: (before, lease, at) => ({
+        ...protocol.assessRival(before, lease, at),
         decision: 'take',
       }),
     },

@@ -57,7 +57,7 @@ how often, at most:  ${budgets.map((what) => `--${what} N`).join(' ')}
 --empty              no entry and no file at first; else the same file everywhere
 --collide            contents may agree in size and second
 --exact              with --collide: those that look alike agree in the fraction of the second, too
---window             linking aside and renaming are two steps (the known gap: with two writes it loses bytes)
+--window             linking the replaced file and renaming are two steps (the known gap: with two writes it loses bytes)
 --fine               reading the entry and looking at the disk are two steps
 --forgetful          entries remember one replaced version instead of 16
 --scanless           no scan looks for what every capture has missed

@@ -1,9 +1,9 @@
-import { driverOf } from './landing.js';
+import { driverOf } from './placement.js';
 import { bit, type Emit, hostOf, left, type Model, nameOf, spend } from './model.js';
-import { copy, type HostIndex, noLanding, noLook, type State } from './state.js';
+import { copy, type HostIndex, noPlacement, noLook, type State } from './state.js';
 
 /**
- * The process that had the host's lease is gone. What its landings had moved stays aside, unjudged;
+ * The process that had the host's lease is gone. The files that it had replaced stay unresolved;
  * the rename of `late`, already asked for, may still happen.
  */
 export function crash(state: State, host: HostIndex, late = -1): State {
@@ -11,21 +11,22 @@ export function crash(state: State, host: HostIndex, late = -1): State {
     own = hostOf(next, host);
   own.look = noLook;
   own.down = true;
-  next.landings.forEach((landing, i) => {
-    if (landing.step === 'free' || landing.driver === 'late' || driverOf(landing) !== host) return;
+  next.placements.forEach((placement, i) => {
+    if (placement.step === 'free' || placement.driver === 'late' || driverOf(placement) !== host)
+      return;
     if (i === late) {
-      landing.driver = 'late';
-      landing.sameVersion = false;
-      landing.read = 0;
+      placement.driver = 'late';
+      placement.sameVersion = false;
+      placement.read = 0;
       return;
     }
-    if (landing.moved) hostOf(next, landing.to).aside |= bit(landing.moved);
-    Object.assign(landing, noLanding);
+    if (placement.moved) hostOf(next, placement.to).replaced |= bit(placement.moved);
+    Object.assign(placement, noPlacement);
   });
   return next;
 }
 
-/** What may go wrong for a host. */
+/** Faults of a host. */
 export function misfortune(
   model: Model,
   state: State,
@@ -35,14 +36,14 @@ export function misfortune(
 ): void {
   const own = hostOf(state, host);
   for (let late = -1; late < 2; late++) {
-    const landing = state.landings[Math.max(late, 0) as 0 | 1];
+    const placement = state.placements[Math.max(late, 0) as 0 | 1];
     if (
       late >= 0 &&
       !(
         left(state, 'late') &&
-        landing.step === 'sent' &&
-        driverOf(landing) === host &&
-        landing.driver !== 'late'
+        placement.step === 'sent' &&
+        driverOf(placement) === host &&
+        placement.driver !== 'late'
       )
     )
       continue;
@@ -51,7 +52,7 @@ export function misfortune(
     if (left(state, 'crashes') && !own.down)
       emit(
         crash(spend(lost, 'crashes'), host, late),
-        `holder of ${nameOf(host)} crashes${rest}`,
+        `leader of ${nameOf(host)} crashes${rest}`,
         false,
       );
     if (left(state, 'retires') && !isJoining) {
@@ -63,19 +64,19 @@ export function misfortune(
       emit(next, `${nameOf(host)} is retired${rest}`, false);
     }
   }
-  state.landings.forEach((landing, i) => {
+  state.placements.forEach((placement, i) => {
     if (
       !left(state, 'pauses') ||
-      landing.step === 'free' ||
-      landing.driver !== 'there' ||
-      driverOf(landing) !== host
+      placement.step === 'free' ||
+      placement.driver !== 'there' ||
+      driverOf(placement) !== host
     )
       return;
     const next = spend(state, 'pauses');
-    next.landings[i as 0 | 1].driver = 'paused';
+    next.placements[i as 0 | 1].driver = 'paused';
     emit(
       next,
-      `a process of ${nameOf(host)} pauses in its ${landing.kind}, another one has the lease`,
+      `a process of ${nameOf(host)} pauses in its ${placement.kind}, another one has the lease`,
       false,
     );
   });

@@ -7,8 +7,8 @@ import {
   type Contents,
   copy,
   type HostIndex,
-  type Landing,
-  noLanding,
+  type Placement,
+  noPlacement,
   noLook,
   type State,
 } from './state.js';
@@ -23,11 +23,11 @@ export interface Options {
   /** With `collide`: those that look alike have the same fraction of a second, too. */
   readonly exact: boolean;
   /**
-   * The last host only has sshd and rsync: no app, no folds and scans; who sends there judges what
-   * a crash left.
+   * The last host only has sshd and rsync: no app, no outbox and no scans; the sending host
+   * resolves the replaced files that a crash left.
    */
   readonly passive: boolean;
-  /** Linking aside and renaming are two steps: the known gap. */
+  /** Linking the replaced file and renaming are two steps: the known gap. */
   readonly window: boolean;
   /** The joining host was away for long: what lies on its disk no entry knows any more. */
   readonly returning: boolean;
@@ -86,7 +86,7 @@ export function isUp(model: Model, state: State, host: HostIndex): boolean {
   return takesPart(model, state, host) && !hostOf(state, host).down;
 }
 
-/** What a retired host, or one whose process is gone, still had to deliver may be adopted. */
+/** Hosts whose entries may be taken over: retired ones, and those without a process. */
 export function goneHosts(model: Model, state: State): number {
   return state.hosts.reduce(
     (gone, _, host) => gone | (isUp(model, state, host) ? 0 : bit(host)),
@@ -94,7 +94,7 @@ export function goneHosts(model: Model, state: State): number {
   );
 }
 
-/** Whom a version made on `host` is owed to. */
+/** The hosts for which a version made on `host` is pending. */
 export function wantedBy(model: Model, state: State, host: HostIndex, listed: boolean): number {
   return state.hosts.reduce(
     (set, other, i) =>
@@ -113,16 +113,16 @@ export function wantedBy(model: Model, state: State, host: HostIndex, listed: bo
 export function contentsOn(state: State, hosts: number): Contents {
   let all = 0;
   state.hosts.forEach((host, i) => {
-    if (has(hosts, i)) all |= bit(host.disk) | host.aside | host.conflicts | host.grave;
+    if (has(hosts, i)) all |= bit(host.disk) | host.replaced | host.conflicts | host.grave;
   });
-  // What has landed lies at the path, and in tmp no more.
-  for (const { step, content, moved } of state.landings)
+  // A placed file lies at the path, and in tmp no more.
+  for (const { step, content, moved } of state.placements)
     all |=
       bit(step === 'sent' || step === 'linked' ? content : 0) | bit(step === 'free' ? 0 : moved);
   return all & ~1;
 }
 
-/** The current bytes in the host's own `.syncmedia`, a landing's aside among it. */
+/** The current bytes in the host's own `.syncmedia`, the replaced file of a placement too. */
 export function ownCopy(
   model: Model,
   state: State,
@@ -130,9 +130,10 @@ export function ownCopy(
   entry: number,
   late?: 'late',
 ): Content {
-  const { aside, conflicts, trash, grave } = hostOf(state, host);
-  let all = late ? aside | conflicts : aside | conflicts | trash | grave;
-  for (const landing of state.landings) if (isAside(landing, host)) all |= bit(landing.moved);
+  const { replaced, conflicts, trash, grave } = hostOf(state, host);
+  let all = late ? replaced | conflicts : replaced | conflicts | trash | grave;
+  for (const placement of state.placements)
+    if (holdsReplaced(placement, host)) all |= bit(placement.moved);
   for (let content = 1; all >> content; content++) {
     if (
       has(all, content) &&
@@ -143,10 +144,11 @@ export function ownCopy(
   return 0;
 }
 
-/** What a landing has taken from the path before the host captured it. */
+/** A file that a placement has replaced before the host captured it. */
 export function uncaptured(model: Model, state: State, host: HostIndex, entry: number): Content {
-  let all = hostOf(state, host).aside;
-  for (const landing of state.landings) if (isAside(landing, host)) all |= bit(landing.moved);
+  let all = hostOf(state, host).replaced;
+  for (const placement of state.placements)
+    if (holdsReplaced(placement, host)) all |= bit(placement.moved);
   for (let content = 1; all >> content; content++) {
     if (has(all, content) && model.decisions.fileState(state, entry, host, content) === 'unknown')
       return content;
@@ -154,14 +156,14 @@ export function uncaptured(model: Model, state: State, host: HostIndex, entry: n
   return 0;
 }
 
-export function isAside({ step, to, moved }: Landing, host: HostIndex): boolean {
+export function holdsReplaced({ step, to, moved }: Placement, host: HostIndex): boolean {
   return (
-    (step === 'linked' || step === 'placed' || step === 'judged') && to === host && moved !== 0
+    (step === 'linked' || step === 'placed' || step === 'resolved') && to === host && moved !== 0
   );
 }
 
 /**
- * Takes a copy out of the host's own `.syncmedia`, or only out of what waits aside to be judged;
+ * Takes a copy out of the host's own `.syncmedia`, or only out of its unresolved replaced files;
  * false where it is no longer there.
  */
 export function takeCopy(
@@ -172,13 +174,15 @@ export function takeCopy(
 ): boolean {
   const own = hostOf(state, host),
     gone = ~bit(content);
-  if (has(own.aside, content)) {
-    own.aside &= gone;
+  if (has(own.replaced, content)) {
+    own.replaced &= gone;
     return true;
   }
-  const landing = state.landings.find((one) => isAside(one, host) && one.moved === content);
-  if (landing) {
-    landing.moved = 0;
+  const placement = state.placements.find(
+    (one) => holdsReplaced(one, host) && one.moved === content,
+  );
+  if (placement) {
+    placement.moved = 0;
     return true;
   }
   if (where === 'replaced') return false;
@@ -219,18 +223,19 @@ export function appTakesAway(state: State, host: HostIndex): void {
   const own = hostOf(state, host),
     content = own.disk;
   if (!content) return;
-  own.replaced |= bit(content);
+  own.discarded |= bit(content);
   const isElsewhere =
     state.hosts.some(
       (other, i) =>
-        i !== host && has(bit(other.disk) | other.aside | other.conflicts | other.grave, content),
+        i !== host &&
+        has(bit(other.disk) | other.replaced | other.conflicts | other.grave, content),
     ) ||
-    state.landings.some(
-      (landing) =>
-        landing.to !== host &&
-        isAside(landing, landing.to) &&
-        landing.moved === content &&
-        landing.content !== content,
+    state.placements.some(
+      (placement) =>
+        placement.to !== host &&
+        holdsReplaced(placement, placement.to) &&
+        placement.moved === content &&
+        placement.content !== content,
     );
   if (!isElsewhere || own.written === content) state.precious &= ~bit(content);
 }
@@ -239,11 +244,11 @@ export function appTakesAway(state: State, host: HostIndex): void {
 export function writeVersion(state: State, entry: number, host: HostIndex): void {
   state.entry = entry;
   for (const one of state.hosts)
-    if (one.look.step !== 'none') one.look = { ...one.look, sameVersion: false, sameSender: false };
-  for (const landing of state.landings) landing.sameVersion = false;
+    if (one.look.step !== 'none') one.look = { ...one.look, sameVersion: false, sameOrigin: false };
+  for (const placement of state.placements) placement.sameVersion = false;
   const own = hostOf(state, host);
-  state.precious &= ~own.replaced;
-  own.replaced = 0;
+  state.precious &= ~own.discarded;
+  own.discarded = 0;
 }
 
 /**
@@ -269,7 +274,7 @@ export function writeFile(
     state.precious &= ~bit(before.current);
     state.buried |= bit(before.current);
   }
-  state.buried |= own.replaced & ~bit(content) & ~bit(own.written) & ~bit(own.disk);
+  state.buried |= own.discarded & ~bit(content) & ~bit(own.written) & ~bit(own.disk);
   writeVersion(state, entry, host);
   if (has(contentsOn(state, 7), content)) state.precious |= bit(content);
   own.stamped = model.options.exact && own.look.sameFile;
@@ -285,10 +290,10 @@ export function writeTombstone(model: Model, state: State, entry: number, host: 
   writeVersion(state, entry, host);
 }
 
-export function adoptEntry(state: State, entry: number): void {
+export function replaceOrigin(state: State, entry: number): void {
   state.entry = entry;
   for (const one of state.hosts)
-    if (one.look.step !== 'none') one.look = { ...one.look, sameSender: false };
+    if (one.look.step !== 'none') one.look = { ...one.look, sameOrigin: false };
 }
 
 /** Everywhere the same file, named by a record; or nothing yet. */
@@ -297,7 +302,7 @@ export function startState({ options, decisions }: Model): State {
   const joins = (budget.joins ?? 0) > 0;
   const state: State = {
     entry: 0,
-    landings: [{ ...noLanding }, { ...noLanding }],
+    placements: [{ ...noPlacement }, { ...noPlacement }],
     joined: false,
     ready: false,
     contents: 1,
@@ -309,7 +314,7 @@ export function startState({ options, decisions }: Model): State {
     budget: budgets.map((what) => budget[what] ?? 0),
     hosts: Array.from({ length: hosts }, (_, i) => ({
       disk: joins && i === hosts - 1 ? (options.returning ? forgotten : 0) : empty ? 0 : 1,
-      aside: 0,
+      replaced: 0,
       conflicts: 0,
       trash: 0,
       grave: 0,
@@ -324,7 +329,7 @@ export function startState({ options, decisions }: Model): State {
       stamped: false,
       byApp: false,
       redated: 0,
-      replaced: 0,
+      discarded: 0,
       vanished: false,
       down: false,
       retired: false,
@@ -335,6 +340,6 @@ export function startState({ options, decisions }: Model): State {
   if (empty) return state;
   const others = hosts - (joins ? 1 : 0);
   let entry = decisions.newVersion(state, 0, 0, 1, (1 << others) - 2);
-  for (let host = 1; host < others; host++) entry = decisions.settle(entry, host, true);
+  for (let host = 1; host < others; host++) entry = decisions.acknowledge(entry, host, true);
   return { ...state, entry };
 }

@@ -36,17 +36,19 @@ export const plain: Options = {
   scanless: false,
 };
 
-/** The verdict where facts can tell, or once the bytes are hashed. */
-function changeVerdict(
-  change: (resolution: Resolution, aside: ReplacedBytes) => Resolution,
-): Rules['judgeAside'] {
-  return ((aside: ReplacedBytes, hashed?: { sha256: string | undefined }) => {
-    const resolution = hashed ? rules.judgeAside(aside, hashed) : rules.judgeAside(aside);
-    return resolution && change(resolution, aside);
-  }) as Rules['judgeAside'];
+/** Changes a resolution, whether it needed the hash of the bytes or not. */
+function changeResolution(
+  change: (resolution: Resolution, replaced: ReplacedBytes) => Resolution,
+): Rules['resolveReplacedBytes'] {
+  return ((replaced: ReplacedBytes, hashed?: { sha256: string | undefined }) => {
+    const resolution = hashed
+      ? rules.resolveReplacedBytes(replaced, hashed)
+      : rules.resolveReplacedBytes(replaced);
+    return resolution && change(resolution, replaced);
+  }) as Rules['resolveReplacedBytes'];
 }
 
-function withoutAdoptable({ orphaned: _, ...rest }: Transition): Transition {
+function withoutOrphaned({ orphaned: _, ...rest }: Transition): Transition {
   return rest;
 }
 
@@ -54,44 +56,46 @@ const crashes = { crashes: 1, late: 1 };
 
 export const mutations: readonly Mutation[] = [
   {
-    name: 'settle-without-fence',
-    says: 'a delivery is settled although the entry moved on',
-    rules: { settle: (_now, _landed, hosts) => markHeld(hosts) },
+    name: 'acknowledge-without-fence',
+    says: 'a delivery is acknowledged although the entry moved on',
+    rules: { acknowledgeDelivery: (_now, _version, hosts) => markHeld(hosts) },
     budget: { writes: 2 },
     options: { passive: true },
   },
   {
-    name: 'judge-by-what-was-read-before',
-    says: 'what a landing replaced is judged by the entry read before the rename',
-    rules: { judgesBeforeRename: true },
+    name: 'resolve-by-an-earlier-read',
+    says: 'a replaced file is resolved by the entry that was read before the rename',
+    rules: { resolvesBeforeRename: true },
     budget: { writes: 2 },
     options: { hosts: 3, passive: true },
   },
   {
-    name: 'adopt-only-from-gone',
-    says: 'a holder adopts only from a sender that is gone, not from one that lost the bytes',
+    name: 'take-over-only-from-gone',
+    says: 'a holder takes over only from an origin that is gone, not from one that lost the bytes',
     rules: {
-      mayAdopt: (entry, me, gone) => rules.mayAdopt(entry, me, gone) && gone.includes(entry.origin),
+      mayTakeOver: (entry, me, gone) =>
+        rules.mayTakeOver(entry, me, gone) && gone.includes(entry.origin),
     },
     budget: { writes: 1, unlinks: 1 },
     options: { hosts: 3 },
   },
   {
-    name: 'owe-keeps-the-sender',
-    says: 'a sender that is owed its own entry is not to be adopted from',
+    name: 'pending-keeps-the-origin',
+    says: 'an origin that is pending for its own entry keeps it',
     rules: {
-      owe: (entry, hosts) => withoutAdoptable(rules.owe(entry, hosts)),
-      settle: (now, landed, hosts) => withoutAdoptable(rules.settle(now, landed, hosts)),
-      follow: (answer, entry, me) => {
-        const next = rules.follow(answer, entry, me);
-        return next && answer === 'mark-pending' ? withoutAdoptable(next) : next;
+      markPending: (entry, hosts) => withoutOrphaned(rules.markPending(entry, hosts)),
+      acknowledgeDelivery: (now, version, hosts) =>
+        withoutOrphaned(rules.acknowledgeDelivery(now, version, hosts)),
+      deriveTransition: (answer, entry, me) => {
+        const next = rules.deriveTransition(answer, entry, me);
+        return next && answer === 'mark-pending' ? withoutOrphaned(next) : next;
       },
     },
     budget: { writes: 2, unlinks: 1 },
   },
   {
-    name: 'capture-what-is-old',
-    says: 'a file with the facts of an old version is news',
+    name: 'capture-old-versions',
+    says: 'a file with the info of an old version is a new version',
     rules: {
       reconcile: (situation) =>
         situation.state === 'superseded' || situation.state === 'conflicting'
@@ -101,8 +105,8 @@ export const mutations: readonly Mutation[] = [
     budget: { writes: 1, ...crashes },
   },
   {
-    name: 'put-back-over-what-is-there',
-    says: 'putting back keeps nothing aside',
+    name: 'put-back-over-a-file',
+    says: 'putting back overwrites the file at the path',
     rules: { putsBackOver: true },
     budget: { writes: 2, crashes: 1 },
     options: { forgetful: true },
@@ -111,8 +115,8 @@ export const mutations: readonly Mutation[] = [
     name: 'nothing-is-lost',
     says: 'a version replaced by a host that did not hold it is old like any other',
     rules: {
-      makeVersion: (before, facts, write) => {
-        const made = rules.makeVersion(before, facts, write);
+      makeVersionEntry: (before, facts, write) => {
+        const made = rules.makeVersionEntry(before, facts, write);
         return {
           ...made,
           superseded: made.superseded.map((old) => ({ ...old, conflicting: false })),
@@ -123,7 +127,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'no-self-restore',
-    says: 'a host that is owed does not help itself from its own .syncmedia',
+    says: 'a pending host does not help itself from its own .syncmedia',
     rules: {
       reconcile: (situation) =>
         rules.reconcile({ ...situation, evidence: { ...situation.evidence, ownCopy: false } }),
@@ -132,11 +136,11 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'has-it-waits',
-    says: 'a host that is not concerned and has the current version does not hold it',
+    says: 'an unconcerned host that has the current version does not hold it',
     rules: {
       reconcile: (situation) => {
         const { entry, me, state } = situation;
-        return state === 'current' && entry && rules.lacks(entry, me)
+        return state === 'current' && entry && rules.isUnconcerned(entry, me)
           ? 'nothing'
           : rules.reconcile(situation);
       },
@@ -144,14 +148,14 @@ export const mutations: readonly Mutation[] = [
     budget: { writes: 1, unlinks: 2, ...crashes },
   },
   {
-    name: 'owe-only-holders',
-    says: 'a host that is not concerned and has an old version is not owed',
+    name: 'pending-only-for-holders',
+    says: 'an unconcerned host that has an old version does not become pending',
     rules: {
       reconcile: (situation) => {
         const { entry, me, state } = situation;
         return (state === 'superseded' || state === 'conflicting') &&
           entry?.kind === 'file' &&
-          rules.lacks(entry, me)
+          rules.isUnconcerned(entry, me)
           ? 'nothing'
           : rules.reconcile(situation);
       },
@@ -161,19 +165,19 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'unknown-to-the-trash',
-    says: 'what a landing replaced and the ledger does not know goes to the trash',
+    says: 'a replaced file that the ledger does not know goes to the trash',
     rules: {
-      judgeAside: changeVerdict((resolution, { by }) =>
+      resolveReplacedBytes: changeResolution((resolution, { by }) =>
         resolution === 'conflict' && by === 'replaced' ? 'trash' : resolution,
       ),
     },
     budget: { writes: 1, joins: 1 },
   },
   {
-    name: 'news-is-a-conflict',
-    says: 'what the app has written since, and nobody captured yet, loses to what lands',
+    name: 'new-bytes-are-a-conflict',
+    says: 'a file that the app has written since, and no host captured yet, loses to a delivery',
     rules: {
-      judgeAside: changeVerdict((resolution, { by, entry, info: found }) =>
+      resolveReplacedBytes: changeResolution((resolution, { by, entry, info: found }) =>
         resolution === 'put-back' &&
         by === 'replaced' &&
         entry !== undefined &&
@@ -186,23 +190,27 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'leftovers-to-the-trash',
-    says: 'what a crash left aside goes to the trash',
+    says: 'a replaced file that a crash left goes to the trash',
     rules: {
-      judgeAside: changeVerdict((resolution, { by }) => (by === 'leftover' ? 'trash' : resolution)),
+      resolveReplacedBytes: changeResolution((resolution, { by }) =>
+        by === 'leftover' ? 'trash' : resolution,
+      ),
     },
     budget: { writes: 2, ...crashes },
   },
   {
-    name: 'removal-keeps-what-it-took',
-    says: 'a removal does not put back what the tombstone did not mean',
+    name: 'removal-keeps-its-file',
+    says: 'a removal does not put back a file that the tombstone did not mean',
     rules: {
-      judgeAside: changeVerdict((resolution, { by }) => (by === 'removed' ? 'trash' : resolution)),
+      resolveReplacedBytes: changeResolution((resolution, { by }) =>
+        by === 'removed' ? 'trash' : resolution,
+      ),
     },
     budget: { writes: 1, deletes: 1, unlinks: 1 },
   },
   {
     name: 'tombstone-takes-all',
-    says: 'under a tombstone a host trashes what it does not know, too',
+    says: 'under a tombstone a host trashes unknown files, too',
     rules: {
       reconcile: (situation) =>
         situation.entry?.kind === 'tombstone' && situation.state === 'unknown'
@@ -212,7 +220,7 @@ export const mutations: readonly Mutation[] = [
     budget: { writes: 1, deletes: 1, unlinks: 1 },
   },
   {
-    name: 'tombstone-waits-for-its-lane',
+    name: 'tombstone-waits-for-its-queue',
     says: 'a host does not apply a tombstone by itself',
     rules: {
       reconcile: (situation) =>
@@ -226,17 +234,17 @@ export const mutations: readonly Mutation[] = [
     name: 'vanished-still-holds',
     says: 'a host whose copy is gone stays among the holders',
     rules: {
-      follow: (answer, entry, me) =>
-        answer === 'leave' ? undefined : rules.follow(answer, entry, me),
+      deriveTransition: (answer, entry, me) =>
+        answer === 'leave' ? undefined : rules.deriveTransition(answer, entry, me),
     },
     budget: { unlinks: 1 },
   },
   {
-    name: 'facts-are-enough',
-    says: 'size and second alone tell what bytes are',
+    name: 'size-and-time-are-enough',
+    says: 'size and second alone identify bytes',
     rules: {
-      findStanding: (entry, seen, at) =>
-        rules.findStanding(
+      findFileState: (entry, seen, at) =>
+        rules.findFileState(
           bare(entry),
           seen && { size: seen.size, mtime: seen.mtime, nanos: 0 },
           at,
@@ -246,8 +254,8 @@ export const mutations: readonly Mutation[] = [
     options: { collide: true },
   },
   {
-    name: 'forgotten-is-news',
-    says: 'what is unknown is news also where the entry has forgotten versions and the host is owed',
+    name: 'forgotten-is-new',
+    says: 'unknown bytes are a new version even if the entry has forgotten versions and the host is pending',
     rules: {
       reconcile: (situation) =>
         rules.reconcile(
@@ -263,8 +271,8 @@ export const mutations: readonly Mutation[] = [
     options: { forgetful: true },
   },
   {
-    name: 'kept-is-not-looked-at',
-    says: 'a host does not look again at what a landing has left there',
+    name: 'kept-is-not-checked',
+    says: 'a host does not check the file again that a delivery has kept',
     rules: { capturesWhatIsKept: false },
     budget: { writes: 2 },
     options: { scanless: true },
@@ -278,7 +286,7 @@ export const mutations: readonly Mutation[] = [
       reconcile: (situation) =>
         rules.reconcile(
           situation.entry?.kind === 'file' && isOlder(situation)
-            ? knowing({ ...situation, why: 'scan' }, { saveExpected: false })
+            ? withEvidence({ ...situation, why: 'scan' }, { saveExpected: false })
             : situation,
         ),
     },
@@ -286,9 +294,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'late-is-meant',
-    says: 'an older version that came late is what a save means',
+    says: 'a save means an older version that came late',
     rules: {
-      reconcile: (situation) => rules.reconcile(knowing(situation, { lateDelivery: false })),
+      reconcile: (situation) => rules.reconcile(withEvidence(situation, { lateDelivery: false })),
     },
     budget: { writes: 2, edits: 1 },
     options: { scanless: true },
@@ -296,15 +304,17 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'uncaptured-is-nothing',
     says:
-      'what a late delivery replaced before it was captured does not keep an older version ' +
-      'from being what a save means',
-    rules: { reconcile: (situation) => rules.reconcile(knowing(situation, { uncaptured: false })) },
+      'a save means an older version although a late delivery replaced a newer file before it ' +
+      'was captured',
+    rules: {
+      reconcile: (situation) => rules.reconcile(withEvidence(situation, { uncaptured: false })),
+    },
     budget: { writes: 3 },
     options: { scanless: true },
   },
   {
     name: 'acknowledgement-is-not-awaited',
-    says: 'an older version on a host that is owed the current one is never what a save means',
+    says: 'a save never means an older version on a host where the current one is pending',
     rules: {
       reconcile: (situation) => {
         const answer = rules.reconcile(situation);
@@ -317,16 +327,16 @@ export const mutations: readonly Mutation[] = [
     name: 'scan-does-not-wait',
     says: 'a scan does not leave an older version to the save that is about to name it',
     rules: {
-      reconcile: (situation) => rules.reconcile(knowing(situation, { saveExpected: false })),
+      reconcile: (situation) => rules.reconcile(withEvidence(situation, { saveExpected: false })),
     },
     budget: { writes: 1, restores: 1 },
   },
   {
     name: 'removed-is-not-held',
-    says: 'a host whose app has removed the file is as one that never had it',
+    says: 'a host whose app has removed the file counts as one that never had it',
     rules: {
-      follow: (answer, entry, me, stamp) => {
-        const next = rules.follow(answer, entry, me, stamp);
+      deriveTransition: (answer, entry, me, stamp) => {
+        const next = rules.deriveTransition(answer, entry, me, stamp);
         return next && answer === 'leave' ? withoutStamp(next) : next;
       },
     },
@@ -339,7 +349,7 @@ export const mutations: readonly Mutation[] = [
       reconcile: (situation) =>
         rules.reconcile(
           situation.entry?.kind === 'tombstone'
-            ? knowing(situation, { referenced: false })
+            ? withEvidence(situation, { referenced: false })
             : situation,
         ),
     },
@@ -347,31 +357,32 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'taken-is-gone',
-    says: 'what a delivered delete took after a save had named it stays in the trash',
+    says: 'a file that a delivered delete took after a save had named it stays in the trash',
     rules: {
-      reconcile: (situation) => rules.reconcile(knowing(situation, { takenByDelete: false })),
+      reconcile: (situation) => rules.reconcile(withEvidence(situation, { takenByDelete: false })),
     },
     budget: { unlinks: 1, deletes: 1, names: 1 },
   },
   {
     name: 'bury-and-forget',
-    says: 'nobody looks, once a delete is recorded, whether a document has come to name the file',
+    says: 'once a delete is recorded, no search finds documents that have come to name the file',
     rules: { buriesUnchecked: true },
     budget: { unlinks: 1, deletes: 1, names: 1 },
   },
   {
     name: 'touched-is-the-same',
     says:
-      'a file with size, date and fraction of the version is the version, whoever has ' +
-      'written to it',
+      'a file with size, date and fraction of the version is the version, even if it was ' +
+      'written to',
     rules: {
-      mustCompare: ({ entry, info: seen }) => entry?.kind === 'tombstone' && seen !== undefined,
+      mustCompareContent: ({ entry, info: seen }) =>
+        entry?.kind === 'tombstone' && seen !== undefined,
     },
     budget: { writes: 1 },
     options: { collide: true, exact: true },
   },
   {
-    name: 'redated-is-news',
+    name: 'redated-is-new',
     says: 'the bytes of the version, written once more with another date, are a version',
     rules: {
       reconcile: (situation) =>
@@ -385,7 +396,7 @@ export const mutations: readonly Mutation[] = [
     name: 'missing-stays-missing',
     says:
       'a save that names an older version is no save of it where the current one was ' +
-      'captured here, and nobody has it',
+      'captured here, and no host holds it',
     rules: {
       reconcile: (situation) =>
         rules.reconcile(
@@ -398,14 +409,17 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'assertion-outlives-its-bytes',
-    says: 'an assertion folded again is about whatever lies there by then',
+    says: 'an assertion that is processed again is about the bytes that lie there by then',
     rules: { findWhy: (why, seen, asserted) => (seen && asserted ? 'asserted' : why) },
     budget: { writes: 1, restores: 1, fetches: 1, crashes: 1 },
     isSlow: true,
   },
 ];
 
-function knowing(situation: ReconcileSituation, evidence: Partial<Evidence>): ReconcileSituation {
+function withEvidence(
+  situation: ReconcileSituation,
+  evidence: Partial<Evidence>,
+): ReconcileSituation {
   return { ...situation, evidence: { ...situation.evidence, ...evidence } };
 }
 

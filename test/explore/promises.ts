@@ -35,14 +35,14 @@ export function findBroken(model: Model, state: State): string {
     if (model.options.exact && host.written !== 0 && host.written === host.disk) return;
     const held = entry !== undefined && has(entry.held, i),
       pending = entry !== undefined && has(entry.pending, i);
-    if (host.aside) found.add('set aside, never judged, listed nowhere');
+    if (host.replaced) found.add('a replaced file was never resolved, and is listed nowhere');
     if (!entry) {
       if (host.disk) found.add('a file was not captured');
       return;
     }
     if (!isFile) {
       if (held && host.disk) found.add('acknowledged a tombstone, but has a file');
-      if (pending) found.add('owed a tombstone for ever');
+      if (pending) found.add('pending for a tombstone for ever');
       if (host.disk && has(state.buried, host.disk)) found.add('a deleted file is back');
       return;
     }
@@ -51,10 +51,10 @@ export function findBroken(model: Model, state: State): string {
       found.add('holds it with another date');
     if (held && !isCurrent) found.add('holds it, but has it not');
     if (isMissing) return;
-    const ledger = held ? ' (held)' : pending ? ' (owed)' : ' (neither)';
+    const ledger = held ? ' (held)' : pending ? ' (pending)' : ' (neither)';
     if (!isCurrent && !host.vanished) found.add(`disks differ${ledger}`);
     if (!held && isCurrent) found.add(`has it, but does not hold it${ledger}`);
-    if (pending && !isCurrent) found.add('owed for ever');
+    if (pending && !isCurrent) found.add('pending for ever');
   });
   return [...found].sort().join('; ');
 }
@@ -83,14 +83,14 @@ export function show(model: Model, state: State): string {
       )
       .join(', ') ?? '';
   const parts = [
-    `entry ${what}, sender ` +
-      `${nameOf(entry?.origin ?? 0)}${entry?.entry.orphaned ? ' (adoptable)' : ''}, held ` +
+    `entry ${what}, origin ` +
+      `${nameOf(entry?.origin ?? 0)}${entry?.entry.orphaned ? ' (orphaned)' : ''}, held ` +
       `{${entry?.entry.heldBy.join('') ?? ''}}, ` +
-      `owed {${entry?.entry.pending.join('') ?? ''}}, superseded {${old}}`,
+      `pending {${entry?.entry.pending.join('') ?? ''}}, superseded {${old}}`,
   ];
   state.hosts.forEach((host, i) => {
     parts.push(
-      `${nameOf(i)}: ${nameOfContent(host.disk)}, aside ${contents(host.aside)}, conflicts ` +
+      `${nameOf(i)}: ${nameOfContent(host.disk)}, replaced ${contents(host.replaced)}, conflicts ` +
         `${contents(host.conflicts)}, trash ${contents(host.trash | host.grave)}`,
     );
   });

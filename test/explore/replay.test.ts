@@ -16,12 +16,12 @@ afterAll(async () => {
 
 // The others, and the traces of every wrong decision: `npm run test:replay`.
 const traces = [
-  'settle-without-fence',
-  'adopt-only-from-gone',
-  'capture-what-is-old',
+  'acknowledge-without-fence',
+  'take-over-only-from-gone',
+  'capture-old-versions',
   'nothing-is-lost',
-  'removal-keeps-what-it-took',
-  'facts-are-enough',
+  'removal-keeps-its-file',
+  'size-and-time-are-enough',
 ];
 
 test.each(mutations.filter(({ name }) => traces.includes(name)))(

@@ -48,7 +48,7 @@ export const answers = [
   'revive',
 ] as const;
 
-/** One fold or scan under way. */
+/** One capture being processed, or one scan, under way. */
 export interface Look {
   step: (typeof lookSteps)[number];
   why: Reason;
@@ -56,12 +56,12 @@ export interface Look {
   answer: (typeof answers)[number];
   /** Read: the entry as it was. Decided: the entry to be written, where it is to be one. */
   entry: number;
-  /** Whether the entry still has the version, and the sender, that it had when it was read. */
+  /** Whether the entry still has the version, and the origin, that it had when it was read. */
   sameVersion: boolean;
-  sameSender: boolean;
+  sameOrigin: boolean;
   /** Whether the host held the entry as it was read; only what must hold is told by it. */
   held: boolean;
-  /** Whether the host list it folds by has the joining host. */
+  /** Whether its host list has the joining host. */
   listed: boolean;
   /** Whether the file that it saw is still the one at the path: any other one has another stamp. */
   sameFile: boolean;
@@ -71,8 +71,8 @@ export interface Look {
 
 export interface HostState {
   disk: Content;
-  /** Left by a crash, not judged yet. */
-  aside: Contents;
+  /** Replaced files that a crash left, not resolved yet. */
+  replaced: Contents;
   conflicts: Contents;
   /** Replaced and known to be over: cleaned by age and size, so it counts as gone. */
   trash: Contents;
@@ -81,8 +81,8 @@ export interface HostState {
   /** Contents whose nanoseconds this disk has. */
   dated: Contents;
   /**
-   * Rows of the outbox: how many that name the path, whether one has left it, and what one asserts
-   * to be news there.
+   * Rows of the outbox: how many that name the path, whether one lost it, and which content one
+   * asserts to be new there.
    */
   named: number;
   left: boolean;
@@ -104,7 +104,7 @@ export interface HostState {
    */
   redated: number;
   /** Taken away by the app since the last version captured here. */
-  replaced: Contents;
+  discarded: Contents;
   /** The app unlinked it without telling. */
   vanished: boolean;
   /** Nobody holds its lease. */
@@ -115,9 +115,9 @@ export interface HostState {
   look: Look;
 }
 
-export const landingSteps = ['free', 'sent', 'linked', 'placed', 'judged', 'landed'] as const;
-export const landingKinds = ['put', 'remove', 'fetch', 'restore', 'put-back', 'trash'] as const;
-export const verdicts = [
+export const placementSteps = ['free', 'sent', 'linked', 'placed', 'resolved', 'done'] as const;
+export const placementKinds = ['put', 'remove', 'fetch', 'restore', 'put-back', 'trash'] as const;
+export const resolutions = [
   'none',
   'drop',
   'trash',
@@ -127,21 +127,21 @@ export const verdicts = [
 ] as const;
 
 /**
- * `sent`: complete in tmp; `linked`: what lies there has a second name aside; `placed`: renamed,
- * what was there is aside.
+ * `sent`: complete in tmp; `linked`: the file at the path has a second name in `replaced`;
+ * `placed`: renamed, and the earlier file is in `replaced`.
  */
-export interface Landing {
-  step: (typeof landingSteps)[number];
-  kind: (typeof landingKinds)[number];
+export interface Placement {
+  step: (typeof placementSteps)[number];
+  kind: (typeof placementKinds)[number];
   from: HostIndex;
   to: HostIndex;
   content: Content;
   moved: Content;
-  verdict: (typeof verdicts)[number];
+  resolution: (typeof resolutions)[number];
   putBacks: number;
-  /** Whether the entry still has the version that is landing. */
+  /** Whether the entry still has the version that is being placed. */
   sameVersion: boolean;
-  /** The entry that was read before: only for the mutation that judges by it. */
+  /** The entry that was read before: only for the mutation that resolves by it. */
   read: number;
   /**
    * late: its process is gone, the rename still comes; paused: its process goes on, while another
@@ -155,8 +155,8 @@ export interface State {
   /** Index of the entry; 0: none. */
   entry: number;
   hosts: HostState[];
-  /** Under way, of all lanes together; more of them would only multiply the states. */
-  landings: [Landing, Landing];
+  /** Under way, of all delivery queues together; more of them would only multiply the states. */
+  placements: [Placement, Placement];
   joined: boolean;
   ready: boolean;
   /** How many contents there are; of each, which one it looks like by size and second. */
@@ -183,20 +183,20 @@ export const noLook: Look = {
   answer: 'nothing',
   entry: 0,
   sameVersion: false,
-  sameSender: false,
+  sameOrigin: false,
   held: false,
   listed: false,
   sameFile: false,
   byApp: false,
 };
-export const noLanding: Landing = {
+export const noPlacement: Placement = {
   step: 'free',
   kind: 'put',
   from: 0,
   to: 0,
   content: 0,
   moved: 0,
-  verdict: 'none',
+  resolution: 'none',
   putBacks: 0,
   sameVersion: false,
   read: 0,
@@ -207,7 +207,7 @@ export function copy(state: State): State {
   return {
     ...state,
     hosts: state.hosts.map((host) => ({ ...host })),
-    landings: [{ ...state.landings[0] }, { ...state.landings[1] }],
+    placements: [{ ...state.placements[0] }, { ...state.placements[1] }],
     budget: state.budget.slice(),
   };
 }
@@ -216,23 +216,23 @@ export function copy(state: State): State {
 export const contentLimit = 7;
 
 const hostBytes = 15,
-  landingBytes = 5;
+  placementBytes = 5;
 
 /** Bytes that a state takes; whole words. */
 export function sizeOf(hosts: number): number {
-  return Math.ceil((2 + hosts * hostBytes + 2 * landingBytes + 4 + 4 + budgets.length) / 4) * 4;
+  return Math.ceil((2 + hosts * hostBytes + 2 * placementBytes + 4 + 4 + budgets.length) / 4) * 4;
 }
 
 /**
- * Writes a state into `bytes`. Two states are the same if their bytes are; the lanes have no order,
- * so neither have the landings.
+ * Writes a state into `bytes`. Two states are the same if their bytes are; the queues have no
+ * order, so neither have the placements.
  */
 export function encode(state: State, bytes: Uint8Array): void {
   let at = writeWord(bytes, 0, state.entry);
   for (const host of state.hosts) at = encodeHost(host, bytes, at);
-  const one = packLanding(state.landings[0]),
-    other = packLanding(state.landings[1]);
-  at = writeLanding(bytes, writeLanding(bytes, at, Math.max(one, other)), Math.min(one, other));
+  const one = packPlacement(state.placements[0]),
+    other = packPlacement(state.placements[1]);
+  at = writePlacement(bytes, writePlacement(bytes, at, Math.max(one, other)), Math.min(one, other));
   bytes[at++] =
     (state.joined ? 1 : 0) |
     (state.ready ? 2 : 0) |
@@ -249,12 +249,12 @@ export function encode(state: State, bytes: Uint8Array): void {
 function encodeHost(host: HostState, bytes: Uint8Array, start: number): number {
   const { look } = host;
   bytes[start] = host.disk | (host.written << 3);
-  bytes[start + 1] = host.aside;
+  bytes[start + 1] = host.replaced;
   bytes[start + 2] = host.conflicts;
   bytes[start + 3] = host.trash;
   bytes[start + 4] = host.grave;
   bytes[start + 5] = host.dated;
-  bytes[start + 6] = host.replaced;
+  bytes[start + 6] = host.discarded;
   bytes[start + 7] =
     host.named |
     (host.left ? 4 : 0) |
@@ -270,7 +270,7 @@ function encodeHost(host: HostState, bytes: Uint8Array, start: number): number {
     lookSteps.indexOf(look.step) |
     (reasons.indexOf(look.why) << 2) |
     (look.sameVersion ? 32 : 0) |
-    (look.sameSender ? 64 : 0) |
+    (look.sameOrigin ? 64 : 0) |
     (look.listed ? 128 : 0);
   bytes[start + 10] = look.seen | (answers.indexOf(look.answer) << 3) | (look.held ? 128 : 0);
   bytes[start + 11] =
@@ -279,30 +279,30 @@ function encodeHost(host: HostState, bytes: Uint8Array, start: number): number {
   return writeWord(bytes, start + 13, look.entry);
 }
 
-function packLanding({
+function packPlacement({
   step,
   kind,
   from,
   to,
   content,
   moved,
-  verdict: resolution,
+  resolution,
   putBacks,
   sameVersion,
   read,
   driver,
-}: Landing): number {
+}: Placement): number {
   if (step === 'free') return 0;
   return (
-    landingSteps.indexOf(step) +
-    (landingKinds.indexOf(kind) << 3) +
+    placementSteps.indexOf(step) +
+    (placementKinds.indexOf(kind) << 3) +
     (from << 6) +
     (to << 8) +
     (drivers.indexOf(driver) << 10) +
     (sameVersion ? 1 << 12 : 0) +
     (content << 13) +
     (moved << 16) +
-    (verdicts.indexOf(resolution) << 19) +
+    (resolutions.indexOf(resolution) << 19) +
     (putBacks << 22) +
     read * 2 ** 24
   );
@@ -314,7 +314,7 @@ function writeWord(bytes: Uint8Array, at: number, value: number): number {
   return at + 2;
 }
 
-function writeLanding(bytes: Uint8Array, at: number, packed: number): number {
+function writePlacement(bytes: Uint8Array, at: number, packed: number): number {
   const low = packed % 2 ** 24;
   bytes[at] = low & 255;
   bytes[at + 1] = (low >> 8) & 255;
@@ -325,7 +325,7 @@ function writeLanding(bytes: Uint8Array, at: number, packed: number): number {
 export function decode(bytes: Uint8Array, start: number, hosts: number): State {
   const byte = (at: number): number => bytes[start + at] ?? 0;
   const afterHosts = 2 + hosts * hostBytes,
-    rest = afterHosts + 2 * landingBytes,
+    rest = afterHosts + 2 * placementBytes,
     some = byte(rest);
   const all: HostState[] = [];
   for (let host = 0; host < hosts; host++)
@@ -337,9 +337,9 @@ export function decode(bytes: Uint8Array, start: number, hosts: number): State {
   return {
     entry: byte(0) | (byte(1) << 8),
     hosts: all,
-    landings: [
-      decodeLanding(bytes, start + afterHosts),
-      decodeLanding(bytes, start + afterHosts + landingBytes),
+    placements: [
+      decodePlacement(bytes, start + afterHosts),
+      decodePlacement(bytes, start + afterHosts + placementBytes),
     ],
     joined: (some & 1) !== 0,
     ready: (some & 2) !== 0,
@@ -367,12 +367,12 @@ function decodeHost(bytes: Uint8Array, start: number): HostState {
     stamped: (byte(11) & 8) !== 0,
     byApp: (byte(11) & 16) !== 0,
     redated: byte(11) >> 5,
-    aside: byte(1),
+    replaced: byte(1),
     conflicts: byte(2),
     trash: byte(3),
     grave: byte(4),
     dated: byte(5),
-    replaced: byte(6),
+    discarded: byte(6),
     named: rows & 3,
     left: (rows & 4) !== 0,
     putBack: (rows & 8) !== 0,
@@ -389,7 +389,7 @@ function decodeHost(bytes: Uint8Array, start: number): HostState {
             step: pick(lookSteps, how & 3),
             why: pick(reasons, (how >> 2) & 7),
             sameVersion: (how & 32) !== 0,
-            sameSender: (how & 64) !== 0,
+            sameOrigin: (how & 64) !== 0,
             listed: (how & 128) !== 0,
             seen: what & 7,
             answer: pick(answers, (what >> 3) & 15),
@@ -401,7 +401,7 @@ function decodeHost(bytes: Uint8Array, start: number): HostState {
   };
 }
 
-function decodeLanding(bytes: Uint8Array, at: number): Landing {
+function decodePlacement(bytes: Uint8Array, at: number): Placement {
   const [a = 0, b = 0, c = 0, d = 0, e = 0] = [
     bytes[at],
     bytes[at + 1],
@@ -410,17 +410,17 @@ function decodeLanding(bytes: Uint8Array, at: number): Landing {
     bytes[at + 4],
   ];
   const low = a | (b << 8) | (c << 16);
-  if (low === 0) return { ...noLanding };
+  if (low === 0) return { ...noPlacement };
   return {
-    step: pick(landingSteps, low & 7),
-    kind: pick(landingKinds, (low >> 3) & 7),
+    step: pick(placementSteps, low & 7),
+    kind: pick(placementKinds, (low >> 3) & 7),
     from: (low >> 6) & 3,
     to: (low >> 8) & 3,
     driver: pick(drivers, (low >> 10) & 3),
     sameVersion: ((low >> 12) & 1) !== 0,
     content: (low >> 13) & 7,
     moved: (low >> 16) & 7,
-    verdict: pick(verdicts, (low >> 19) & 7),
+    resolution: pick(resolutions, (low >> 19) & 7),
     putBacks: (low >> 22) & 3,
     read: d | (e << 8),
   };

@@ -1,10 +1,10 @@
 import { app } from './app.js';
-import { adopts, fold } from './fold.js';
+import { reconcilePath, takeOver } from './reconciling.js';
 import { joining } from './joining.js';
-import { fetches, land, lanes, leftovers, mayFetch } from './landing.js';
+import { advancePlacement, deliver, fetches, leftovers, mayFetch } from './placement.js';
 import { misfortune, restart } from './misfortune.js';
 import {
-  adoptEntry,
+  replaceOrigin,
   type Emit,
   goneHosts,
   hostOf,
@@ -31,13 +31,13 @@ export function successors(model: Model, state: State, emit: Emit): void {
     }
     if (hostOf(state, host).down && !hostOf(state, host).retired) restart(state, host, emit);
     if (!isUp(model, state, host)) return;
-    fold(model, state, host, emit);
+    reconcilePath(model, state, host, emit);
     leftovers(model, state, host, emit);
-    adopts(model, state, host, gone, emit, adoptEntry);
-    lanes(model, state, host, emit);
+    takeOver(model, state, host, gone, emit, replaceOrigin);
+    deliver(model, state, host, emit);
     if (mayFetch(model, state, host)) fetches(model, state, host, false, emit);
   });
-  land(model, state, 0, emit);
-  land(model, state, 1, emit);
+  advancePlacement(model, state, 0, emit);
+  advancePlacement(model, state, 1, emit);
   if ((model.options.budget.joins ?? 0) > 0) joining(model, state, emit);
 }

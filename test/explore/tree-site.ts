@@ -28,8 +28,8 @@ import { makeTombstoneEntry } from '../../src/decisions/entries.js';
 import { openSite, photos, type SiteReplica, type Site } from '../ledger/site.js';
 
 /**
- * Two hosts with real disks and a real ledger; the app, the scans and the lanes act when a test
- * says so.
+ * Two hosts with real disks and a real ledger; the app, the scans and the deliveries act when a
+ * test says so.
  */
 export class TreeSite {
   /**
@@ -40,14 +40,14 @@ export class TreeSite {
     ['B', new Set()],
   ]);
   private readonly away = new Set<HostId>();
-  private readonly settler: Acknowledger;
+  private readonly acknowledger: Acknowledger;
   private count = 0;
 
   private constructor(
     private readonly site: Site,
     private readonly replicas: Record<HostId, SiteReplica>,
   ) {
-    this.settler = new Acknowledger(site.ledger, site.events);
+    this.acknowledger = new Acknowledger(site.ledger, site.events);
   }
 
   static async open(): Promise<TreeSite> {
@@ -109,10 +109,10 @@ export class TreeSite {
   }
 
   async scan(host: HostId): Promise<void> {
-    const { fold, disk } = this.replica(host);
+    const { reconciler, disk } = this.replica(host);
     try {
       await scanSyncDir(
-        { reconciler: fold, ledger: this.site.ledger, disk, me: host },
+        { reconciler, ledger: this.site.ledger, disk, me: host },
         photos,
         new AbortController().signal,
         () => undefined,
@@ -123,8 +123,8 @@ export class TreeSite {
   }
 
   /**
-   * As a lane does, with a copy on this machine for the transfer. `between`: what happens in the
-   * middle of each landing.
+   * As a delivery queue does, with a copy on this machine for the transfer. `between`: what happens
+   * in the middle of each placement.
    */
   async deliver(
     from: HostId,
@@ -142,7 +142,7 @@ export class TreeSite {
       };
       if (await checkMarker(nodeDisk, place.dirPath, to, photos.path)) continue;
       try {
-        await this.land(entry, from, to, place, between);
+        await this.placeEntry(entry, from, to, place, between);
       } catch (error) {
         if (!(error instanceof SyncMediaError)) throw error;
         if (this.away.has(to)) continue;
@@ -157,7 +157,7 @@ export class TreeSite {
     }
   }
 
-  /** Scans, adoptions and deliveries of all, until they change nothing. */
+  /** Scans, takeovers and deliveries of all, until they change nothing. */
   async comeToRest(): Promise<void> {
     const { ledger } = this.site;
     for (const host of [...this.away]) await this.toggle(host);
@@ -187,7 +187,7 @@ export class TreeSite {
     return entries;
   }
 
-  /** What is wrong at rest. */
+  /** The broken promises at rest. */
   async findBroken(): Promise<string[]> {
     const broken: string[] = [];
     for (const [host, contents] of this.written) {
@@ -234,27 +234,27 @@ export class TreeSite {
       return ['NOT_A_FILE', 'LINK_FAILED'].includes(blocked.failure.code)
         ? []
         : [`${what}: blocked by ${blocked.failure.message}`];
-    if (entry.pending.includes(host)) return [`${what}: owed for ever`];
+    if (entry.pending.includes(host)) return [`${what}: pending for ever`];
     return isUnconcerned(entry, host) && found !== entry.info?.sha256
       ? []
       : [`${what}: has it, but does not hold it`];
   }
 
-  private async land(
+  private async placeEntry(
     entry: Entry,
     from: HostId,
     to: HostId,
     place: SyncDirLocation,
     between: () => Promise<void>,
   ): Promise<void> {
-    const judge = createReplacedFileResolver(this.site.ledger, { all: () => [] })(to, () => ({
+    const resolver = createReplacedFileResolver(this.site.ledger, { all: () => [] })(to, () => ({
       version: entry.version,
       ruled: false,
     }));
     if (entry.kind === 'tombstone') {
-      const judged = await removeFile(place, entry.path, judge);
-      if (isBackAtPath(judged)) await this.site.ledger.releaseHost(entry, to);
-      else await this.settler.acknowledge(entry.path, entry.version, to);
+      const resolved = await removeFile(place, entry.path, resolver);
+      if (isBackAtPath(resolved)) await this.site.ledger.releaseHost(entry, to);
+      else await this.acknowledger.acknowledge(entry.path, entry.version, to);
       return;
     }
     const seen = await this.replica(from).disk.hash(entry.path);
@@ -264,11 +264,11 @@ export class TreeSite {
     await utimes(unfinished, seen.mtime, seen.mtime);
     await between();
     try {
-      await placeFile(place, entry.path, unfinished, judge);
+      await placeFile(place, entry.path, unfinished, resolver);
     } finally {
       await rm(unfinished, { force: true });
     }
-    await this.settler.acknowledge(entry.path, entry.version, to);
+    await this.acknowledger.acknowledge(entry.path, entry.version, to);
   }
 
   private async unlinkFile(host: HostId, path: string): Promise<void> {
@@ -289,7 +289,7 @@ export class TreeSite {
   }
 }
 
-/** Of all files at or below it, also those that are set aside. */
+/** Of all files at or below it, also the recoverable and the replaced ones. */
 async function contentsBelow(at: string): Promise<string[]> {
   const stat = await lstat(at).catch(() => undefined);
   if (stat?.isFile()) return [await readFile(at, 'utf8')];

@@ -1,7 +1,15 @@
 import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { until } from '../harness/wait.js';
-import { dir, openSite, threeOf, untilSettled, type App, type Machine, type Site } from './site.js';
+import {
+  dir,
+  openSite,
+  threeOf,
+  untilNothingPending,
+  type App,
+  type Machine,
+  type Site,
+} from './site.js';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
@@ -15,7 +23,7 @@ afterEach(() => site.close());
 async function holdEverywhere(...names: string[]): Promise<void> {
   for (const name of names) await one.write(`${dir}/${name}`, name, 1_000_000);
   await one.app.sync.runs.follow((await one.app.sync.push()).id);
-  await untilSettled(site);
+  await untilNothingPending(site);
 }
 /**
  * The machine is taken out of the site, and comes back as a new host; what is on its disk stays.
@@ -56,7 +64,7 @@ test(
       });
     await app.sync.start();
     await untilReady(app, 'three');
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect(await three.tree()).toEqual(await one.tree());
     expect([fetched, sent]).toEqual([[`${dir}/b.jpg`], []]);
     const { id } = await app.sync.hosts.show('three');
@@ -118,7 +126,7 @@ test(
     expect(await three.kept('conflicts')).toEqual(['deleted.jpg']);
     expect((await app.sync.hosts.show('three')).returnedAt).toBeUndefined();
     await one.app.sync.runs.follow((await one.app.sync.pull()).id);
-    await untilSettled(site);
+    await untilNothingPending(site);
     for (const machine of [one, two, three])
       expect(Object.keys(await machine.tree())).toEqual([`${dir}/stays.jpg`]);
     expect(await three.read(`${dir}/stays.jpg`)).toBe('replaced');

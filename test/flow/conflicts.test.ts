@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../harness/wait.js';
-import { dir, openSite, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, untilNothingPending, type Machine, type Site } from './site.js';
 
 let site: Site, one: Machine, two: Machine;
 beforeEach(async () => {
@@ -18,7 +18,7 @@ async function makeConflict(content: string): Promise<void> {
   await one.write(file, 'winner');
   await one.app.Photo.create({ title: 'cat', file });
   await until(async () => (await two.read(file)) === 'winner');
-  await untilSettled(site);
+  await untilNothingPending(site);
   await one.write(`${dir}/${keptAs}`, content, 1_700_000_000);
 }
 
@@ -66,7 +66,7 @@ test(
         (await ledger.countDocuments({ _id: { $in: names }, heldBy: { $size: 2 } })) === 10,
       { timeout: 30_000, what: 'every file held by both' },
     );
-    await untilSettled(site);
+    await untilNothingPending(site);
     const dates = await Promise.all(
       names.map(async (name) =>
         Promise.all([one, two].map(async (machine) => (await stat(machine.path(name))).mtimeMs)),

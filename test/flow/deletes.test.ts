@@ -1,7 +1,7 @@
 import { rm, stat } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../harness/wait.js';
-import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
 
 let site: Site, one: Machine, two: Machine, three: Machine;
 beforeEach(async () => {
@@ -33,7 +33,7 @@ test('a deleted record takes its file along, into the trash of the others; empty
   await save(one, 'album/a.jpg');
   await save(one, 'b.jpg');
   await everywhere('album/a.jpg', 'album/a.jpg');
-  await untilSettled(site);
+  await untilNothingPending(site);
   await remove(one, 'album/a.jpg');
   await everywhere('album/a.jpg', undefined);
   await until(async () => (await two.kept('trash')).includes('a.jpg'), { timeout: 15_000 });
@@ -53,7 +53,7 @@ test('a file that another document still names stays everywhere', async () => {
   await save(one, 'shared.jpg');
   await one.app.Photo.create({ title: 'the same', file: `/${dir}/shared.jpg` });
   await everywhere('shared.jpg', 'shared.jpg');
-  await untilSettled(site);
+  await untilNothingPending(site);
   await one.app.Photo.findOneAndDelete({ title: 'photo of shared.jpg' });
   await rm(one.path(`${dir}/shared.jpg`));
   // It is no candidate any more once it was looked at: the capture is gone, and nothing was
@@ -65,7 +65,7 @@ test('a file that another document still names stays everywhere', async () => {
 test('a replaced file goes like a deleted one', async () => {
   await save(one, 'before.jpg');
   await everywhere('before.jpg', 'before.jpg');
-  await untilSettled(site);
+  await untilNothingPending(site);
   const photo = await one.app.Photo.findOne({ file: `${dir}/before.jpg` }).orFail();
   await one.write(`${dir}/after.jpg`, 'after');
   photo.file = `${dir}/after.jpg`;
@@ -83,7 +83,7 @@ describe('a host that was off while files were deleted', () => {
       await save(one, 'gone.jpg');
       await save(one, 'stays.jpg');
       await everywhere('gone.jpg', 'gone.jpg');
-      await untilSettled(site);
+      await untilNothingPending(site);
       await three.app.close();
       await three.ssh.stop({ hard: true });
       await remove(one, 'gone.jpg');
@@ -101,7 +101,7 @@ describe('a host that was off while files were deleted', () => {
       await back.Photo.create({ title: 'another', file: `${dir}/stays.jpg` });
       await everywhere('gone.jpg', undefined);
       await everywhere('stays.jpg', 'stays.jpg');
-      await untilSettled(site);
+      await untilNothingPending(site);
       for (const machine of [one, two, three])
         expect(Object.keys(await machine.tree())).toEqual([`${dir}/stays.jpg`]);
     },
@@ -113,7 +113,7 @@ describe('a host that was off while files were deleted', () => {
     async () => {
       await save(one, 'again.jpg', 'old');
       await everywhere('again.jpg', 'old');
-      await untilSettled(site);
+      await untilNothingPending(site);
       await three.app.close();
       await three.ssh.stop({ hard: true });
       await remove(one, 'again.jpg');
@@ -130,7 +130,7 @@ describe('a host that was off while files were deleted', () => {
 test('a newer file saved under the same name wins over the tombstone', async () => {
   await save(one, 'phoenix.jpg', 'first');
   await everywhere('phoenix.jpg', 'first');
-  await untilSettled(site);
+  await untilNothingPending(site);
   await remove(one, 'phoenix.jpg');
   await has(two, 'phoenix.jpg', undefined);
   await save(two, 'phoenix.jpg', 'second life');
@@ -140,7 +140,7 @@ test('a newer file saved under the same name wins over the tombstone', async () 
 test('very many removals at once wait for a person, who approves or rejects them', async () => {
   for (let i = 0; i < 30; i++) await save(one, `many/${i}.jpg`);
   await everywhere('many/29.jpg', 'many/29.jpg');
-  await untilSettled(site);
+  await untilNothingPending(site);
   const deleteAll = async (): Promise<void> => {
     await one.app.Photo.deleteMany({ file: /many/ });
     await rm(one.path(`${dir}/many`), { recursive: true });
@@ -160,7 +160,7 @@ test('very many removals at once wait for a person, who approves or rejects them
 test('files in the trash can be restored, on every host', async () => {
   await save(one, 'back.jpg', 'precious');
   await everywhere('back.jpg', 'precious');
-  await untilSettled(site);
+  await untilNothingPending(site);
   await remove(one, 'back.jpg');
   await everywhere('back.jpg', undefined);
   const kept = await until(async () => (await two.app.sync.recoverable.list('trash'))[0], {
@@ -177,7 +177,7 @@ test('sync.remove deletes a file that no document ever named', async () => {
   await one.write(`${dir}/loose.jpg`, 'x');
   await one.app.sync.capture([`${dir}/loose.jpg`]);
   await everywhere('loose.jpg', 'x');
-  await untilSettled(site);
+  await untilNothingPending(site);
   await one.app.sync.remove([`${dir}/loose.jpg`]);
   await rm(one.path(`${dir}/loose.jpg`));
   await everywhere('loose.jpg', undefined);

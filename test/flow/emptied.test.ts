@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
@@ -14,7 +14,7 @@ beforeEach(async () => {
     await one.write(name, name);
     await one.app.Photo.create({ title: 'a photo', file: name });
   }
-  await untilSettled(site);
+  await untilNothingPending(site);
   for (const machine of [one, two, three])
     expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
 });
@@ -36,7 +36,7 @@ test(
     for (const name of await readdir(two.path(dir)))
       if (name !== '.syncmedia') await rm(join(two.path(dir), name), { recursive: true });
     await runAll();
-    await untilSettled(site);
+    await untilNothingPending(site);
     for (const machine of [one, three, two]) {
       expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
       expect(await machine.kept('trash')).toEqual([]);
@@ -60,7 +60,7 @@ test(
     await rmdir(two.path(dir));
     await rename(elsewhere, two.path(dir));
     await runAll();
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect(Object.keys(await two.tree()).sort()).toEqual([...names].sort());
   },
 );

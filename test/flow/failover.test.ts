@@ -2,7 +2,7 @@ import { Schema, type Model } from 'mongoose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findTestMongod, ReplicaSet } from '../harness/replica-set.js';
 import { until } from '../harness/wait.js';
-import { dir, openSite, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, untilNothingPending, type Machine, type Site } from './site.js';
 
 /**
  * How many saves of each host are acknowledged before the primary is killed, and after another one
@@ -146,7 +146,7 @@ test.skipIf(typeof binary !== 'string')(
         ...slow,
         what: `every file on ${host.name}`,
       });
-    await untilSettled(site, slow.timeout);
+    await untilNothingPending(site, slow.timeout);
     expect(await Promise.all(site.machines.map(findMissing))).toEqual([[], [], []]);
   },
   300_000,

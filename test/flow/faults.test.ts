@@ -3,7 +3,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../harness/wait.js';
-import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
 
 const run = promisify(execFile);
 let site: Site, one: Machine, two: Machine, three: Machine;
@@ -37,7 +37,7 @@ test(
     expect(one.app.log.join('\n')).toMatch(/host two: HOST_UNREACHABLE/);
     await two.ssh.start();
     await has(two, 'a.jpg', 'a');
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect((await statusOf('two'))?.failures).toEqual([]);
   },
 );
@@ -89,7 +89,7 @@ describe('a sync dir that is not mounted', () => {
   test('on this side removes nothing anywhere by push, pull or scan', async () => {
     await save(one, 'f.jpg', 'f');
     await has(two, 'f.jpg', 'f');
-    await untilSettled(site);
+    await untilNothingPending(site);
     await rename(one.path(dir), one.path('elsewhere'));
     await mkdir(one.path(dir));
     const push = await one.app.sync.push();
@@ -142,7 +142,7 @@ async function race(name: string): Promise<void> {
     },
     { timeout: 20_000, what: 'the same file everywhere' },
   );
-  await untilSettled(site);
+  await untilNothingPending(site);
   const isKept = async (area: string): Promise<boolean> =>
     (await Promise.all(hosts.map((machine) => machine.kept(area)))).flat().includes(name);
   await until(async () => (await isKept('conflicts')) || (await isKept('trash')), {
@@ -167,7 +167,7 @@ test('clocks that are an hour apart, and a file restored with its old date, deci
     await machine.write(`${dir}/clock.jpg`, content, mtime);
     await machine.app.Photo.create({ title: 'clock', file: `${dir}/clock.jpg` });
     for (const other of [one, two, three]) await has(other, 'clock.jpg', content);
-    await untilSettled(site);
+    await untilNothingPending(site);
   };
   await replace(one, 'by a clock that is ahead', now + 3_600);
   await replace(three, 'later, by one that is behind', now - 3_600);
@@ -177,7 +177,7 @@ test('clocks that are an hour apart, and a file restored with its old date, deci
       await machine.app.sync.runs.follow(run.id);
     expect(await machine.kept('conflicts')).toEqual([]);
   }
-  await untilSettled(site);
+  await untilNothingPending(site);
   for (const machine of [one, two, three])
     expect(await machine.read(`${dir}/clock.jpg`)).toBe('restored from a backup');
 });
@@ -185,7 +185,7 @@ test('clocks that are an hour apart, and a file restored with its old date, deci
 test('a slow old version that arrives last loses all the same', async () => {
   await save(one, 'slow.jpg', 'first');
   await has(three, 'slow.jpg', 'first');
-  await untilSettled(site);
+  await untilNothingPending(site);
   // The connection of one to three stands still in the middle of a delivery, while two saves the
   // same path.
   await three.ssh.freeze();
@@ -196,7 +196,7 @@ test('a slow old version that arrives last loses all the same', async () => {
   await Promise.all(
     [one, two, three].map((machine) => has(machine, 'slow.jpg', 'from two, newer')),
   );
-  await untilSettled(site);
+  await untilNothingPending(site);
 });
 
 test.skipIf(process.getuid?.() !== 0)(

@@ -2,7 +2,7 @@ import { rm, stat } from 'node:fs/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { otherGroups, share } from '../harness/groups.js';
 import { until } from '../harness/wait.js';
-import { dir, openSite, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, untilNothingPending, type Machine, type Site } from './site.js';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 const [web] = otherGroups(1);
@@ -39,7 +39,7 @@ test.skipIf(web === undefined)(
       expect(await lookAt(two, name)).toEqual([group, '640']);
     }
     expect(await lookAt(two, 'album/deep')).toEqual([group, '2755']);
-    await untilSettled(site);
+    await untilNothingPending(site);
 
     const photo = await one.app.Photo.findOne({ title: 'album/deep/d.jpg' });
     await photo?.deleteOne();

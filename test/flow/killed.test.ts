@@ -17,8 +17,8 @@ afterEach(async () => {
   await site.close();
 });
 
-/** A process of host one's app that saves one photo and says so; its lanes are its own. */
-async function saveInProcess(file: string, mode: 'lanes' | 'no lanes'): Promise<ChildProcess> {
+/** A process of host one's app that saves one photo and says so; it may lead. */
+async function saveInProcess(file: string, mode: 'leads' | 'does not lead'): Promise<ChildProcess> {
   const started = spawn(process.execPath, [program, site.database.uri, dir, file, mode], {
     env: { ...process.env, ...one.environment },
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -34,8 +34,8 @@ async function killHard(killed: ChildProcess): Promise<void> {
   await once(killed, 'exit');
 }
 
-test.each(['lanes', 'no lanes'] as const)(
-  'kill -9 between the save and the delivery loses nothing (%s)',
+test.each(['leads', 'does not lead'] as const)(
+  'kill -9 between the save and the delivery loses nothing (its process %s)',
   async (mode) => {
     await one.app.close();
     await two.ssh.stop({ hard: true });

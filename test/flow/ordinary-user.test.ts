@@ -44,7 +44,7 @@ test.skipIf(missing !== undefined || process.getuid?.() !== 0)(
         copy,
         relative(project, tests),
         '-t',
-        'named file|from any|sweep|burst',
+        'named file|from any|rescan|burst',
       ]);
       const env: NodeJS.ProcessEnv = {
         ...process.env,

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../harness/wait.js';
-import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
 
 /**
  * What a host's app writes while a delivery is on its way is put back by that delivery. The host's
@@ -39,7 +39,7 @@ test(
     await two.write(file, 'by two, on its own disk only');
     await saveOn(one, 'by one');
     await everywhere('by two, on its own disk only');
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect(
       (await two.kept('conflicts')).concat(await one.kept('conflicts'), await one.kept('trash')),
     ).toContain('a.jpg');
@@ -52,12 +52,12 @@ test(
   async () => {
     await saveOn(one, 'by one');
     await everywhere('by one');
-    await untilSettled(site);
+    await untilNothingPending(site);
     await two.write(file, 'by two, on its own disk only');
     await one.app.Photo.findOneAndDelete({ file });
     await rm(one.path(file));
     await everywhere('by two, on its own disk only');
-    await untilSettled(site);
+    await untilNothingPending(site);
   },
   120_000,
 );

@@ -3,7 +3,14 @@ import { Schema, type Connection, type Model } from 'mongoose';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { SyncMediaInstance } from '../../src/instance/create.js';
 import { until } from '../harness/wait.js';
-import { dir, openSite, untilSettled, type Machine, type Site, type SiteOptions } from './site.js';
+import {
+  dir,
+  openSite,
+  untilNothingPending,
+  type Machine,
+  type Site,
+  type SiteOptions,
+} from './site.js';
 
 let site: Site, one: Machine, two: Machine;
 afterEach(() => site.close());
@@ -55,7 +62,7 @@ describe('one string names files in two sync dirs', () => {
       avatar,
       cover,
     ]);
-    await untilSettled(site);
+    await untilNothingPending(site);
     await photo.deleteOne();
     await rm(one.path(cover));
     await has(two, cover, undefined);
@@ -84,7 +91,7 @@ describe('one string names files in two sync dirs', () => {
     await one.write(avatar, 'avatar');
     await one.app.Photo.create({ title: 'of 42', file: '42.png' });
     await has(two, avatar, 'avatar');
-    await untilSettled(site);
+    await untilNothingPending(site);
     const photo = await one.app.Photo.findOne().orFail();
     await one.write(cover, 'cover');
     await photo.save();
@@ -110,7 +117,7 @@ describe('a file that an application unlinks stays on the other hosts', () => {
     await one.write(`${dir}/${name}`, name);
     await one.app.Photo.create({ title: `photo of ${name}`, file: `${dir}/${name}` });
     await has(two, `${dir}/${name}`, name);
-    await untilSettled(site);
+    await untilNothingPending(site);
     await one.app.Photo.deleteMany({ file: `${dir}/${name}` });
     await rm(one.path(`${dir}/${name}`));
   }

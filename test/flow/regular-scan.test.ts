@@ -1,7 +1,7 @@
 import { rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { until } from '../harness/wait.js';
-import { dir, openSite, threeOf, untilSettled, type Site } from './site.js';
+import { dir, openSite, threeOf, untilNothingPending, type Site } from './site.js';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 let site: Site | undefined;
@@ -62,12 +62,12 @@ test(
     await until(async () => (await two.read(`${dir}/a.jpg`)) === 'first version', {
       timeout: 15_000,
     });
-    await untilSettled(site);
+    await untilNothingPending(site);
     const { ino } = await stat(one.path(`${dir}/a.jpg`));
     await writeFile(one.path(`${dir}/a.jpg`), 'second');
     expect((await stat(one.path(`${dir}/a.jpg`))).ino).toBe(ino);
     await until(async () => (await two.read(`${dir}/a.jpg`)) === 'second', { timeout: 30_000 });
-    await untilSettled(site);
+    await untilNothingPending(site);
     await writeFile(two.path(`${dir}/a.jpg`), 'first version');
     await utimes(two.path(`${dir}/a.jpg`), 1_000_000, 1_000_000);
     await until(async () => (await two.read(`${dir}/a.jpg`)) === 'second', { timeout: 30_000 });
@@ -110,7 +110,7 @@ test('a delete is forgotten once every host knows of it, and not before', async 
     ['long-ago.jpg', 'lately.jpg', 'unheard.jpg'].map((name) => `${dir}/${name}`),
   );
   await until(async () => Object.keys(await three.tree()).length === 3, { timeout: 15_000 });
-  await untilSettled(site);
+  await untilNothingPending(site);
   const remove = async (name: string): Promise<void> => {
     await rm(one.path(`${dir}/${name}`));
     await one.app.sync.remove([`${dir}/${name}`]);
@@ -122,7 +122,7 @@ test('a delete is forgotten once every host knows of it, and not before', async 
   };
   await remove('long-ago.jpg');
   await remove('lately.jpg');
-  await untilSettled(site);
+  await untilNothingPending(site);
   await three.app.close();
   await three.ssh.stop({ hard: true });
   await remove('unheard.jpg');

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { compileProgram } from '../harness/compile.js';
 import { until } from '../harness/wait.js';
-import { dir, openSite, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, untilNothingPending, type Machine, type Site } from './site.js';
 
 const program = compileProgram(new URL('serving-app.ts', import.meta.url));
 /**
@@ -186,7 +186,7 @@ test(
       await machine.startApp({ start: false }).then((app) => {
         machine.app = app;
       });
-    await untilSettled(site, 120_000);
+    await untilNothingPending(site, 120_000);
     for (const { machine } of apps) {
       const tree = await machine.tree();
       expect(

@@ -8,7 +8,7 @@ import {
   dir,
   openSite,
   threeOf,
-  untilSettled,
+  untilNothingPending,
   type Machine,
   type Site,
   type SiteOptions,
@@ -175,7 +175,7 @@ test('each host has only the sync dirs it wants', async () => {
       (await three.read(`${large}/b.jpg`)) === 'b' && (await two.read(`${dir}/a.jpg`)) === 'a',
     { timeout: 15_000 },
   );
-  await untilSettled(opened);
+  await untilNothingPending(opened);
   expect(Object.keys(await two.tree())).toEqual([`${dir}/a.jpg`]);
 });
 
@@ -190,7 +190,7 @@ test('a symlinked sync dir stays a symlink, on both sides', async () => {
   await one.write(`${dir}/a.jpg`, 'a');
   await one.write(`${dir}/deep/b.jpg`, 'b');
   await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg`, thumbnail: `${dir}/deep/b.jpg` });
-  await untilSettled(opened);
+  await untilNothingPending(opened);
   expect(await two.read('shared/a.jpg')).toBe('a');
   expect(await two.read('shared/deep/b.jpg')).toBe('b');
 });

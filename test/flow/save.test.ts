@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../harness/wait.js';
-import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
 
 let site: Site, one: Machine, two: Machine, three: Machine;
 beforeAll(async () => {
@@ -8,7 +8,7 @@ beforeAll(async () => {
   [one, two, three] = threeOf(site);
 });
 afterAll(() => site.close());
-afterEach(() => untilSettled(site));
+afterEach(() => untilNothingPending(site));
 
 /** Bytes have to go through sshd, and a sweep or a scan may have to find them first. */
 const timeout = 20_000;
@@ -46,11 +46,11 @@ describe('a save', () => {
     await one.write(`${dir}/bird.jpg`, 'old song');
     const photo = await one.app.Photo.create({ title: 'bird', file: `${dir}/bird.jpg` });
     await onOthers(`${dir}/bird.jpg`, 'old song');
-    await untilSettled(site);
+    await untilNothingPending(site);
     await one.write(`${dir}/bird.jpg`, 'a new song');
     await photo.save();
     await onOthers(`${dir}/bird.jpg`, 'a new song');
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect(await two.kept('trash')).toContain('bird.jpg');
     expect(await two.kept('conflicts')).not.toContain('bird.jpg');
   });
@@ -59,14 +59,14 @@ describe('a save', () => {
     await one.write(`${dir}/fish.jpg`, 'blub');
     const photo = await one.app.Photo.create({ title: 'fish', file: `${dir}/fish.jpg` });
     await onOthers(`${dir}/fish.jpg`, 'blub');
-    await untilSettled(site);
+    await untilNothingPending(site);
     const outcomes: unknown[] = [];
     const stop = one.app.sync.on('outcome', (event) => {
       outcomes.push(event);
     });
     photo.title = 'a fish';
     await photo.save();
-    await untilSettled(site);
+    await untilNothingPending(site);
     stop();
     expect(outcomes).toEqual([]);
   });
@@ -74,7 +74,7 @@ describe('a save', () => {
   test('that fails validation or hits a duplicate key leaves no capture, and sends nothing', async () => {
     await one.write(`${dir}/never.jpg`, 'x');
     const first = await one.app.Photo.create({ title: 'first', file: `${dir}/cat.jpg` });
-    await untilSettled(site);
+    await untilNothingPending(site);
     await expect(one.app.Photo.create({ file: `${dir}/never.jpg` })).rejects.toThrow('title');
     await expect(
       one.app.Photo.create({ _id: first._id, title: 'again', file: `${dir}/never.jpg` }),
@@ -85,7 +85,7 @@ describe('a save', () => {
   test('naming /etc/passwd by any way sends nothing and succeeds', async () => {
     await one.app.Photo.create({ title: 'evil', file: '../../etc/passwd' });
     await one.app.Photo.create({ title: 'evil', file: '/etc/passwd' });
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect(Object.keys(await two.tree()).filter((file) => !file.startsWith(`${dir}/`))).toEqual([]);
   });
 
@@ -100,7 +100,7 @@ describe('a save', () => {
         await session.abortTransaction();
       });
       await session.endSession();
-      await untilSettled(site);
+      await untilNothingPending(site);
       // The sweep of an earlier save may have found it by now; the entry of a file that a save
       // captured names that save.
       const entry = await site.database.connection
@@ -123,7 +123,7 @@ describe('a save', () => {
       thumbnail: `${dir}/after.jpg`,
     });
     await onOthers(`${dir}/after.jpg`, 'x');
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect(await two.read(`${dir}/upload.tmp`)).toBeUndefined();
   });
 });
@@ -149,7 +149,7 @@ test.each([
 });
 
 test('a burst of ten saves arrives in at most two transfers to each host', async () => {
-  await untilSettled(site);
+  await untilNothingPending(site);
   const before = (await two.ssh.rsyncCalls()).length;
   await Promise.all(
     Array.from({ length: 10 }, async (_, i) => {
@@ -157,7 +157,7 @@ test('a burst of ten saves arrives in at most two transfers to each host', async
       await one.app.Photo.create({ title: `${i}`, file: `${dir}/burst/${i}.jpg` });
     }),
   );
-  await untilSettled(site);
+  await untilNothingPending(site);
   for (let i = 0; i < 10; i++) expect(await two.read(`${dir}/burst/${i}.jpg`)).toBe(`burst ${i}`);
   expect((await two.ssh.rsyncCalls()).length - before).toBeLessThanOrEqual(2);
 });
@@ -172,7 +172,7 @@ test('a thousand saves end with nothing pending and equal trees', async () => {
       }),
     );
   }
-  await untilSettled(site, 60_000);
+  await untilNothingPending(site, 60_000);
   const {
     'uploads/photos/upload.tmp': _excluded,
     'uploads/photos/never.jpg': _swept,

@@ -1,7 +1,7 @@
 import { rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { until } from '../harness/wait.js';
-import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
 
 // Each test lets several versions reach three hosts.
 vi.setConfig({ testTimeout: 180_000 });
@@ -35,7 +35,7 @@ async function everywhere(name: string, content: string | undefined): Promise<vo
     );
   };
   await until(hasArrived, { timeout: 30_000, what: `${name} everywhere` });
-  await untilSettled(site, 30_000);
+  await untilNothingPending(site, 30_000);
   expect(await look()).toEqual([content, content, content]);
 }
 /** As `exiftool -P` does: a new file in the place of the old one, with its date. */

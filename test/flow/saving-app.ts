@@ -17,6 +17,6 @@ const sync = createSyncMedia(
 const schema = new Schema({ title: String, file: String });
 schema.plugin(sync.plugin, { syncDirs: [dir] });
 const Photo = connection.model('Photo', schema);
-if (mode === 'lanes') await sync.start();
+if (mode === 'leads') await sync.start();
 await Photo.create({ title: 'killed', file });
 process.stdout.write('saved\n');

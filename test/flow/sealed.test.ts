@@ -8,7 +8,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { digestHost } from '../../src/api/describe-host.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
 import { until } from '../harness/wait.js';
-import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -52,7 +52,7 @@ test(
     });
     await save(one, 'a.jpg');
     for (const machine of [two, three]) await arrives(machine, 'a.jpg');
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect(await statusOf(one, 'forged')).toMatchObject({ status: 'pending', unsealed: true });
     expect((await one.app.sync.status()).hosts.find(({ id }) => id === 'forged')).toMatchObject({
       pending: 0,
@@ -89,7 +89,7 @@ test(
     await until(() => one.app.log.some((line) => line.includes('"two"')));
     await save(one, 'missed.jpg');
     await arrives(three, 'missed.jpg');
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect(await two.read(`${dir}/missed.jpg`)).toBeUndefined();
     await expect(two.app.sync.hosts.edit('two', { status: 'approved' })).rejects.toThrow(
       expect.objectContaining({ code: 'BAD_OPTION' }),
@@ -117,7 +117,7 @@ test(
     const two = await site.addMachine('two');
     const key = two.ssh.publicKey.split(' ')[1] ?? '';
     await save(one, 'a.jpg');
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect([
       (await statusOf(one, 'two'))?.status,
       (await keysOf(one)).includes(key),

@@ -241,15 +241,15 @@ async function readTree(root: string): Promise<Record<string, string>> {
  * twice: a capture leads to what hosts are owed, and what a delivery puts back leads to a capture,
  * so that one look could miss what is on its way from the one to the other.
  */
-export async function untilSettled(site: Site, timeout = 20_000): Promise<void> {
+export async function untilNothingPending(site: Site, timeout = 20_000): Promise<void> {
   const [machine] = site.machines;
-  const isSettled = async (): Promise<boolean> => {
+  const isNothingPending = async (): Promise<boolean> => {
     const status = await (machine as Machine).app.sync.status();
     return (
       status.captures === 0 && status.hosts.every(({ pending, blocked }) => pending + blocked === 0)
     );
   };
-  await until(async () => (await isSettled()) && (await isSettled()), { timeout });
+  await until(async () => (await isNothingPending()) && (await isNothingPending()), { timeout });
 }
 
 /** The machines of a site of three. */

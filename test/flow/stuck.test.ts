@@ -12,7 +12,7 @@ import type { Entry } from '../../src/model/entry.js';
 import type { HostId } from '../../src/model/host.js';
 import { until } from '../harness/wait.js';
 import { makeRowReader } from '../harness/row-reader.js';
-import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
 
 let site: Site, one: Machine, two: Machine, three: Machine, ledger: Ledger;
 beforeEach(async () => {
@@ -77,10 +77,10 @@ describe('an origin that lacks its own version', () => {
     await one.write(`${dir}/c.jpg`, 'first', 1_000);
     await one.app.Photo.create({ title: 'c', file: `${dir}/c.jpg` });
     await has(two, 'c.jpg', 'first');
-    await untilSettled(site);
+    await untilNothingPending(site);
     await save(one, 'c.jpg', 'the second');
     await has(two, 'c.jpg', 'the second');
-    await untilSettled(site);
+    await untilNothingPending(site);
     // A scan leaves an older version for a while to the save that may be about to name it.
     await one.app.close();
     one.app = await one.startApp({ tuning: { candidateMs: 1_000 } });
@@ -93,7 +93,7 @@ describe('an origin that lacks its own version', () => {
       },
       { timeout: 30_000, interval: 500 },
     );
-    await untilSettled(site);
+    await untilNothingPending(site);
   });
 });
 
@@ -152,7 +152,7 @@ test('a sync dir that a host has not marked yet keeps no other from it, and is s
 test('a pull removes no file that an app has just written and not saved yet', async () => {
   await save(one, 'f.jpg', 'from one');
   await has(two, 'f.jpg', 'from one');
-  await untilSettled(site);
+  await untilNothingPending(site);
   await two.write(`${dir}/f.jpg`, 'being uploaded to two');
   await two.app.sync.runs.follow((await two.app.sync.pull()).id);
   expect(await two.read(`${dir}/f.jpg`)).toBe('being uploaded to two');
@@ -163,7 +163,7 @@ test('a pull removes no file that an app has just written and not saved yet', as
 test('a host that works again is not shown as failing, even with nothing pending', async () => {
   await save(one, 'first.jpg', 'x');
   await has(two, 'first.jpg', 'x');
-  await untilSettled(site);
+  await untilNothingPending(site);
   await two.ssh.stop({ hard: true });
   await save(one, 'g.jpg', 'g');
   await until(async () => (await statusOf('two'))?.failures.length === 1, { timeout: 15_000 });

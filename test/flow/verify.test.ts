@@ -6,7 +6,7 @@ import type { Path } from '../../src/model/path.js';
 import type { Run } from '../../src/model/run.js';
 import { runCli } from '../cli/run-cli.js';
 import { until } from '../harness/wait.js';
-import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from './site.js';
+import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
 
 // Each test carries out several runs on several hosts.
 vi.setConfig({ testTimeout: 60_000 });
@@ -44,7 +44,7 @@ async function verify(
 async function holdEverywhere(...names: string[]): Promise<void> {
   for (const name of names) await one.write(`${dir}/${name}`, `good ${name}`, 1_000_000);
   await one.app.sync.runs.follow((await one.app.sync.push()).id);
-  await untilSettled(site);
+  await untilNothingPending(site);
 }
 /** Other bytes with the same size and date: what a failing disk makes of a file. */
 async function rot(machine: Machine, name: string): Promise<void> {

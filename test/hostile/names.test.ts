@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { dir, openSite, untilSettled, type Machine, type Site } from '../flow/site.js';
+import { dir, openSite, untilNothingPending, type Machine, type Site } from '../flow/site.js';
 import { until } from '../harness/wait.js';
 import { names, optionValues, rowValues, unsafePaths } from './corpus.js';
 import { findCanary } from './find-canary.js';
@@ -50,7 +50,7 @@ test('every name goes with its save, byte for byte', async () => {
     ),
   );
   await sameBelow('saved');
-  await untilSettled(site, 40_000);
+  await untilNothingPending(site, 40_000);
   expect(await findCanary(site.machines)).toEqual([]);
 });
 
@@ -64,7 +64,8 @@ test('every name goes with a push, and comes with a pull', async () => {
     failures: [],
   });
   await sameBelow('pushed');
-  // Lanes of the other host do not hear of these: they are written behind its back, and fetched.
+  // Delivery queues of the other host do not hear of these: they are written behind its back, and
+  // fetched.
   await Promise.all(
     names.map((name, index) => two.write(`${dir}/pulled/${name}`, `pulled ${String(index)}`)),
   );
@@ -74,7 +75,7 @@ test('every name goes with a push, and comes with a pull', async () => {
   });
   expect(Object.keys(below(await one.tree(), 'pulled')).length).toBe(names.length);
   await sameBelow('pulled');
-  await untilSettled(site, 40_000);
+  await untilNothingPending(site, 40_000);
   expect(await findCanary(site.machines)).toEqual([]);
 });
 
@@ -111,9 +112,9 @@ test(
         JSON.stringify(path),
       ).rejects.toThrow(expect.objectContaining({ code: 'BAD_PATH' }));
     }
-    const folded: string[] = [];
+    const reconciled: string[] = [];
     const stop = sync.on('recorded', ({ paths: some }) => {
-      folded.push(...some);
+      reconciled.push(...some);
     });
     await Photo.insertMany(
       paths.map((file, index) => ({
@@ -121,10 +122,10 @@ test(
         file: file.replaceAll('\0', ''),
       })),
     );
-    await untilSettled(site);
+    await untilNothingPending(site);
     stop();
     expect(
-      folded.filter(
+      reconciled.filter(
         (path) => path.includes('outside') || path.includes('passwd') || path.includes('..'),
       ),
     ).toEqual([]);
@@ -161,7 +162,7 @@ test(
       expect.stringContaining('4 names in "uploads/photos"'),
     ]);
     await until(async () => (await two.read(`${dir}/after.jpg`)) === 'after');
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect(
       (await readdir(two.path(dir))).filter((name) => name.includes('\ufffd') || name === 'links'),
     ).toEqual([]);

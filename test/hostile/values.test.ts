@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { HostRow } from '../../src/hosts/host-model.js';
 import { resolveConfig } from '../../src/config/resolve-config.js';
 import { runCli } from '../cli/run-cli.js';
-import { dir, openSite, untilSettled, type Machine, type Site } from '../flow/site.js';
+import { dir, openSite, untilNothingPending, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { until } from '../harness/wait.js';
 import { canary, optionValues, rowValues, unsafePaths } from './corpus.js';
@@ -183,7 +183,7 @@ describe('rows of the ledger', () => {
     ]);
     expect(await one.read('outside')).toBe('one');
     await captures.deleteMany({ _id: 'forged' as never });
-    await untilSettled(site);
+    await untilNothingPending(site);
   });
 });
 

@@ -27,14 +27,14 @@ async function hold(): Promise<void> {
   lease.announceSocket(await socket.start());
 }
 
-async function letGo(): Promise<void> {
+async function stepDown(): Promise<void> {
   lease.announceSocket(undefined);
   await socket?.close();
 }
 
 lease.onChange((held) => {
   process.stdout.write(held ? 'held\n' : 'lost\n');
-  changing = changing.then(() => (held ? hold() : letGo()));
+  changing = changing.then(() => (held ? hold() : stepDown()));
 });
 lease.start();
 process.stdout.write('trying\n');

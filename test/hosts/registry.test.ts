@@ -88,14 +88,14 @@ describe('Registry', () => {
   });
 
   test('reports received files once, whoever raised the count', async () => {
-    const landed: number[] = [];
-    registry.onReceived((count) => landed.push(count));
+    const received: number[] = [];
+    registry.onReceived((count) => received.push(count));
     const other = new Registry(() => rows, 'b');
     await Promise.all(Array.from({ length: 10 }, () => other.raiseReceived(new Map([['a', 3]]))));
     await other.raiseReceived(new Map([['c', 1]]));
     await registry.refresh();
     await registry.refresh();
-    expect(landed).toEqual([30]);
+    expect(received).toEqual([30]);
   });
 
   test(
@@ -108,15 +108,18 @@ describe('Registry', () => {
         retryable: true,
         scope: 'host' as const,
       };
-      const lane: Parameters<Registry['recordDeliveryState']>[1] = { deliveredAt: due, failure };
-      await registry.recordDeliveryState('b', lane);
+      const delivery: Parameters<Registry['recordDeliveryState']>[1] = {
+        deliveredAt: due,
+        failure,
+      };
+      await registry.recordDeliveryState('b', delivery);
       await registry.storeRescan('uploads/v1.2' as Path, due);
       await registry.storeRescan('uploads/other' as Path, due);
       await registry.storeRescan('uploads/other' as Path, undefined);
       await registry.recordHalt('uploads/v1.2', failure);
       await registry.recordReload({ at: due, exitCode: 1, output: `${'x'.repeat(10_000)}end` });
       const expected = {
-        deliveries: { b: lane },
+        deliveries: { b: delivery },
         rescans: { 'uploads/v1.2': due },
         halted: { 'uploads/v1.2': failure },
       };

@@ -28,7 +28,7 @@ async function entryOf(path: Path): Promise<Entry> {
 describe('a path that a document names', () => {
   test('becomes a version: held here, pending at the others, content known', async () => {
     await a.write(cat, 'meow');
-    const [entry] = await a.fold.reconcilePaths([cat], {
+    const [entry] = await a.reconciler.reconcilePaths([cat], {
       ...named,
       savedBy: { model: 'Photo', id: '1' },
     });
@@ -49,18 +49,18 @@ describe('a path that a document names', () => {
 
   test('makes no second version when it is reconciled again, or a caption is edited', async () => {
     await a.write(cat, 'meow');
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     const before = await entryOf(cat);
-    expect(await a.fold.reconcilePaths([cat], named)).toEqual([]);
+    expect(await a.reconciler.reconcilePaths([cat], named)).toEqual([]);
     expect(await entryOf(cat)).toEqual(before);
   });
 
   test('gets a new version when its bytes are new, and the old file info is remembered', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     const first = await entryOf(cat);
     await a.write(cat, 'purr', 2_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     const second = await entryOf(cat);
     expect(second.version).not.toBe(first.version);
     expect(second.superseded).toEqual([
@@ -72,9 +72,9 @@ describe('a path that a document names', () => {
     'of the same size within the same second is distinguished by its nanoseconds and ' + 'content',
     async () => {
       await a.write(cat, 'meow', 1_000.25);
-      await a.fold.reconcilePaths([cat], named);
+      await a.reconciler.reconcilePaths([cat], named);
       await a.write(cat, 'purr', 1_000.5);
-      await a.fold.reconcilePaths([cat], named);
+      await a.reconciler.reconcilePaths([cat], named);
       expect((await entryOf(cat)).superseded).toHaveLength(1);
     },
   );
@@ -83,14 +83,14 @@ describe('a path that a document names', () => {
     'is left alone where no rule lets it through: %s',
     async (path) => {
       await a.write(path as Path, 'meow');
-      expect(await a.fold.reconcilePaths([path as Path], named)).toEqual([]);
+      expect(await a.reconciler.reconcilePaths([path as Path], named)).toEqual([]);
       expect(await site.ledger.read(path as Path)).toBeUndefined();
     },
   );
 
   test('is left alone where a symlink lies', async () => {
     await symlink('/etc/hostname', join(a.root, cat));
-    expect(await a.fold.reconcilePaths([cat], named)).toEqual([]);
+    expect(await a.reconciler.reconcilePaths([cat], named)).toEqual([]);
   });
 });
 
@@ -99,18 +99,18 @@ test(
     'a delivery replaced meanwhile',
   async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     await a.write(cat, 'purrr', 2_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     await a.write(cat, 'meow', 1_000);
     const asserted = [{ path: cat, info: (await a.disk.observe(cat))! }];
-    await a.fold.reconcilePaths([cat], { ...named, asserted });
+    await a.reconciler.reconcilePaths([cat], { ...named, asserted });
     const restored = await entryOf(cat);
     expect(restored.info).toMatchObject({ size: 4 });
-    // A delivery of the version before comes late: what it replaces lies aside until it is judged.
+    // A delivery of the version before comes late: the file it replaces waits until it is resolved.
     await a.write(`uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg` as Path, 'meow', 1_000);
     await a.write(cat, 'purrr', 2_000);
-    await a.fold.reconcilePaths([cat], { ...named, asserted });
+    await a.reconciler.reconcilePaths([cat], { ...named, asserted });
     expect(await entryOf(cat)).toMatchObject({ version: restored.version, heldBy: ['A'] });
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
   },
@@ -121,9 +121,9 @@ test(
     'another',
   async () => {
     await a.write(cat, 'purrr', 2_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     await a.write(cat, 'meow!', 2_000);
-    await a.fold.reconcilePaths([cat], {
+    await a.reconciler.reconcilePaths([cat], {
       ...named,
       asserted: [{ path: cat, info: (await a.disk.observe(cat))! }],
     });
@@ -139,13 +139,13 @@ test(
     'old file back',
   async () => {
     await b.write(cat, 'the first', 1);
-    await b.fold.reconcilePaths([cat], named);
+    await b.reconciler.reconcilePaths([cat], named);
     for (let i = 0; i <= supersededLimit + 1; i++) {
       await a.write(cat, `number ${i}`, 1_000 + i);
-      await a.fold.reconcilePaths([cat], named);
+      await a.reconciler.reconcilePaths([cat], named);
     }
     const { version } = await entryOf(cat);
-    await b.fold.reconcilePaths([cat], scan);
+    await b.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ version, heldBy: ['A'], pending: ['B', 'C'] });
   },
 );
@@ -157,7 +157,10 @@ describe('two hosts that write one path at once', () => {
     async () => {
       await a.write(cat, 'from a', 1_000);
       await b.write(cat, 'from b!', 1_001);
-      await Promise.all([a.fold.reconcilePaths([cat], named), b.fold.reconcilePaths([cat], named)]);
+      await Promise.all([
+        a.reconciler.reconcilePaths([cat], named),
+        b.reconciler.reconcilePaths([cat], named),
+      ]);
       const entry = await entryOf(cat);
       expect(entry.superseded).toMatchObject([{ conflicting: true }]);
       expect(entry.heldBy).toEqual([entry.origin]);
@@ -169,25 +172,25 @@ describe('two hosts that write one path at once', () => {
 describe('when ledger and disk disagree', () => {
   test('a host whose file is gone holds it no more, and others may take over', async () => {
     await a.write(cat, 'meow');
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     await rm(join(a.root, cat));
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ heldBy: [], orphaned: true });
   });
 
   test('a host that has the current bytes holds them without a transfer', async () => {
     await a.write(cat, 'meow', 1_000);
     await b.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], named);
-    await b.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], named);
+    await b.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ origin: 'A', heldBy: ['A', 'B'], pending: ['C'] });
   });
 
   test('a host that names other bytes of the very size and time makes a version of them', async () => {
     await a.write(cat, 'meow', 1_000);
     await b.write(cat, 'MEOW', 1_000);
-    await a.fold.reconcilePaths([cat], named);
-    await b.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
+    await b.reconciler.reconcilePaths([cat], named);
     expect(await entryOf(cat)).toMatchObject({
       origin: 'B',
       heldBy: ['B'],
@@ -195,9 +198,9 @@ describe('when ledger and disk disagree', () => {
     });
   });
 
-  test('under a tombstone other bytes of the very size and time as the deleted file are news', async () => {
+  test('under a tombstone other bytes of the very size and time as the deleted file are a new version', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     const before = await entryOf(cat);
     await site.ledger.replace(
       before.version,
@@ -210,17 +213,17 @@ describe('when ledger and disk disagree', () => {
       }),
     );
     await b.write(cat, 'MEOW', 1_000);
-    await b.fold.reconcilePaths([cat], scan);
+    await b.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ kind: 'file', origin: 'B' });
   });
 
   test('a holder that has an older version again is pending for the current one', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     await a.write(cat, 'purrrr', 2_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({
       heldBy: [],
       pending: expect.arrayContaining(['A']) as string[],
@@ -229,48 +232,48 @@ describe('when ledger and disk disagree', () => {
 
   test('an origin that has an older version again leaves the delivery to a holder', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     await a.write(cat, 'purrrr', 2_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     await b.write(cat, 'purrrr', 2_000);
-    await b.fold.reconcilePaths([cat], scan);
+    await b.reconciler.reconcilePaths([cat], scan);
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     expect((await site.ledger.findOrphaned('B', [], 10)).map(({ path }) => path)).toEqual([cat]);
   });
 
   test('a host whose file became a directory holds it no more', async () => {
     await a.write(cat, 'meow');
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     await rm(join(a.root, cat));
     await a.write(`${cat}/inside.jpg` as Path, 'x');
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ heldBy: [] });
   });
 
   test('other bytes of the same size and time are a new version if the content is compared', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     const { version } = await entryOf(cat);
     await a.write(cat, 'MEOW', 1_000);
-    expect(await a.fold.reconcilePaths([cat], scan)).toEqual([]);
-    const [entry] = await a.fold.reconcilePaths([cat], { ...scan, comparesContent: true });
+    expect(await a.reconciler.reconcilePaths([cat], scan)).toEqual([]);
+    const [entry] = await a.reconciler.reconcilePaths([cat], { ...scan, comparesContent: true });
     expect(entry?.version).not.toBe(version);
   });
 
   test('current bytes in its own .syncmedia are restored', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     await a.write('uploads/photos/.syncmedia/trash/x/cat.jpg' as Path, 'meow', 1_000);
     await rm(join(a.root, cat));
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['A'] });
   });
 
   test('a tombstone moves the old file to the trash, and never an unknown one', async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     const before = await entryOf(cat);
     const tombstone = makeTombstoneEntry(before, {
       path: cat,
@@ -280,7 +283,7 @@ describe('when ledger and disk disagree', () => {
       now: new Date(),
     });
     await site.ledger.replace(before.version, tombstone);
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
     expect(await entryOf(cat)).toMatchObject({
       kind: 'tombstone',
@@ -288,7 +291,7 @@ describe('when ledger and disk disagree', () => {
       pending: ['C'],
     });
     await a.write(cat, 'another cat', 3_000);
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ kind: 'file', origin: 'A' });
   });
 });
@@ -319,14 +322,14 @@ describe('a file that cannot be examined just now', () => {
   test('keeps no other file of the same document from being reconciled, and is reported', async () => {
     for (const path of others) await a.write(path, path);
     const paths = [photo('growing.log'), ...others];
-    const { entries, failed } = await a.fold.reconcileEach(paths, named);
+    const { entries, failed } = await a.reconciler.reconcileEach(paths, named);
     expect(entries.map(({ path }) => path)).toEqual(expect.arrayContaining(others));
     expect(entries.length + failed.length).toBe(paths.length);
   });
 
   test('keeps no other from being found by a scan', async () => {
     for (const path of others) await a.write(path, path);
-    const dir = { reconciler: a.fold, ledger: site.ledger, disk: a.disk, me: 'A' };
+    const dir = { reconciler: a.reconciler, ledger: site.ledger, disk: a.disk, me: 'A' };
     await scanSyncDir(dir, photos, new AbortController().signal, () => undefined);
     expect([...(await site.ledger.readMany(others)).keys()].sort()).toEqual([...others].sort());
   });
@@ -335,7 +338,7 @@ describe('a file that cannot be examined just now', () => {
 describe('a scan', () => {
   const all = (replica: SiteReplica, me: string): Promise<number> =>
     scanSyncDir(
-      { reconciler: replica.fold, ledger: site.ledger, disk: replica.disk, me },
+      { reconciler: replica.reconciler, ledger: site.ledger, disk: replica.disk, me },
       photos,
       new AbortController().signal,
       () => undefined,
@@ -362,7 +365,7 @@ describe('a scan', () => {
 
   test('hashes a file once that was too fresh to be sure of', async () => {
     await a.write(cat, 'meow');
-    await a.fold.reconcilePaths([cat], named);
+    await a.reconciler.reconcilePaths([cat], named);
     expect((await entryOf(cat)).unverified).toBe(true);
     await all(a, 'A');
     expect((await entryOf(cat)).unverified).toBeUndefined();
@@ -386,11 +389,11 @@ test(
       return readMany.call(site.ledger, paths);
     };
     await a.write(cat, 'meow');
-    const [first] = await a.fold.reconcilePaths([cat], named);
+    const [first] = await a.reconciler.reconcilePaths([cat], named);
     expect(first).toMatchObject({ path: cat, heldBy: ['A'], pending: ['B', 'C'] });
     expect(reads).toEqual([]);
     await a.write(cat, 'purr!');
-    const [second] = await a.fold.reconcilePaths([cat], named);
+    const [second] = await a.reconciler.reconcilePaths([cat], named);
     expect(reads).toEqual([cat]);
     expect(second?.superseded.map(({ version }) => version)).toEqual([first?.version]);
   },

@@ -38,10 +38,10 @@ async function entryOf(path: Path): Promise<Entry> {
   if (!entry) throw new Error(`no entry of ${path}`);
   return entry;
 }
-/** A version that both hosts have, as if a lane had brought it to B. */
+/** A version that both hosts have, as if a delivery had brought it to B. */
 async function saveOnBoth(path: Path, content: string, mtime: number): Promise<void> {
   await a.write(path, content, mtime);
-  await a.fold.reconcilePaths([path], save);
+  await a.reconciler.reconcilePaths([path], save);
   await deliver(path, content, mtime);
 }
 async function deliver(path: Path, content: string, mtime: number): Promise<void> {
@@ -63,7 +63,7 @@ async function bury(path: Path): Promise<void> {
 }
 const scanAll = (replica: SiteReplica, me: string): Promise<number> =>
   scanSyncDir(
-    { reconciler: replica.fold, ledger: site.ledger, disk: replica.disk, me },
+    { reconciler: replica.reconciler, ledger: site.ledger, disk: replica.disk, me },
     photos,
     new AbortController().signal,
     () => undefined,
@@ -80,13 +80,13 @@ async function rewrite(replica: SiteReplica, path: Path, content: string): Promi
 describe('a file that is back under a tombstone', () => {
   beforeEach(async () => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], save);
+    await a.reconciler.reconcilePaths([cat], save);
     await bury(cat);
   });
 
   test('is a version again for a save, whatever its date, and pending at the others', async () => {
     named.add(cat);
-    await a.fold.reconcilePaths([cat], save);
+    await a.reconciler.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({
       kind: 'file',
       heldBy: ['A'],
@@ -97,7 +97,7 @@ describe('a file that is back under a tombstone', () => {
 
   test('is a version again where a scan finds it and a document names it', async () => {
     named.add(cat);
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ kind: 'file', pending: ['B'] });
   });
 
@@ -105,14 +105,14 @@ describe('a file that is back under a tombstone', () => {
     'goes to the trash if no document names it any more, even if an older save is ' +
       'processed again',
     async () => {
-      await a.fold.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() - 1_000) });
+      await a.reconciler.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() - 1_000) });
       expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone', heldBy: ['A'] });
       await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
     },
   );
 
   test('needs no search of documents if the save is certainly younger than the delete', async () => {
-    await a.fold.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() + 120_000) });
+    await a.reconciler.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() + 120_000) });
     expect(await entryOf(cat)).toMatchObject({ kind: 'file' });
   });
 
@@ -121,21 +121,21 @@ describe('a file that is back under a tombstone', () => {
     site.events.on('overruled', (event) => {
       told.push(event);
     });
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
     expect(told).toEqual([{ path: cat, by: 'delete' }]);
   });
 
   test('is left by a scan to the save that may be about to name it', async () => {
     const patient = await site.replica('A', { named, captured, awaitedMs: 60_000 });
-    await patient.fold.reconcilePaths([cat], scan);
+    await patient.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone' });
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
   });
 
   test('is left by a scan to the capture that names it', async () => {
     captured.add(cat);
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
   });
 
@@ -144,7 +144,7 @@ describe('a file that is back under a tombstone', () => {
     const at = `uploads/photos/.syncmedia/trash/${newName()}/cat.jpg`;
     await mkdir(dirname(join(a.root, at)), { recursive: true });
     await rename(join(a.root, cat), join(a.root, at));
-    await a.fold.reconcilePaths([cat], { ...save, savedAt: new Date() });
+    await a.reconciler.reconcilePaths([cat], { ...save, savedAt: new Date() });
     expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
     expect(await entryOf(cat)).toMatchObject({ kind: 'file', heldBy: ['A'], pending: ['B'] });
   });
@@ -157,7 +157,7 @@ describe('a file that is back under a tombstone', () => {
       'meow',
       1_000,
     );
-    await a.fold.reconcilePaths([cat], { ...save, savedAt: new Date() });
+    await a.reconciler.reconcilePaths([cat], { ...save, savedAt: new Date() });
     expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone' });
   });
 });
@@ -171,7 +171,7 @@ describe('an older version that the app puts back, with its date', () => {
   test.each(['A', 'B'])('is the new version once a save on %s names it', async (host) => {
     const replica = host === 'A' ? a : b;
     await replica.write(cat, 'first', 1_000);
-    await replica.fold.reconcilePaths([cat], save);
+    await replica.reconciler.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({
       origin: host,
       heldBy: [host],
@@ -185,19 +185,19 @@ describe('an older version that the app puts back, with its date', () => {
     await scanAll(a, 'A');
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], stamps: { A: removedStamp } });
     await a.write(cat, 'first', 1_000);
-    await a.fold.reconcilePaths([cat], save);
+    await a.reconciler.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({ origin: 'A', info: { sha256: sha256('first') } });
   });
 
   test('is left by a scan to the save that may be about to name it, and to the capture that does', async () => {
     await a.write(cat, 'first', 1_000);
     const patient = await site.replica('A', { awaitedMs: 60_000 });
-    await patient.fold.reconcilePaths([cat], scan);
+    await patient.reconciler.reconcilePaths([cat], scan);
     captured.add(cat);
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], pending: [] });
     captured.clear();
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], pending: ['A'] });
   });
 
@@ -205,12 +205,12 @@ describe('an older version that the app puts back, with its date', () => {
     'gives way if a late delivery brought it: the current version lies among the ' +
       'replaced files',
     async () => {
-      const aside = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
-      await mkdir(dirname(join(a.root, aside)), { recursive: true });
-      await link(join(a.root, cat), join(a.root, aside));
+      const replaced = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
+      await mkdir(dirname(join(a.root, replaced)), { recursive: true });
+      await link(join(a.root, cat), join(a.root, replaced));
       await rm(join(a.root, cat));
       await a.write(cat, 'first', 1_000);
-      await a.fold.reconcilePaths([cat], save);
+      await a.reconciler.reconcilePaths([cat], save);
       expect(await readFile(join(a.root, cat), 'utf8')).toBe('second!');
       expect(await entryOf(cat)).toMatchObject({
         heldBy: ['A', 'B'],
@@ -223,10 +223,10 @@ describe('an older version that the app puts back, with its date', () => {
     'gives way to a file that the app has saved since, if a late delivery replaced that ' +
       'before it was captured',
     async () => {
-      const aside = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
-      await a.write(aside as Path, 'third!!', 3_000);
+      const replaced = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
+      await a.write(replaced as Path, 'third!!', 3_000);
       await a.write(cat, 'first', 1_000);
-      await a.fold.reconcilePaths([cat], save);
+      await a.reconciler.reconcilePaths([cat], save);
       expect(await readFile(join(a.root, cat), 'utf8')).toBe('third!!');
       expect(await entryOf(cat)).toMatchObject({
         origin: 'A',
@@ -245,13 +245,13 @@ describe('an older version that the app puts back, with its date', () => {
       await b.write(cat, 'first', 1_000);
       const now = { ...save, savedAt: new Date() },
         patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
-      expect(await patient.fold.reconcileEach([cat], now)).toEqual({
+      expect(await patient.reconciler.reconcileEach([cat], now)).toEqual({
         entries: [],
         failed: [],
         deferred: [cat],
       });
       await site.ledger.markHeld(await entryOf(cat), ['B']);
-      expect(await patient.fold.reconcileEach([cat], now)).toMatchObject({
+      expect(await patient.reconciler.reconcileEach([cat], now)).toMatchObject({
         entries: [{ path: cat }],
         deferred: [],
       });
@@ -273,7 +273,7 @@ describe('an older version that the app puts back, with its date', () => {
       await site.ledger.markPending(cat, ['B']);
       await patient.write(cat, 'first', 1_000);
       expect(
-        await patient.fold.reconcileEach([cat], {
+        await patient.reconciler.reconcileEach([cat], {
           ...save,
           savedAt: new Date(Date.now() - 120_000),
         }),
@@ -284,7 +284,9 @@ describe('an older version that the app puts back, with its date', () => {
         capturedAt: new Date(Date.now() + 120_000),
       };
       expect(await site.ledger.replace(version, before)).toBe(true);
-      expect(await patient.fold.reconcileEach([cat], { ...save, savedAt: new Date() })).toEqual({
+      expect(
+        await patient.reconciler.reconcileEach([cat], { ...save, savedAt: new Date() }),
+      ).toEqual({
         entries: [],
         failed: [],
         deferred: [],
@@ -298,7 +300,7 @@ describe('an older version that the app puts back, with its date', () => {
       told.push(event);
     });
     await a.write(cat, 'first', 1_000);
-    await a.fold.reconcilePaths([cat], scan);
+    await a.reconciler.reconcilePaths([cat], scan);
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], pending: ['A'] });
     expect(told).toEqual([{ path: cat, by: 'newer version' }]);
   });
@@ -307,7 +309,7 @@ describe('an older version that the app puts back, with its date', () => {
     const { version } = await entryOf(cat);
     await site.ledger.markPending(cat, ['B']);
     await b.write(cat, 'first', 1_000);
-    await b.fold.reconcilePaths([cat], save);
+    await b.reconciler.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({ version, pending: ['B'] });
   });
 });
@@ -321,10 +323,10 @@ describe('the bytes of the version with another date', () => {
     ['a scan finds', scan],
   ])('that %s are the version, with its date, and go nowhere', async (_, why) => {
     await a.write(cat, 'meow', 1_000);
-    await a.fold.reconcilePaths([cat], save);
+    await a.reconciler.reconcilePaths([cat], save);
     const { version } = await entryOf(cat);
     await b.write(cat, 'meow', 2_000);
-    await b.fold.reconcilePaths([cat], why);
+    await b.reconciler.reconcilePaths([cat], why);
     expect(await entryOf(cat)).toMatchObject({
       version,
       heldBy: ['A', 'B'],
@@ -337,7 +339,7 @@ describe('the bytes of the version with another date', () => {
   test('that a host which has it writes once more are no version', async () => {
     await saveOnBoth(cat, 'meow', 1_000);
     await a.write(cat, 'meow', 2_000);
-    await a.fold.reconcilePaths([cat], save);
+    await a.reconciler.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], pending: [], superseded: [] });
     expect(await dateOf(a)).toBe(1_000);
   });
@@ -347,7 +349,7 @@ describe('the bytes of the version with another date', () => {
     await bury(cat);
     named.add(cat);
     await a.write(cat, 'meow', 2_000);
-    await a.fold.reconcilePaths([cat], save);
+    await a.reconciler.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({
       kind: 'file',
       info: { mtime: 2_000 },
@@ -358,7 +360,7 @@ describe('the bytes of the version with another date', () => {
   test('that a pull has fetched keep the date that the other host has', async () => {
     await saveOnBoth(cat, 'meow', 1_000);
     await a.write(cat, 'meow', 2_000);
-    await a.fold.reconcilePaths([cat], { ...save, overrules: true });
+    await a.reconciler.reconcilePaths([cat], { ...save, overrules: true });
     expect(await entryOf(cat)).toMatchObject({ info: { mtime: 2_000 } });
   });
 });
@@ -370,7 +372,7 @@ describe('other bytes of the very size and date', () => {
     await saveOnBoth(cat, 'meow', 1_000);
     const replica = host === 'A' ? a : b;
     await rewrite(replica, cat, 'MEOW');
-    await replica.fold.reconcilePaths([cat], save);
+    await replica.reconciler.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({
       origin: host,
       heldBy: [host],
@@ -382,7 +384,7 @@ describe('other bytes of the very size and date', () => {
   test('are a version though they were written into the very file', async () => {
     await saveOnBoth(cat, 'meow', 1_000);
     await a.write(cat, 'MEOW', 1_000);
-    await a.fold.reconcilePaths([cat], save);
+    await a.reconciler.reconcilePaths([cat], save);
     expect(await entryOf(cat)).toMatchObject({ info: { sha256: sha256('MEOW') } });
   });
 
@@ -392,7 +394,7 @@ describe('other bytes of the very size and date', () => {
     await rename(join(a.root, cat), join(a.root, 'limbo'));
     await rename(join(a.root, dog), join(a.root, cat));
     await rename(join(a.root, 'limbo'), join(a.root, dog));
-    await a.fold.reconcilePaths([cat, dog], save);
+    await a.reconciler.reconcilePaths([cat, dog], save);
     expect([(await entryOf(cat)).info?.sha256, (await entryOf(dog)).info?.sha256]).toEqual([
       sha256('woof'),
       sha256('meow'),
@@ -418,7 +420,7 @@ describe('other bytes of the very size and date', () => {
         expect((await entryOf(path)).info?.sha256 !== undefined).toBe(confirmed);
         const { version } = await entryOf(path);
         await rewrite(a, path, large.replaceAll('x', 'y'));
-        await a.fold.reconcilePaths([path], save);
+        await a.reconciler.reconcilePaths([path], save);
         expect((await entryOf(path)).version).not.toBe(version);
         expect(await entryOf(path)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
       }
@@ -453,12 +455,12 @@ describe('the content of a file', () => {
   test('is compared once after each change, not at every save', async () => {
     await saveOnBoth(cat, 'meow', 1_000);
     hashed.length = 0;
-    await a.fold.reconcilePaths([cat], save);
+    await a.reconciler.reconcilePaths([cat], save);
     expect(hashed).toEqual([]);
     // The first save on a host that got it from another one, which cannot know that nobody has
     // touched it.
-    await b.fold.reconcilePaths([cat], save);
-    await b.fold.reconcilePaths([cat], save);
+    await b.reconciler.reconcilePaths([cat], save);
+    await b.reconciler.reconcilePaths([cat], save);
     expect(hashed).toEqual([cat]);
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['A', 'B'], pending: [] });
   });
@@ -466,7 +468,7 @@ describe('the content of a file', () => {
   test('of a touched file is compared by a scan, some of them at a time', async () => {
     const paths = Array.from({ length: 230 }, (_, i) => photo(`${String(i)}.jpg`));
     for (const path of paths) await a.write(path, path, 1_000);
-    await a.fold.reconcilePaths(paths, scan);
+    await a.reconciler.reconcilePaths(paths, scan);
     // As after a restore from a backup: the same bytes and dates in other files.
     for (const path of paths) await rewrite(a, path, path);
     hashed.length = 0;

@@ -28,7 +28,7 @@ export const photo = (name: string): Path => requireSafePath(`uploads/photos/${n
 
 /** One host's own side: its disk, and the ledger it shares. */
 export interface SiteReplica {
-  fold: PathReconciler;
+  reconciler: PathReconciler;
   disk: OwnDisk;
   root: string;
   write(path: Path, content: string, mtime?: number): Promise<void>;
@@ -52,7 +52,7 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Some hosts of one site: real disks and a real ledger, without lanes. */
+/** Some hosts of one site: real disks and a real ledger, without delivery queues. */
 export async function openSite(hosts: readonly string[]): Promise<Site> {
   const database = await testDatabase();
   const ledger = new Ledger(
@@ -85,7 +85,7 @@ export async function openSite(hosts: readonly string[]): Promise<Site> {
       createReplacedFileResolver(ledger, { all: () => [] }),
       10 * 60_000,
     );
-    const fold = new PathReconciler({
+    const reconciler = new PathReconciler({
       ledger,
       disk,
       me,
@@ -105,7 +105,7 @@ export async function openSite(hosts: readonly string[]): Promise<Site> {
       await writeFile(join(root, path), content);
       if (mtime !== undefined) await utimes(join(root, path), mtime, mtime);
     }
-    return { fold, disk, root, write };
+    return { reconciler, disk, root, write };
   }
   return {
     database,

@@ -41,14 +41,14 @@ const entries: fc.Arbitrary<Entry> = fc
     blocked: some,
     orphaned: fc.boolean(),
   })
-  .map(({ kind, origin: sender, heldBy, pending, blocked, orphaned: adoptable }) =>
+  .map(({ kind, origin, heldBy, pending, blocked, orphaned }) =>
     (kind === 'file' ? fileEntry : tombstoneEntry)({
       path: photo(`${++count}.jpg`),
-      origin: sender,
+      origin,
       heldBy,
       pending: pending.filter((host) => !heldBy.includes(host)),
       blocked: blocked.map((host) => ({ host, failure, since: new Date(0) })),
-      ...(adoptable ? { orphaned: adoptable } : {}),
+      ...(orphaned ? { orphaned } : {}),
     }),
   );
 const transitions = (entry: Entry): fc.Arbitrary<Transition> =>

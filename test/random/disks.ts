@@ -55,7 +55,7 @@ export function findCopies(replicas: readonly Replica[], rest: string): Copy[] {
 /**
  * Contents that a landing on that host has set aside from the path, and that nobody has judged yet.
  */
-export function listAside(replica: Replica, rest: string): string[] {
+export function listUnresolved(replica: Replica, rest: string): string[] {
   return findCopies([replica], rest)
     .filter(({ at }) => at.startsWith(`${own}/replaced/`))
     .map(({ sha256 }) => sha256);

@@ -16,7 +16,7 @@ export interface Known {
   /**
    * Contents that a landing has set aside on the host that writes, and that nobody has judged yet.
    */
-  readonly aside: readonly string[];
+  readonly unresolved: readonly string[];
   /** Captures that wait to be folded: that name the path, or no longer. */
   readonly touchedWaits: boolean;
   readonly leftWaits: boolean;
@@ -105,7 +105,7 @@ function mayWinOver(old: Write, write: Write, known: Known): boolean {
   // Its bytes are gone from that disk, unless a landing that a crash ended left them aside: they
   // may be put back once the path is empty.
   if (old.host === write.host && write.sha256 !== undefined)
-    return known.aside.includes(old.sha256);
+    return known.unresolved.includes(old.sha256);
   if (!known.isCalm || known.touchedWaits) return true;
   if (known.superseded.includes(old.sha256)) return false;
   return known.current !== old.sha256 || !known.isHeldHere;

@@ -181,13 +181,13 @@ async function report(
     .limit(5)
     .toArray();
   const rest = [
-    pending.length > 0 ? `owed: ${JSON.stringify(pending)}` : '',
+    pending.length > 0 ? `pending: ${JSON.stringify(pending)}` : '',
     ...of.ones.map(({ machine: { name }, app }) =>
       app.log === ''
         ? ''
         : `${name} said last:\n${app.log
             .split('\n')
-            .filter((line) => !/^\S+ (folded|outcome|settled|run|lease) \{/.test(line))
+            .filter((line) => !/^\S+ (recorded|outcome|acknowledged|run|lease) \{/.test(line))
             .join('\n')
             .slice(-3_000)}`,
     ),

@@ -22,7 +22,7 @@ import type { Run } from '../../src/model/run.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { until } from '../harness/wait.js';
 import { AppProcess } from './app-process.js';
-import { findCopies, hashOf, listAside, readAll, type Copy, type Replica } from './disks.js';
+import { findCopies, hashOf, listUnresolved, readAll, type Copy, type Replica } from './disks.js';
 import { Model, type Known, type Write } from './model.js';
 import type { HostIndex, Save, Step } from './steps.js';
 
@@ -180,20 +180,13 @@ export class World {
     const isScanned = (host: Row<Host>): boolean =>
       Object.keys(host.scans ?? {}).length > 0 &&
       Object.values(host.scans ?? {}).every(({ all: date }) => date > since);
-    const describe = ({
+    const describe = ({ hostname, status, lease, halted, scans, rescans }: Row<Host>): object => ({
       hostname,
       status,
       lease,
       halted,
       scans,
-      rescans: sweeps,
-    }: Row<Host>): object => ({
-      hostname,
-      status,
-      lease,
-      halted,
-      scans,
-      rescans: sweeps,
+      rescans,
     });
     const waits = {
       captures: await this.rows<Capture>('captures').countDocuments(),
@@ -203,9 +196,9 @@ export class World {
       pending: await this.rows<Entry>('ledger').countDocuments({
         $or: [{ pending: { $ne: [] } }, { blocked: { $ne: [] } }],
       }),
-      rescans: all.filter(({ rescans: sweeps }) => Object.keys(sweeps).length > 0).map(describe),
+      rescans: all.filter(({ rescans }) => Object.keys(rescans).length > 0).map(describe),
       unscanned: all.filter((host) => !isScanned(host)).map(describe),
-      aside: this.replicas
+      unresolved: this.replicas
         .flatMap(readAll)
         .filter(({ at }) => at.startsWith('.syncmedia/replaced/')).length,
     };
@@ -393,7 +386,7 @@ export class World {
       current: entry?.info?.sha256,
       superseded: entry?.superseded.flatMap(({ sha256 }) => sha256 ?? []) ?? [],
       isHeldHere: entry?.heldBy.includes(id) ?? false,
-      aside: listAside(this.replicas[host] as Replica, rest),
+      unresolved: listUnresolved(this.replicas[host] as Replica, rest),
       touchedWaits: captures.some(({ touched }) => (touched as string[]).includes(path)),
       leftWaits: captures.some(({ unreferenced: left }) => (left as string[]).includes(path)),
       isCalm: !frozen && this.at - thawedAt > stirred,
@@ -405,7 +398,7 @@ export class World {
   private lookAgain({ host, path }: Save, known: Known): Known {
     return {
       ...known,
-      aside: [...known.aside, ...listAside(this.replicas[host] as Replica, path)],
+      unresolved: [...known.unresolved, ...listUnresolved(this.replicas[host] as Replica, path)],
     };
   }
 

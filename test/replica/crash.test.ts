@@ -9,7 +9,7 @@ import { resolveReplacedFolder, resolveLeftovers } from '../../src/replica/repla
 import { placeFile, removeFile } from '../../src/replica/place.js';
 import { nodeDisk } from '../../src/replica/node-disk.js';
 import type { Resolution } from '../../src/model/resolution.js';
-import { judgeBy, makeReplica, path, type Replica } from './replica.js';
+import { resolveBy, makeReplica, path, type Replica } from './replica.js';
 
 // "Bytes that the ledger does not know are never destroyed", whatever is cut off where.
 
@@ -55,66 +55,66 @@ interface Scenario {
   readonly name: string;
   /** What lies below the sync dir before. */
   readonly before: Record<string, string>;
-  readonly verdicts: Record<string, Resolution>;
+  readonly resolutions: Record<string, Resolution>;
   readonly act: (
     place: SyncDirLocation,
     replica: Replica,
-    judge: ReplacedFileResolver,
+    resolver: ReplacedFileResolver,
   ) => Promise<unknown>;
 }
 
 const landNew =
   (rest: string): Scenario['act'] =>
-  async (place, replica, judge) =>
-    placeFile(place, path(rest), await replica.receive('new'), judge);
+  async (place, replica, resolver) =>
+    placeFile(place, path(rest), await replica.receive('new'), resolver);
 
 const scenarios: Scenario[] = [
-  { name: 'a new file lands', before: {}, verdicts: {}, act: landNew('x/a') },
+  { name: 'a new file lands', before: {}, resolutions: {}, act: landNew('x/a') },
   {
     name: 'an unknown file is replaced',
     before: { 'x/a': 'unknown' },
-    verdicts: { unknown: 'conflict' },
+    resolutions: { unknown: 'conflict' },
     act: landNew('x/a'),
   },
   {
     name: 'an old version is replaced',
     before: { 'x/a': 'old' },
-    verdicts: { old: 'trash' },
+    resolutions: { old: 'trash' },
     act: landNew('x/a'),
   },
   {
     name: 'what is replaced is current by now',
     before: { 'x/a': 'current' },
-    verdicts: { current: 'put-back', new: 'trash' },
+    resolutions: { current: 'put-back', new: 'trash' },
     act: landNew('x/a'),
   },
   {
     name: 'everything is to be put back',
     before: { 'x/a': 'one' },
-    verdicts: { one: 'put-back', new: 'put-back' },
+    resolutions: { one: 'put-back', new: 'put-back' },
     act: landNew('x/a'),
   },
   {
     name: 'the same bytes again',
     before: { 'x/a': 'new', 'x/b': 'other' },
-    verdicts: { new: 'drop' },
+    resolutions: { new: 'drop' },
     act: landNew('x/a'),
   },
   {
     name: 'an old version is removed',
     before: { 'x/a': 'old' },
-    verdicts: { old: 'trash' },
-    act: (place, _replica, judge) => removeFile(place, path('x/a'), judge),
+    resolutions: { old: 'trash' },
+    act: (place, _replica, resolver) => removeFile(place, path('x/a'), resolver),
   },
   {
     name: 'an unknown file is removed',
     before: { 'x/a': 'unknown' },
-    verdicts: { unknown: 'put-back-if-absent' },
-    act: (place, _replica, judge) => removeFile(place, path('x/a'), judge),
+    resolutions: { unknown: 'put-back-if-absent' },
+    act: (place, _replica, resolver) => removeFile(place, path('x/a'), resolver),
   },
   {
-    name: 'what rsync kept aside is judged',
-    act: (place, _replica, judge) => resolveReplacedFolder(place, 'call', 'replaced', judge),
+    name: 'what rsync kept aside is resolved',
+    act: (place, _replica, resolver) => resolveReplacedFolder(place, 'call', 'replaced', resolver),
     before: {
       '.syncmedia/replaced/call/a': 'old',
       '.syncmedia/replaced/call/x/b': 'lonely',
@@ -122,18 +122,18 @@ const scenarios: Scenario[] = [
       a: 'a',
       'x/c': 'c',
     },
-    verdicts: { old: 'trash', lonely: 'put-back-if-absent', current: 'put-back', c: 'conflict' },
+    resolutions: { old: 'trash', lonely: 'put-back-if-absent', current: 'put-back', c: 'conflict' },
   },
   {
     name: 'an own copy is restored',
     before: { '.syncmedia/trash/n/x/a': 'current' },
-    verdicts: {},
-    act: async (place, _replica, judge) =>
+    resolutions: {},
+    act: async (place, _replica, resolver) =>
       placeFile(
         place,
         path('x/a'),
         (await findRecoverableCopy(place, path('x/a'), () => Promise.resolve(true))) ?? '',
-        judge,
+        resolver,
       ),
   },
 ];
@@ -142,7 +142,7 @@ const failures = [true, false].flatMap((carriedOut) =>
   [true, false].map((forGood) => ({ carriedOut, forGood })),
 );
 
-describe.each(scenarios)('$name', ({ before, verdicts, act }) => {
+describe.each(scenarios)('$name', ({ before, resolutions, act }) => {
   test.each(failures)(
     'cut off at every step (carried out: $carriedOut, for good: $forGood)',
     async (how) => {
@@ -152,8 +152,8 @@ describe.each(scenarios)('$name', ({ before, verdicts, act }) => {
         try {
           for (const [rest, content] of Object.entries(before)) await replica.put(rest, content);
           const { disk, count } = failingDisk({ at, ...how });
-          const judge = judgeBy(verdicts);
-          const failed = await act(replica.on(disk), replica, judge).then(
+          const resolver = resolveBy(resolutions);
+          const failed = await act(replica.on(disk), replica, resolver).then(
             () => false,
             (error: unknown) => error,
           );
@@ -167,9 +167,9 @@ describe.each(scenarios)('$name', ({ before, verdicts, act }) => {
             if (Object.keys(before).length === 0) expect(left).toContain('new');
           };
           await survive();
-          // After a crash the host itself judges what was left, as often as it takes.
+          // After a crash the host itself resolves what was left, as often as it takes.
           await prepareAreas(replica.place);
-          await resolveLeftovers(replica.place, judge, 0);
+          await resolveLeftovers(replica.place, resolver, 0);
           await survive();
           expect(await readdir(`${replica.place.dirPath}/${areas.replaced}`)).toEqual([]);
         } finally {
@@ -188,7 +188,7 @@ describe.each(scenarios)('$name', ({ before, verdicts, act }) => {
 test.each(['land', 'remove'] as const)(
   'a %s, other writers and resolutions in any order of their steps: every file is ' + 'somewhere',
   async (kind) => {
-    const others = fc.array(fc.constantFrom(kind, 'leftovers', 'judge'), {
+    const others = fc.array(fc.constantFrom(kind, 'leftovers', 'resolver'), {
       minLength: 1,
       maxLength: 4,
     });
@@ -220,8 +220,8 @@ test.each(['land', 'remove'] as const)(
                 scheduler.schedule(Promise.resolve(), name).then(run),
               ),
             );
-            const judge: ReplacedFileResolver = (_path, _found, by) => {
-              const verdicts: Resolution[] = [
+            const resolver: ReplacedFileResolver = (_path, _found, by) => {
+              const resolutions: Resolution[] = [
                 'trash',
                 'conflict',
                 ...(by !== 'replaced'
@@ -230,18 +230,20 @@ test.each(['land', 'remove'] as const)(
                     ? ['put-back' as const]
                     : []),
               ];
-              return Promise.resolve(verdicts[drawn.next().value % verdicts.length] ?? 'conflict');
+              return Promise.resolve(
+                resolutions[drawn.next().value % resolutions.length] ?? 'conflict',
+              );
             };
             const all = acts.map((act, index) => {
               switch (act) {
                 case 'land':
-                  return placeFile(place, path('x/a'), received[index] ?? '', judge);
+                  return placeFile(place, path('x/a'), received[index] ?? '', resolver);
                 case 'remove':
-                  return removeFile(place, path('x/a'), judge);
-                case 'judge':
-                  return resolveReplacedFolder(place, left, 'leftover', judge);
+                  return removeFile(place, path('x/a'), resolver);
+                case 'resolver':
+                  return resolveReplacedFolder(place, left, 'leftover', resolver);
                 default:
-                  return resolveLeftovers(place, judge, 0);
+                  return resolveLeftovers(place, resolver, 0);
               }
             });
             await scheduler.waitFor(Promise.allSettled(all));

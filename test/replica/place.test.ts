@@ -21,7 +21,7 @@ import { placeFile, removeFile } from '../../src/replica/place.js';
 import { makeParentDirs } from '../../src/replica/parents.js';
 import { nodeDisk } from '../../src/replica/node-disk.js';
 import { isRoot } from './other-user.js';
-import { judgeBy, makeReplica, path, type Replica } from './replica.js';
+import { resolveBy, makeReplica, path, type Replica } from './replica.js';
 
 const run = promisify(execFile);
 let replica: Replica;
@@ -111,31 +111,31 @@ describe('placeFile', () => {
     ['drop', { 'x/a.jpg': 'new' }],
     // The path is not empty, so nothing is returned to it.
     ['put-back-if-absent', { '.syncmedia/conflicts/*/x/a.jpg': 'before', 'x/a.jpg': 'new' }],
-    // What was just landed is put aside in turn, and judged.
+    // What was just landed is put aside in turn, and resolved.
     ['put-back', { '.syncmedia/conflicts/*/x/a.jpg': 'new', 'x/a.jpg': 'before' }],
   ] as const)(
     'replaces a file, and the replaced file is resolved: %s',
     async (resolution, files) => {
       await replica.put('x/a.jpg', 'before');
       const asked: unknown[] = [];
-      const judge: ReplacedFileResolver = async (about, found, by, hash) => {
+      const resolver: ReplacedFileResolver = async (about, found, by, hash) => {
         asked.push([about, found.size, by]);
-        return judgeBy({ before: resolution, new: 'conflict' })(about, found, by, hash);
+        return resolveBy({ before: resolution, new: 'conflict' })(about, found, by, hash);
       };
-      const judged = await placeFile(
+      const resolved = await placeFile(
         replica.place,
         path('x/a.jpg'),
         await replica.receive('new'),
-        judge,
+        resolver,
       );
       expect(await replica.files()).toEqual(files);
       expect(asked[0]).toEqual([path('x/a.jpg'), 6, 'replaced']);
-      expect(judged[0]).toMatchObject({
+      expect(resolved[0]).toMatchObject({
         path: path('x/a.jpg'),
         resolution: resolution === 'put-back-if-absent' ? 'conflict' : resolution,
         info: { size: 6 },
       });
-      for (const { keptAs } of judged)
+      for (const { keptAs } of resolved)
         if (keptAs !== undefined) expect((await stat(at(keptAs))).isFile()).toBe(true);
       expect(await leftInAreas()).toEqual([]);
     },
@@ -147,7 +147,7 @@ describe('placeFile', () => {
       replica.place,
       path('a'),
       await replica.receive('new'),
-      judgeBy({ before: 'put-back', new: 'put-back' }),
+      resolveBy({ before: 'put-back', new: 'put-back' }),
     );
     expect(await replica.contents()).toEqual(['before', 'new']);
     expect(Object.keys(await replica.files())).toEqual(['.syncmedia/conflicts/*/a', 'a']);
@@ -158,7 +158,7 @@ describe('placeFile', () => {
     await replica.put('a', 'same');
     const tmp = `${areas.tmp}/${newName()}`;
     await link(at('a'), at(tmp));
-    await placeFile(replica.place, path('a'), at(tmp), judgeBy({ same: 'put-back' }));
+    await placeFile(replica.place, path('a'), at(tmp), resolveBy({ same: 'put-back' }));
     expect(await readFile(at('a'), 'utf8')).toBe('same');
     expect(await readdir(at(areas.replaced))).toEqual([]);
   });
@@ -178,7 +178,7 @@ describe('placeFile', () => {
         replica.place,
         path(name),
         await replica.receive('new'),
-        judgeBy({ before: 'trash' }),
+        resolveBy({ before: 'trash' }),
       );
       expect(await readFile(at(name), 'utf8')).toBe('new');
       expect((await replica.files())[`.syncmedia/trash/*/${name}`]).toBe('before');
@@ -309,13 +309,13 @@ describe('placeFile', () => {
           return nodeDisk.replace(...given);
         },
       };
-      const judged = await placeFile(
+      const resolved = await placeFile(
         replica.on(disk),
         path('a'),
         await replica.receive('new'),
-        judgeBy({ before: 'trash', 'by the app': 'conflict' }),
+        resolveBy({ before: 'trash', 'by the app': 'conflict' }),
       );
-      expect(judged.map(({ resolution }) => resolution)).toEqual(['trash', 'conflict']);
+      expect(resolved.map(({ resolution }) => resolution)).toEqual(['trash', 'conflict']);
       expect(await replica.files()).toEqual({
         '.syncmedia/trash/*/a': 'before',
         '.syncmedia/conflicts/*/a': 'by the app',
@@ -421,12 +421,12 @@ describe('removeFile', () => {
   ] as const)('removes the file and resolves it: %s', async (resolution, files) => {
     await replica.put('x/a', 'before');
     const by: string[] = [];
-    const judged = await removeFile(replica.place, path('x/a'), (_path, _found, why) => {
+    const resolved = await removeFile(replica.place, path('x/a'), (_path, _found, why) => {
       by.push(why);
       return Promise.resolve(resolution);
     });
     expect(by).toEqual(['removed']);
-    expect(judged).toMatchObject([{ path: path('x/a'), resolution }]);
+    expect(resolved).toMatchObject([{ path: path('x/a'), resolution }]);
     expect(await replica.files()).toEqual(files);
     expect(await readdir(at(areas.replaced))).toEqual([]);
   });
@@ -448,11 +448,11 @@ describe('removeFile', () => {
 
   test('a file that comes while the removed one is being resolved: both are kept', async () => {
     await replica.put('x/a', 'before');
-    const judged = await removeFile(replica.place, path('x/a'), async () => {
+    const resolved = await removeFile(replica.place, path('x/a'), async () => {
       await replica.put('x/a', 'newer');
       return 'put-back-if-absent';
     });
-    expect(judged).toMatchObject([{ resolution: 'conflict' }]);
+    expect(resolved).toMatchObject([{ resolution: 'conflict' }]);
     expect(await replica.files()).toEqual({
       '.syncmedia/conflicts/*/x/a': 'before',
       'x/a': 'newer',
@@ -462,12 +462,12 @@ describe('removeFile', () => {
   test('a file that cannot be put back because a symlink took its directory is kept', async () => {
     await replica.put('x/a', 'before');
     await mkdir(at('../secret'));
-    const judged = await removeFile(replica.place, path('x/a'), async () => {
+    const resolved = await removeFile(replica.place, path('x/a'), async () => {
       await rm(at('x'), { recursive: true });
       await symlink('../secret', at('x'));
       return 'put-back-if-absent';
     });
-    expect(judged).toMatchObject([{ resolution: 'conflict' }]);
+    expect(resolved).toMatchObject([{ resolution: 'conflict' }]);
     expect(await readdir(at('../secret'))).toEqual([]);
     const [kept] = await readdir(at(areas.conflicts));
     expect(await readFile(at(`${areas.conflicts}/${kept ?? ''}/x/a`), 'utf8')).toBe('before');

@@ -7,7 +7,7 @@ import { cleanTmp, cleanTrash } from '../../src/replica/clean.js';
 import { findRecoverableCopy, listRecoverableFiles } from '../../src/replica/recoverable.js';
 import { resolveReplacedFolder, resolveLeftovers } from '../../src/replica/replaced.js';
 import { placeFile, removeFile } from '../../src/replica/place.js';
-import { judgeBy, makeOld, makeReplica, path, type Replica } from './replica.js';
+import { resolveBy, makeOld, makeReplica, path, type Replica } from './replica.js';
 
 let replica: Replica;
 let at: (rest: string) => string;
@@ -18,7 +18,8 @@ beforeEach(async () => {
 afterEach(() => replica.remove());
 
 const HOUR = 3_600_000;
-const neverAsked: ReplacedFileResolver = () => Promise.reject(new Error('nothing is to be judged'));
+const neverAsked: ReplacedFileResolver = () =>
+  Promise.reject(new Error('nothing is to be resolved'));
 
 describe('resolveReplacedFolder', () => {
   test('resolves every file that one rsync call replaced', async () => {
@@ -30,13 +31,13 @@ describe('resolveReplacedFolder', () => {
     await replica.put('x/y/c', 'same');
     await mkdir(at(`${areas.replaced}/call/empty/empty`), { recursive: true });
     await replica.put(`${areas.replaced}/another/a`, 'of another call');
-    const judged = await resolveReplacedFolder(
+    const resolved = await resolveReplacedFolder(
       replica.place,
       'call',
       'replaced',
-      judgeBy({ old: 'trash', unknown: 'conflict', same: 'drop', lonely: 'put-back-if-absent' }),
+      resolveBy({ old: 'trash', unknown: 'conflict', same: 'drop', lonely: 'put-back-if-absent' }),
     );
-    expect(judged.map(({ path: about, resolution }) => [about, resolution]).sort()).toEqual([
+    expect(resolved.map(({ path: about, resolution }) => [about, resolution]).sort()).toEqual([
       ['uploads/a', 'trash'],
       ['uploads/x/b', 'conflict'],
       ['uploads/x/y/c', 'drop'],
@@ -54,19 +55,19 @@ describe('resolveReplacedFolder', () => {
   });
 
   test('two resolvers of one folder: every file ends somewhere, and none fails', async () => {
-    const verdicts = {
+    const resolutions = {
       one: 'trash',
       two: 'conflict',
       three: 'put-back-if-absent',
       four: 'put-back',
       five: 'put-back-if-absent',
     } as const;
-    for (const content of Object.keys(verdicts))
+    for (const content of Object.keys(resolutions))
       await replica.put(`${areas.replaced}/call/x/${content}`, content);
     await replica.put('x/five', 'newer');
     await Promise.all(
       [1, 2, 3].map(() =>
-        resolveReplacedFolder(replica.place, 'call', 'leftover', judgeBy(verdicts)),
+        resolveReplacedFolder(replica.place, 'call', 'leftover', resolveBy(resolutions)),
       ),
     );
     expect(new Set(await replica.contents())).toEqual(
@@ -85,13 +86,13 @@ describe('resolveReplacedFolder', () => {
       await replica.put(`${areas.replaced}/call/x/b`, 'mine');
       await replica.put('x/a', 'same');
       await replica.put('x/b', 'hers');
-      const judged = await resolveReplacedFolder(
+      const resolved = await resolveReplacedFolder(
         replica.place,
         'call',
         'removed',
-        judgeBy({ same: 'put-back-if-absent', mine: 'put-back-if-absent' }),
+        resolveBy({ same: 'put-back-if-absent', mine: 'put-back-if-absent' }),
       );
-      expect(judged.map(({ path: about, resolution }) => [about, resolution]).sort()).toEqual([
+      expect(resolved.map(({ path: about, resolution }) => [about, resolution]).sort()).toEqual([
         ['uploads/x/a', 'drop'],
         ['uploads/x/b', 'conflict'],
       ]);
@@ -127,26 +128,26 @@ describe('resolveReplacedFolder', () => {
 });
 
 describe('a conflict is reported', () => {
-  /** Judges what is aside; returns the paths that were told. */
-  async function judgeTelling(resolution: Resolution): Promise<string[]> {
+  /** Resolves the replaced files; returns the paths of reported conflicts. */
+  async function resolveReporting(resolution: Resolution): Promise<string[]> {
     const told: string[] = [];
-    const judge: ReplacedFileResolver = () => Promise.resolve(resolution);
-    judge.onConflict = (about) => {
+    const resolver: ReplacedFileResolver = () => Promise.resolve(resolution);
+    resolver.onConflict = (about) => {
       told.push(about);
     };
-    await resolveReplacedFolder(replica.place, 'call', 'leftover', judge);
+    await resolveReplacedFolder(replica.place, 'call', 'leftover', resolver);
     return told;
   }
 
   test('if it was the resolution', async () => {
     await replica.put(`${areas.replaced}/call/x/a`, 'unknown');
-    expect(await judgeTelling('conflict')).toEqual([path('x/a')]);
+    expect(await resolveReporting('conflict')).toEqual([path('x/a')]);
   });
 
   test('if the path of a file to be put back was taken', async () => {
     await replica.put(`${areas.replaced}/call/x/a`, 'of a crash');
     await replica.put('x/a', 'there by now');
-    expect(await judgeTelling('put-back-if-absent')).toEqual([path('x/a')]);
+    expect(await resolveReporting('put-back-if-absent')).toEqual([path('x/a')]);
     expect(await replica.files()).toEqual({
       '.syncmedia/conflicts/*/x/a': 'of a crash',
       'x/a': 'there by now',
@@ -156,20 +157,20 @@ describe('a conflict is reported', () => {
   test('if the file could not be put back for good', async () => {
     await replica.put(`${areas.replaced}/call/x`, 'a file');
     await replica.put('x/a', 'in a directory');
-    expect(await judgeTelling('put-back')).toEqual([path('x')]);
+    expect(await resolveReporting('put-back')).toEqual([path('x')]);
   });
 
   test('if no file was resolved', async () => {
     await mkdir(at(`${areas.replaced}/call`));
     await symlink('/etc/hostname', at(`${areas.replaced}/call/link`));
-    expect(await judgeTelling('drop')).toEqual([path('link')]);
+    expect(await resolveReporting('drop')).toEqual([path('link')]);
   });
 
   test.each(['drop', 'trash', 'put-back-if-absent'] as const)(
     'and nothing else is: %s',
     async (resolution) => {
       await replica.put(`${areas.replaced}/call/x/a`, 'known');
-      expect(await judgeTelling(resolution)).toEqual([]);
+      expect(await resolveReporting(resolution)).toEqual([]);
     },
   );
 });
@@ -180,11 +181,11 @@ describe('resolveLeftovers', () => {
     await replica.put(`${areas.replaced}/new/x/b`, 'in use');
     await makeOld(at(`${areas.replaced}/old`));
     const by: string[] = [];
-    const judge: ReplacedFileResolver = (_path, _found, why) => {
+    const resolver: ReplacedFileResolver = (_path, _found, why) => {
       by.push(why);
       return Promise.resolve('put-back-if-absent');
     };
-    expect(await resolveLeftovers(replica.place, judge, HOUR / 2)).toMatchObject([
+    expect(await resolveLeftovers(replica.place, resolver, HOUR / 2)).toMatchObject([
       { path: path('x/a'), resolution: 'put-back-if-absent' },
     ]);
     expect(by).toEqual(['leftover']);
@@ -233,8 +234,8 @@ describe('findRecoverableCopy', () => {
     const find = (rest: string, content: string): Promise<string | undefined> =>
       findRecoverableCopy(replica.place, path(rest), async (seen, hash) => {
         looked.push(seen.size);
-        const judge = judgeBy({ [content]: 'drop' });
-        return (await judge(path(rest), seen, 'leftover', hash)) === 'drop';
+        const resolver = resolveBy({ [content]: 'drop' });
+        return (await resolver(path(rest), seen, 'leftover', hash)) === 'drop';
       });
     const copy = await find('x/a', 'wanted');
     expect(copy).toBe(at(kept));
@@ -315,7 +316,7 @@ describe('cleanTrash', () => {
 
   test('an emptied folder goes when it is old', async () => {
     await replica.put('a', 'a');
-    await removeFile(replica.place, path('a'), judgeBy({ a: 'trash' }));
+    await removeFile(replica.place, path('a'), resolveBy({ a: 'trash' }));
     const copy = await findRecoverableCopy(replica.place, path('a'), () => Promise.resolve(true));
     await placeFile(replica.place, path('a'), copy ?? '', neverAsked);
     expect(await readdir(at(areas.trash))).toHaveLength(1);

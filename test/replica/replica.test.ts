@@ -212,29 +212,29 @@ describe('openToServe', () => {
 // way.
 describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is no /proc)', () => {
   const path = requireSafePath('uploads/x/a.jpg');
-  let near: Replica;
+  let local: Replica;
   beforeEach(async () => {
-    near = new Replica(made.at('.'), () => dirs, {
+    local = new Replica(made.at('.'), () => dirs, {
       localDisks: new LocalDisks(() => Promise.resolve(0xef53)),
     });
-    near.isOnLocalDisk(path);
+    local.isOnLocalDisk(path);
     await put('uploads/x/a.jpg', 'abc');
   });
 
   test('a file that was just written, as the usual way reads it, and found again', async () => {
-    const read = near.readRecentlyWritten(path);
+    const read = local.readRecentlyWritten(path);
     expect(read?.bytes.toString()).toBe('abc');
     expect(read?.info).toEqual(await root.hash(path));
-    expect(near.findCached(path)).toEqual(read);
+    expect(local.findCached(path)).toEqual(read);
     await put('uploads/x/a.jpg', 'abcd');
-    expect(near.findCached(path)).toBeUndefined();
+    expect(local.findCached(path)).toBeUndefined();
   });
 
   test('a file that is old by its known info is not even opened', () => {
     const now = Math.floor(Date.now() / 1000);
-    expect(near.readRecentlyWritten(path, { size: 3, mtime: now })?.bytes.toString()).toBe('abc');
-    expect(near.readRecentlyWritten(path, { size: 3, mtime: now - 60 })).toBeUndefined();
-    expect(near.readRecentlyWritten(path, { size: 64 * 1024 + 1, mtime: now })).toBeUndefined();
+    expect(local.readRecentlyWritten(path, { size: 3, mtime: now })?.bytes.toString()).toBe('abc');
+    expect(local.readRecentlyWritten(path, { size: 3, mtime: now - 60 })).toBeUndefined();
+    expect(local.readRecentlyWritten(path, { size: 64 * 1024 + 1, mtime: now })).toBeUndefined();
   });
 
   test('reads nothing on a disk that is not known to be local', () => {
@@ -243,38 +243,38 @@ describe.skipIf(!existsSync('/proc/self/fd'))('readFresh (skipped where there is
 
   test('leaves old, large and missing files to the usual way', async () => {
     await utimes(at('uploads/x/a.jpg'), Date.now() / 1000 - 60, Date.now() / 1000 - 60);
-    expect(near.readRecentlyWritten(path)).toBeUndefined();
+    expect(local.readRecentlyWritten(path)).toBeUndefined();
     await put('uploads/x/a.jpg', 'x'.repeat(64 * 1024 + 1));
-    expect(near.readRecentlyWritten(path)).toBeUndefined();
+    expect(local.readRecentlyWritten(path)).toBeUndefined();
     await rm(at('uploads/x/a.jpg'));
-    expect(near.readRecentlyWritten(path)).toBeUndefined();
-    expect(await near.hash(path, { keeps: true })).toBeUndefined();
+    expect(local.readRecentlyWritten(path)).toBeUndefined();
+    expect(await local.hash(path, { keeps: true })).toBeUndefined();
   });
 
   test('nothing through a symlink, nor a directory in place of the file', async () => {
     await put('secret/a.jpg', 'secret');
     await rm(at('uploads/x'), { recursive: true });
     await symlink('../secret', at('uploads/x'));
-    expect(near.readRecentlyWritten(path)).toBeUndefined();
-    await expect(near.hash(path, { keeps: true })).rejects.toThrow(failure('SYMLINK_IN_PATH'));
+    expect(local.readRecentlyWritten(path)).toBeUndefined();
+    await expect(local.hash(path, { keeps: true })).rejects.toThrow(failure('SYMLINK_IN_PATH'));
     await rm(at('uploads/x'));
     await mkdir(at('uploads/x/a.jpg'), { recursive: true });
-    expect(near.readRecentlyWritten(path)).toBeUndefined();
-    await expect(near.hash(path, { keeps: true })).rejects.toThrow(failure('NOT_A_FILE'));
+    expect(local.readRecentlyWritten(path)).toBeUndefined();
+    await expect(local.hash(path, { keeps: true })).rejects.toThrow(failure('NOT_A_FILE'));
     await rm(at('uploads/x'), { recursive: true });
     await mkdir(at('uploads/x'));
     await symlink('../../secret/a.jpg', at('uploads/x/a.jpg'));
-    expect(near.readRecentlyWritten(path)).toBeUndefined();
+    expect(local.readRecentlyWritten(path)).toBeUndefined();
   });
 
   test('a sync dir may be a symlink, and point elsewhere from now on', async () => {
     await rename(at('uploads'), at('old'));
     await symlink('old', at('uploads'));
-    expect(near.readRecentlyWritten(path)?.bytes.toString()).toBe('abc');
+    expect(local.readRecentlyWritten(path)?.bytes.toString()).toBe('abc');
     await put('new/x/a.jpg', 'new');
     await rm(at('uploads'));
     await symlink('new', at('uploads'));
-    expect(near.readRecentlyWritten(path)?.bytes.toString()).toBe('new');
+    expect(local.readRecentlyWritten(path)?.bytes.toString()).toBe('new');
   });
 });
 

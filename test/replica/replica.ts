@@ -73,17 +73,17 @@ export async function makeOld(path: string): Promise<void> {
 
 export const path = (rest: string): Path => requireSafePath(`uploads/${rest}`);
 
-/** Judges by content, read through the disk as a real judge does. */
-export function judgeBy(verdicts: Record<string, Resolution>): ReplacedFileResolver {
+/** Resolves by content, read through the disk as a real resolver does. */
+export function resolveBy(resolutions: Record<string, Resolution>): ReplacedFileResolver {
   const byHash = new Map(
-    Object.entries(verdicts).map(([content, resolution]) => [
+    Object.entries(resolutions).map(([content, resolution]) => [
       createHash('sha256').update(content).digest('hex'),
       resolution,
     ]),
   );
   return async (_path, _found, _by, hash) => {
     const sha256 = await hash();
-    // Moved away meanwhile by another judge: no verdict can do any harm.
+    // Moved away meanwhile by another resolver: no resolution can do any harm.
     return byHash.get(sha256 ?? '') ?? 'conflict';
   };
 }

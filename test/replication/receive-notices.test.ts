@@ -7,16 +7,16 @@ test(
   'files received at about the same time are counted in one write, and the rest at ' + 'the end',
   async () => {
     const told: Record<string, number>[] = [];
-    const landed = new ReceiveNotices(new EventBus(), (files) => {
+    const notices = new ReceiveNotices(new EventBus(), (files) => {
       told.push(Object.fromEntries(files));
       return Promise.resolve();
     });
-    landed.add('a', 1);
-    landed.add('b', 2);
-    landed.add('a', 3);
+    notices.add('a', 1);
+    notices.add('b', 2);
+    notices.add('a', 3);
     await until(() => told.length > 0);
-    landed.add('b', 1);
-    await landed.close();
+    notices.add('b', 1);
+    await notices.close();
     expect(told).toEqual([{ a: 4, b: 2 }, { b: 1 }]);
   },
 );
@@ -29,9 +29,9 @@ test(
     events.on('failed', ({ doing }) => {
       failed.push(doing);
     });
-    const landed = new ReceiveNotices(events, () => Promise.reject(new Error('away')));
-    landed.add('a', 1);
-    await landed.close();
+    const notices = new ReceiveNotices(events, () => Promise.reject(new Error('away')));
+    notices.add('a', 1);
+    await notices.close();
     expect(failed).toEqual(['notifying other hosts of new files']);
   },
 );

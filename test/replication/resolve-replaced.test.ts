@@ -17,7 +17,7 @@ const entry = fileEntry({
   info: { size: 90_000_000, mtime: 1_000, nanos: 0, sha256: 'aa' },
   superseded: [old],
 });
-const judge = (found: LocalFileInfo, by: ReplacedBy, of = entry, hosts: readonly Host[] = []) =>
+const resolve = (found: LocalFileInfo, by: ReplacedBy, of = entry, hosts: readonly Host[] = []) =>
   createReplacedFileResolver({ read: () => Promise.resolve(of) }, { all: () => hosts })(
     'B',
     () => ({
@@ -30,50 +30,50 @@ test(
   'a large old version goes to the trash, whether it was replaced or removed, though it ' +
     'cannot be hashed there',
   async () => {
-    expect(await judge(old, 'replaced')).toBe('trash');
-    expect(await judge(old, 'removed', tombstoneEntry({ superseded: [old] }))).toBe('trash');
+    expect(await resolve(old, 'replaced')).toBe('trash');
+    expect(await resolve(old, 'removed', tombstoneEntry({ superseded: [old] }))).toBe('trash');
   },
 );
 
 test('a lost one is a conflict', async () => {
   expect(
-    await judge(old, 'replaced', { ...entry, superseded: [{ ...old, conflicting: true }] }),
+    await resolve(old, 'replaced', { ...entry, superseded: [{ ...old, conflicting: true }] }),
   ).toBe('conflict');
 });
 
 test('a file that cannot be hashed is never dropped or put back as current', async () => {
-  expect(await judge({ size: 90_000_000, mtime: 1_000, nanos: 0 }, 'replaced')).toBe('conflict');
-  expect(await judge({ size: 90_000_000, mtime: 1_001, nanos: 0 }, 'replaced')).toBe('conflict');
+  expect(await resolve({ size: 90_000_000, mtime: 1_000, nanos: 0 }, 'replaced')).toBe('conflict');
+  expect(await resolve({ size: 90_000_000, mtime: 1_001, nanos: 0 }, 'replaced')).toBe('conflict');
 });
 
 test(
   'unknown bytes are put back only on a host that captures its own files: active, ' +
     'ready and not retired',
   async () => {
-    const news = { size: 5, mtime: 2_000, nanos: 1 },
+    const newer = { size: 5, mtime: 2_000, nanos: 1 },
       host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
-    const judgeOn = (fields: Partial<Host>): ReturnType<typeof judge> =>
-      judge(news, 'replaced', entry, [{ ...host, ...fields }]);
-    expect(await judgeOn({})).toBe('put-back');
-    expect(await judgeOn({ status: 'paused' })).toBe('put-back');
+    const resolveOn = (fields: Partial<Host>): ReturnType<typeof resolve> =>
+      resolve(newer, 'replaced', entry, [{ ...host, ...fields }]);
+    expect(await resolveOn({})).toBe('put-back');
+    expect(await resolveOn({ status: 'paused' })).toBe('put-back');
     for (const other of [
       { passive: true },
       { status: 'retired' },
       { readyAt: undefined },
       { id: 'C' },
     ] as Partial<Host>[])
-      expect(await judgeOn(other)).toBe('conflict');
+      expect(await resolveOn(other)).toBe('conflict');
   },
 );
 
 test('a version that a conflict rule has chosen wins over bytes it does not know', async () => {
   const host = { id: 'B', passive: false, status: 'approved', readyAt: new Date() } as Host;
-  const judging = createReplacedFileResolver(
+  const resolver = createReplacedFileResolver(
     { read: () => Promise.resolve(entry) },
     { all: () => [host] },
   )('B', () => ({ version: 'v1', ruled: false, overrules: true }));
   expect(
-    await judging(entry.path, { size: 5, mtime: 2_000, nanos: 1 }, 'replaced', () =>
+    await resolver(entry.path, { size: 5, mtime: 2_000, nanos: 1 }, 'replaced', () =>
       Promise.resolve('cc'),
     ),
   ).toBe('conflict');
@@ -88,7 +88,7 @@ test(
       info: { size: 4, mtime: 1_000, nanos: 5, sha256: 'aa' },
       capturedBy: 'A',
     });
-    const judgeRot = (nanos: number): Promise<unknown> =>
+    const resolveRot = (nanos: number): Promise<unknown> =>
       createReplacedFileResolver({ read: () => Promise.resolve(small) }, { all: () => [host] })(
         'B',
         () => ({
@@ -96,8 +96,8 @@ test(
           ruled: false,
         }),
       )(small.path, { size: 4, mtime: 1_000, nanos }, 'replaced', () => Promise.resolve('bb'));
-    expect(await judgeRot(0)).toBe('conflict');
-    expect(await judgeRot(5)).toBe('conflict');
-    expect(await judgeRot(6)).toBe('put-back');
+    expect(await resolveRot(0)).toBe('conflict');
+    expect(await resolveRot(5)).toBe('conflict');
+    expect(await resolveRot(6)).toBe('put-back');
   },
 );

@@ -32,26 +32,26 @@ afterEach(() => site.close());
 
 /**
  * Pulls `path`, whose source is written to meanwhile: a race of rsync with an app that no test can
- * lose on purpose. @param lands what lands here
+ * lose on purpose. @param receive places a file here
  */
 async function pullRacing(
   difference: Omit<Difference, 'path'>,
   result: 'changed' | 'vanished' | 'kept',
-  lands: () => Promise<void>,
+  receive: () => Promise<void>,
 ): Promise<void> {
   const backend = makePartial<Backend>({
     async *compare() {
       yield await Promise.resolve({ path, ...difference });
     },
     async *fetch(_: Host, [change]: readonly Change[]): AsyncGenerator<DeliveryOutcome> {
-      await lands();
+      await receive();
       if (change) yield { change, via: 'rsync', bytes: 0, result };
     },
   });
   const context = makePartial<LeaderContext>({
     backend,
     ledger: site.ledger,
-    reconciler: a.fold,
+    reconciler: a.reconciler,
     disk: a.disk,
     events: site.events,
     me: 'A',
@@ -77,7 +77,7 @@ const there = { size: 3, mtime: 1_000 };
 async function heldByB(): Promise<void> {
   await site.replica('B').then(async (b) => {
     await b.write(path, 'abc', there.mtime);
-    await b.fold.reconcilePaths([path], { why: 'named' });
+    await b.reconciler.reconcilePaths([path], { why: 'named' });
   });
 }
 
@@ -115,7 +115,7 @@ test('it is no version over a file that another host has saved meanwhile', async
     await a.write(path, 'half of what B has just saved');
     const b = await site.replica('B');
     await b.write(path, 'all of what B has saved since');
-    await b.fold.reconcilePaths([path], { why: 'named' });
+    await b.reconciler.reconcilePaths([path], { why: 'named' });
   });
   expect(offered).toEqual([]);
   expect(await site.ledger.read(path)).toMatchObject({ capturedBy: 'B', info: { size: 29 } });

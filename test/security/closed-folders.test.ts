@@ -64,7 +64,7 @@ test(
         await close(area, mode);
       // As before each scan.
       await prepareAreas(place);
-      const judged = await resolveLeftovers(place, () => Promise.resolve('conflict'), 0);
+      const resolved = await resolveLeftovers(place, () => Promise.resolve('conflict'), 0);
       await cleanTmp(place, 0);
       await cleanTrash(place, { olderThanMs: 0, maxBytes: 0 });
       const left = await Promise.all(
@@ -77,8 +77,8 @@ test(
           async (area) => ((await modeOf(area)) ?? 0) & 0o700,
         ),
       );
-      hostile.tried(mode, judged.length !== 1 || left.flat().length > 0);
-      expect([mode, judged.map(({ path }) => path), left, areModes]).toEqual([
+      hostile.tried(mode, resolved.length !== 1 || left.flat().length > 0);
+      expect([mode, resolved.map(({ path }) => path), left, areModes]).toEqual([
         mode,
         [`${photos.path}/folder/a.jpg`],
         [[], [], [], []],

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { dir, openSite, untilSettled, type Machine, type Site } from '../flow/site.js';
+import { dir, openSite, untilNothingPending, type Machine, type Site } from '../flow/site.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { until } from '../harness/wait.js';
 import { makeDeepTree, removeDeepTree } from './deep-tree.js';
@@ -62,7 +62,7 @@ describe.each(['one', 'two'] as const)('a tree that is too deep on host %s', (wh
       timeout: 30_000,
       what: 'the upper part of the tree',
     });
-    await untilSettled(site, 60_000);
+    await untilNothingPending(site, 60_000);
     const unsyncable = (await sync.status()).hosts.find(({ hostname }) => hostname === where)
       ?.unsyncable?.[dir];
     expect(unsyncable?.count).toBeGreaterThanOrEqual(trees.length);

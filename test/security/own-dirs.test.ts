@@ -5,7 +5,7 @@ import { getNativeCollection } from '../../src/util/collections.js';
 import type { HostRow } from '../../src/hosts/host-model.js';
 import type { LedgerRow } from '../../src/ledger/filters.js';
 import type { Run } from '../../src/model/run.js';
-import { dir, openSite, untilSettled, type Machine, type Site } from '../flow/site.js';
+import { dir, openSite, untilNothingPending, type Machine, type Site } from '../flow/site.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
 import { unsafePaths } from '../hostile/corpus.js';
@@ -170,7 +170,7 @@ describe.each([
     const me = (await one.app.sync.status()).thisHost?.id ?? '';
     await one.write(`${dir}/served.jpg`, 'served');
     await until(async () => (await web.get('/uploads/photos/served.jpg')).status === 200);
-    await untilSettled(site);
+    await untilNothingPending(site);
     if (marker)
       await writeFile(one.path(id), JSON.stringify({ ...marker, host: marker.host || me }));
     else await rm(one.path(id));

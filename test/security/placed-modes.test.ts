@@ -15,7 +15,7 @@ import {
   results,
   type Site as Pair,
 } from '../transport/site.js';
-import { dir, openSite, untilSettled, type Machine, type Site } from '../flow/site.js';
+import { dir, openSite, untilNothingPending, type Machine, type Site } from '../flow/site.js';
 import { gateIsMissing } from '../gate/confined.js';
 import { countHostileInputs } from '../harness/hostile-inputs.js';
 import { until } from '../harness/wait.js';
@@ -134,7 +134,7 @@ describe('on this host', () => {
       hostile.tried(['restore', keptAs], answer === 'restored');
       expect(answer).toBe('BAD_PATH');
     }
-    await untilSettled(site);
+    await untilNothingPending(site);
     const unsyncable = async () => (await sync.status()).hosts[0]?.unsyncable?.[dir];
     await until(async () => (await unsyncable())?.count === made.length, {
       timeout: 30_000,

@@ -119,16 +119,16 @@ async function isClean(name: string, filter: mongo.Filter<AnyRow>): Promise<bool
 test(
   'ledger entries with any content keep no other from being delivered, and are ' + 'reported',
   async () => {
-    const [sender, pending] = [await idOf(one), await idOf(two)];
+    const [origin, pending] = [await idOf(one), await idOf(two)];
     const full = {
       version: randomUUID(),
       kind: 'file',
       info: { size: 1, mtime: 1, nanos: 0, sha256: 'a'.repeat(64) },
       superseded: [{ size: 1, mtime: 1, version: 'v', conflicting: false }],
-      origin: sender,
-      capturedBy: sender,
-      heldBy: [sender],
-      stamps: { [sender]: '1:2' },
+      origin,
+      capturedBy: origin,
+      heldBy: [origin],
+      stamps: { [origin]: '1:2' },
       pending: [pending],
       dueAt: new Date(0),
       unverified: true,
@@ -376,14 +376,14 @@ test(
 
 test('the ledger forgets a host whatever the content of the other rows', async () => {
   const gone = await idOf(two),
-    sender = await idOf(one);
+    origin = await idOf(one);
   const full = {
     version: 'v',
     kind: 'file',
     superseded: [],
-    origin: sender,
-    capturedBy: sender,
-    heldBy: [sender, gone],
+    origin,
+    capturedBy: origin,
+    heldBy: [origin, gone],
     pending: [gone],
     dueAt: new Date(0),
     blocked: [],

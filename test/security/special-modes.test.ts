@@ -24,7 +24,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
   afterAll(() => attacker.close());
   const at = (name: string): string => join(attacker.there, name);
   /** Counts inputs, and removes what they left, so that it is not found again. */
-  async function judge(...inputs: unknown[]): Promise<void> {
+  async function check(...inputs: unknown[]): Promise<void> {
     const found = await findSpecial(attacker.there);
     hostile.triedAll(inputs, found);
     for (const { path } of found) await rm(path, { recursive: true, force: true });
@@ -46,7 +46,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
           done(error ?? null);
         });
       });
-      await judge(['open', flags, text]);
+      await check(['open', flags, text]);
       await rm(at(`opened-${flags}`), { force: true });
     }
   });
@@ -59,18 +59,18 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
     await ask((done) => {
       sftp.fsetstat(handle, { mode }, done);
     });
-    await judge(['fsetstat', text]);
+    await check(['fsetstat', text]);
     await ask((done) => {
       sftp.fsetstat(handle, { mode, atime: 1, mtime: 1, size: 0 }, done);
     });
-    await judge(['fsetstat with dates', text]);
+    await check(['fsetstat with dates', text]);
     await ask((done) => {
       sftp.close(handle, done);
     });
     await ask((done) => {
       sftp.setstat(at('plain'), { mode }, done);
     });
-    await judge(['setstat', text]);
+    await check(['setstat', text]);
   });
 
   test.each(special.map(octal))(
@@ -81,14 +81,14 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
       await ask((done) => {
         sftp.mkdir(at(`made-${text}`), { mode }, done);
       });
-      await judge(['mkdir', text]);
+      await check(['mkdir', text]);
       await ask((done) => {
         sftp.mkdir(at('directory'), { mode: 0o755 }, done);
       });
       await ask((done) => {
         sftp.setstat(at('directory'), { mode }, done);
       });
-      await judge(['setstat of a directory', text]);
+      await check(['setstat of a directory', text]);
       const handle = await new Promise<Buffer | undefined>((resolve) => {
         sftp.opendir(at('directory'), (_error, opened) => {
           resolve(opened);
@@ -98,7 +98,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
       await ask((done) => {
         sftp.fsetstat(handle, { mode }, done);
       });
-      await judge(['fsetstat of a directory', text]);
+      await check(['fsetstat of a directory', text]);
       await ask((done) => {
         sftp.close(handle, done);
       });
@@ -130,7 +130,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
         ['-prt', '--ignore-existing'],
       ]) {
         await rsync(...options, `${from}/`, 'THERE/');
-        await judge(
+        await check(
           ...special.flatMap((mode) => [
             [...options, 'file', mode],
             [...options, 'directory', mode],
@@ -150,7 +150,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
         ['-rt', '--fake-super'],
       ]) {
         await rsync(...options, `${from}/`, 'THERE/');
-        await judge(options);
+        await check(options);
       }
     },
     120_000,
@@ -183,7 +183,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
     await ask((done) => {
       sftp.close(handle, done);
     });
-    await judge('write into a setuid file');
+    await check('write into a setuid file');
   });
 });
 

@@ -5,7 +5,7 @@ import {
   dir,
   openSite,
   threeOf,
-  untilSettled,
+  untilNothingPending,
   type App,
   type Machine,
   type Site,
@@ -91,7 +91,7 @@ describe('while no process of its host processes the outbox, an upload', () => {
   ] as const;
   beforeAll(async () => {
     for (const name of before) await upload(one, one.app, name);
-    await untilSettled(site);
+    await untilNothingPending(site);
     await one.app.close();
     app = await one.startApp({ start: false });
   });
@@ -197,8 +197,8 @@ describe('while no process of its host processes the outbox, an upload', () => {
     await one.write(`${dir}/large.bin`, content);
     await app.Photo.create({ title: 'large', file: `${dir}/large.bin` });
     const fetched: { path: string; placed: boolean }[] = [];
-    const stop = two.app.sync.on('fetched', ({ path, placed: landed }) => {
-      fetched.push({ path, placed: landed });
+    const stop = two.app.sync.on('fetched', ({ path, placed }) => {
+      fetched.push({ path, placed });
     });
     let frozen: Promise<void> | undefined;
     const first = webs.two.get(urlOf('large.bin'), {
@@ -401,7 +401,7 @@ describe('while no process of its host processes the outbox, an upload', () => {
 
   test('becomes a version of its host, and of no other, once that processes its outbox', async () => {
     one.app = await one.startApp();
-    await untilSettled(site, 60_000);
+    await untilNothingPending(site, 60_000);
     const ledger = site.database.connection.collection<{
       _id: string;
       origin: string;

@@ -4,7 +4,7 @@ import {
   dir,
   openSite,
   threeOf,
-  untilSettled,
+  untilNothingPending,
   type App,
   type Machine,
   type Site,
@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => site.close());
 afterEach(async () => {
   if (!two.ssh.running()) await two.ssh.start();
-  await untilSettled(site);
+  await untilNothingPending(site);
 });
 
 /** A process of host one whose saves wait; another process of that host has the lanes. */

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { dir, openSite, untilSettled, type Machine, type Site } from '../flow/site.js';
+import { dir, openSite, untilNothingPending, type Machine, type Site } from '../flow/site.js';
 import { until } from '../harness/wait.js';
 import { startWeb, type Web } from './web.js';
 
@@ -51,7 +51,7 @@ test(
     await one.app.Photo.create({ title: 'another', file });
     await untilReady(false);
     await two.ssh.start();
-    await untilSettled(site, 30_000);
+    await untilNothingPending(site, 30_000);
     await untilReady(true);
     expect(await two.read(file)).toBe('another');
   },

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSyncMedia } from '../../src/instance/create.js';
-import { dir, openSite, threeOf, untilSettled, type Machine, type Site } from '../flow/site.js';
+import {
+  dir,
+  openSite,
+  threeOf,
+  untilNothingPending,
+  type Machine,
+  type Site,
+} from '../flow/site.js';
 import { until } from '../harness/wait.js';
 import { startWeb, type Web } from './web.js';
 
@@ -65,7 +72,7 @@ describe('the files of a document', () => {
 
     expect((await web.get('/ready')).status).toBe(503);
     await two.ssh.start();
-    await untilSettled(site);
+    await untilNothingPending(site);
     expect((await one.app.sync.statusOf(photo)).files[0]?.pending).toEqual([]);
     await until(async () => (await web.get('/ready')).status === 200);
   });
@@ -73,7 +80,7 @@ describe('the files of a document', () => {
   test('are shown even if only another host has one, or none captured it', async () => {
     await one.write(`${dir}/b.jpg`, 'b');
     const photo = await one.app.Photo.create({ title: 'b', file: `/${dir}/b.jpg` });
-    await untilSettled(site);
+    await untilNothingPending(site);
     const there = await two.app.Photo.findById(photo._id);
     expect((await two.app.sync.statusOf(there ?? photo)).files).toMatchObject([
       { path: `${dir}/b.jpg`, captured: true },
@@ -104,7 +111,7 @@ describe('the files of a document', () => {
 
 describe('readiness', () => {
   test('is shown without credentials, and with nothing else', async () => {
-    await untilSettled(site);
+    await untilNothingPending(site);
     for (const path of ['/sync-admin/healthz', '/sync-admin/readyz', '/ready']) {
       const answered = await until(async () => {
         const got = await web.get(path);

@@ -42,10 +42,10 @@ export function describeBackend(
         await mkdir(join(root, dir), { recursive: true });
         await writeMarker(nodeDisk, join(root, dir), id, dir);
       }
-      site.judged.length = 0;
+      site.resolved.length = 0;
       site.calls.length = 0;
       site.warnings.length = 0;
-      site.verdicts.clear();
+      site.resolutions.clear();
     });
 
     test('prepare says nothing of a host that can receive, twice', async () => {

@@ -32,7 +32,7 @@ export interface SiteOptions {
   readonly confined?: boolean;
 }
 
-export interface Judgement {
+export interface ResolverCall {
   readonly path: Path;
   readonly by: ReplacedBy;
   readonly size: number;
@@ -47,9 +47,9 @@ export interface Site {
   readonly ssh: Ssh;
   readonly backend: Backend;
   readonly calls: RsyncCall[];
-  /** What landings asked about, and what they are told; `conflict` where nothing else is said. */
-  readonly judged: Judgement[];
-  readonly verdicts: Map<Path, Resolution>;
+  /** Calls of the resolver, and its answers by path; the default is `conflict`. */
+  readonly resolved: ResolverCall[];
+  readonly resolutions: Map<Path, Resolution>;
   readonly warnings: string[];
   readonly options: BackendOptions;
   close(): Promise<void>;
@@ -99,12 +99,12 @@ export async function makeSite(
     idleMs: 60_000,
   });
   const calls: RsyncCall[] = [],
-    judged: Judgement[] = [],
+    resolved: ResolverCall[] = [],
     warnings: string[] = [];
-  const verdicts = new Map<Path, Resolution>();
-  const judgeAt: CreateResolver = () => (path, found, by) => {
-    judged.push({ path, by, size: found.size });
-    return Promise.resolve(verdicts.get(path) ?? 'conflict');
+  const resolutions = new Map<Path, Resolution>();
+  const createResolver: CreateResolver = () => (path, found, by) => {
+    resolved.push({ path, by, size: found.size });
+    return Promise.resolve(resolutions.get(path) ?? 'conflict');
   };
   const log: Log = {
     info: () => undefined,
@@ -121,7 +121,7 @@ export async function makeSite(
     dirs: () => all,
     self,
     ssh,
-    createResolver: judgeAt,
+    createResolver,
     timeoutMs: 10_000,
     bandwidthLimit: undefined,
     chmod: 'F644',
@@ -145,8 +145,8 @@ export async function makeSite(
     ssh,
     backend,
     calls,
-    judged,
-    verdicts,
+    resolved,
+    resolutions,
     warnings,
     options,
     close,

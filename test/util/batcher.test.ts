@@ -3,13 +3,13 @@ import { Batcher, type BatchResult } from '../../src/util/batcher.js';
 
 /** What was called, and how to answer it. */
 function makeCalls(limits: { items: number; calls: number }): {
-  gathering: Batcher<string, string>;
+  batcher: Batcher<string, string>;
   calls: string[][];
   answer(index: number, came: BatchResult<string>[] | Error): void;
 } {
   const calls: string[][] = [],
     answers: ((came: BatchResult<string>[] | Error) => void)[] = [];
-  const gathering = new Batcher<string, string>(
+  const batcher = new Batcher<string, string>(
     (items) =>
       new Promise((resolve, reject) => {
         calls.push([...items]);
@@ -20,7 +20,7 @@ function makeCalls(limits: { items: number; calls: number }): {
       }),
     limits,
   );
-  return { gathering, calls, answer: (index, came) => answers[index]?.(came) };
+  return { batcher, calls, answer: (index, came) => answers[index]?.(came) };
 }
 const settled = (): Promise<void> =>
   new Promise((resolve) => {
@@ -28,8 +28,8 @@ const settled = (): Promise<void> =>
   });
 
 test('a single call goes at once, and calls that come meanwhile go together', async () => {
-  const { gathering, calls, answer } = makeCalls({ items: 2, calls: 1 });
-  const asked = ['a', 'b', 'c', 'd'].map((item) => gathering.add(item));
+  const { batcher, calls, answer } = makeCalls({ items: 2, calls: 1 });
+  const asked = ['a', 'b', 'c', 'd'].map((item) => batcher.add(item));
   expect(calls).toEqual([['a']]);
   answer(0, [{ result: 'A' }]);
   expect(await asked[0]).toBe('A');
@@ -44,8 +44,8 @@ test('a single call goes at once, and calls that come meanwhile go together', as
 });
 
 test('an item that is not answered is an error, and keeps nothing waiting', async () => {
-  const { gathering, answer } = makeCalls({ items: 9, calls: 1 });
-  const asked = gathering.add('a');
+  const { batcher, answer } = makeCalls({ items: 9, calls: 1 });
+  const asked = batcher.add('a');
   answer(0, []);
   await expect(asked).rejects.toThrow('it was not answered');
 });

@@ -1,7 +1,7 @@
 import type { Ledger } from '../../../src/ledger/ledger.js';
 import type { Path } from '../../../src/model/path.js';
 import { contentOf, hostIds } from '../decisions.js';
-import { bit, isAside, known, type Model, nameOf, nameOfContent } from '../model.js';
+import { bit, holdsReplaced, known, type Model, nameOf, nameOfContent } from '../model.js';
 import type { Contents, State } from '../state.js';
 import { contentIn, hashOf } from './content.js';
 import type { ReplayHost } from './host.js';
@@ -30,12 +30,12 @@ export async function findDifferences(
             0,
           ),
         );
-    const aside = state.landings.reduce(
-      (set, landing) => set | (isAside(landing, i) ? bit(landing.moved) : 0),
-      own.aside,
+    const replaced = state.placements.reduce(
+      (set, placement) => set | (holdsReplaced(placement, i) ? bit(placement.moved) : 0),
+      own.replaced,
     );
     compare(`the file ${on}`, await sees(), describe(own.disk ? bit(own.disk) : 0));
-    compare(`aside ${on}`, await sees('replaced'), describe(aside));
+    compare(`replaced ${on}`, await sees('replaced'), describe(replaced));
     compare(`conflicts ${on}`, await sees('conflicts'), describe(own.conflicts));
     compare(`trash ${on}`, await sees('trash'), describe(own.trash | own.grave));
   }
@@ -71,7 +71,7 @@ type Told = Pick<
 >;
 
 function tell(
-  { kind, info: facts, superseded, origin: sender, orphaned: adoptable, heldBy, pending }: Told,
+  { kind, info: facts, superseded, origin, orphaned, heldBy, pending }: Told,
   contentOfHash: (sha256: string | undefined) => number,
 ): string {
   const list = (hosts: readonly string[]): string =>
@@ -80,8 +80,8 @@ function tell(
     .map((one) => `${nameOfContent(contentOfHash(one.sha256))}${one.conflicting ? ' (lost)' : ''}`)
     .join(', ');
   return (
-    `${kind} ${nameOfContent(contentOfHash(facts?.sha256))}, sender ` +
-    `${sender}${adoptable ? ' (adoptable)' : ''}, held {${list(heldBy)}}, owed {${list(pending)}}, ` +
+    `${kind} ${nameOfContent(contentOfHash(facts?.sha256))}, origin ` +
+    `${origin}${orphaned ? ' (orphaned)' : ''}, held {${list(heldBy)}}, pending {${list(pending)}}, ` +
     `superseded {${old}}`
   );
 }

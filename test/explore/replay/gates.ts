@@ -13,7 +13,7 @@ import type { Host } from '../../../src/model/host.js';
 import type { Path } from '../../../src/model/path.js';
 import type { LocalFileInfo } from '../../../src/model/file.js';
 import type { SyncDir } from '../../../src/model/sync-dir.js';
-import { findTask, noteAside, pass, type Point, type Task } from './task.js';
+import { findTask, noteReplacedFolder, pass, type Point, type Task } from './task.js';
 
 type Method = (...args: unknown[]) => unknown;
 
@@ -47,7 +47,7 @@ function gate<T extends object>(
   });
 }
 
-/** What is read again, because the entry has moved, and what is written, waits. */
+/** Reading an entry again that has moved, and writing, waits. */
 export function gateLedger(ledger: Ledger): Ledger {
   return gate(
     ledger,
@@ -62,12 +62,12 @@ export function gateLedger(ledger: Ledger): Ledger {
         case 'writeTransition':
           return isOnlyStamp(args[1] as Transition)
             ? undefined
-            : task.isLanding
-              ? 'settle'
+            : task.isPlacing
+              ? 'acknowledge'
               : 'write';
         case 'markManyHeld':
         case 'transitionLatest':
-          return 'settle';
+          return 'acknowledge';
         default:
           return undefined;
       }
@@ -86,7 +86,7 @@ function isOnlyStamp({ stamp, heldBy, pending, blocked }: Transition): boolean {
 
 /**
  * The rename that places or removes the file waits, and with a window the one that replaces what
- * was linked aside before.
+ * was linked before.
  */
 export function gateDisk(disk: Disk): Disk {
   return gate(disk, (name, args, task) => {
@@ -99,27 +99,27 @@ export function gateDisk(disk: Disk): Disk {
       name === 'stat' &&
       isTarget(args[0]) &&
       (task.about.kind === 'remove' || task.about.kind === 'look');
-    if (isMove) noteAside(args[1]);
-    if (!task.isLanding || (!isMove && !isLook)) return undefined;
+    if (isMove) noteReplacedFolder(args[1]);
+    if (!task.isPlacing || (!isMove && !isLook)) return undefined;
     if (!task.passed.has('rename')) return 'rename';
     const isReplace = task.about.window === true && name === 'replace';
-    return isReplace && !task.passed.has('replace') && !task.passed.has('judge')
+    return isReplace && !task.passed.has('replace') && !task.passed.has('resolve')
       ? 'replace'
       : undefined;
   });
 }
 
-/** What is judged waits before the entry is read, and before the verdict is carried out. */
-export function gateJudging(ledger: Ledger, hosts: () => readonly Host[]): CreateResolver {
+/** Resolving waits before the entry is read, and before the resolution is carried out. */
+export function gateResolver(ledger: Ledger, hosts: () => readonly Host[]): CreateResolver {
   const read = async (path: Path): Promise<Entry | undefined> => {
-    await pass('judge');
+    await pass('resolve');
     return ledger.read(path);
   };
-  const judging = createReplacedFileResolver({ read }, { all: hosts });
+  const create = createReplacedFileResolver({ read }, { all: hosts });
   return (at, sentTo) => {
-    const judge = judging(at, sentTo);
+    const resolver = create(at, sentTo);
     return async (...about) => {
-      const resolution = await judge(...about);
+      const resolution = await resolver(...about);
       await pass('carry out');
       return resolution;
     };
@@ -181,7 +181,7 @@ function bind(target: object, value: unknown): unknown {
   return typeof value === 'function' ? (value as Method).bind(target) : value;
 }
 
-/** This host's own disk: what a fold sees, restores and moves to the trash waits. */
+/** This host's own disk: observing, restoring and moving to the trash wait. */
 export class GatedOwnDisk extends OwnDisk {
   override async observe(path: Path): Promise<LocalFileInfo | undefined> {
     const task = findTask();
@@ -192,12 +192,12 @@ export class GatedOwnDisk extends OwnDisk {
   }
 
   override async restoreOwnCopy(entry: Entry, ownCopy: string): Promise<boolean> {
-    await this.beginLanding();
+    await this.beginPlacement();
     return super.restoreOwnCopy(entry, ownCopy);
   }
 
   override async putBackUncaptured(entry: Entry, uncaptured: string): Promise<void> {
-    await this.beginLanding();
+    await this.beginPlacement();
     await super.putBackUncaptured(entry, uncaptured);
   }
 
@@ -212,7 +212,7 @@ export class GatedOwnDisk extends OwnDisk {
   }
 
   override async moveToTrash(path: Path): Promise<void> {
-    await this.beginLanding();
+    await this.beginPlacement();
     await super.moveToTrash(path);
   }
 
@@ -221,9 +221,9 @@ export class GatedOwnDisk extends OwnDisk {
     return { ...place, disk: gateDisk(place.disk) };
   }
 
-  private async beginLanding(): Promise<void> {
+  private async beginPlacement(): Promise<void> {
     await pass('write');
     const task = findTask();
-    if (task) task.isLanding = true;
+    if (task) task.isPlacing = true;
   }
 }

@@ -32,13 +32,13 @@ import type { Registry } from '../../../src/hosts/registry.js';
 import { makePartial } from '../../harness/partial.js';
 import type { TestHost } from '../../harness/sshd.js';
 import { photos } from '../../ledger/site.js';
-import { gateDisk, gateJudging, gateLedger, gateSsh, GatedOwnDisk } from './gates.js';
-import { findTask, noteAside, pass } from './task.js';
+import { gateDisk, gateResolver, gateLedger, gateSsh, GatedOwnDisk } from './gates.js';
+import { findTask, noteReplacedFolder, pass } from './task.js';
 
 export const uploads: SyncDir = { ...photos, onDelete: 'propagate' };
 const dirs = new SyncDirs([uploads]);
 
-/** What a host asks of the site as it is at that moment. */
+/** The state of the site at that moment, for a host. */
 export interface Surroundings {
   wantedBy(me: HostId): HostId[];
   isReady(me: HostId): boolean;
@@ -54,10 +54,10 @@ export interface Surroundings {
  */
 export class ReplayHost {
   readonly disk: GatedOwnDisk;
-  readonly fold: PathReconciler;
+  readonly reconciler: PathReconciler;
   readonly deleting: Deletes;
   private readonly ledger: Ledger;
-  private readonly judgeAt: ReturnType<typeof gateJudging>;
+  private readonly createResolver: ReturnType<typeof gateResolver>;
   private readonly root: Replica;
   private readonly backends: Record<'sftp' | 'rsync', Backend>;
   private readonly never = new AbortController();
@@ -70,18 +70,18 @@ export class ReplayHost {
   ) {
     const ledger = (this.ledger = gateLedger(plainLedger));
     const events = new EventBus();
-    this.judgeAt = gateJudging(plainLedger, () => around.hosts());
+    this.createResolver = gateResolver(plainLedger, () => around.hosts());
     this.root = new Replica(ssh.root, () => dirs, { me: () => id });
     this.disk = new GatedOwnDisk(
       this.root,
       ssh.root,
       () => dirs,
       id,
-      this.judgeAt,
+      this.createResolver,
       defaultTuning.leftoverMs,
     );
     const wantedBy = (): HostId[] => around.wantedBy(id);
-    this.fold = new PathReconciler({
+    this.reconciler = new PathReconciler({
       ledger,
       disk: this.disk,
       me: id,
@@ -101,7 +101,7 @@ export class ReplayHost {
       tuning: defaultTuning,
       findSyncDir: () => uploads,
       listReceivers: wantedBy,
-      reconciler: this.fold,
+      reconciler: this.reconciler,
       searchNamedPaths: (paths) =>
         Promise.resolve({ named: new Set(around.isNamed() ? paths : []), undetermined: new Map() }),
       registry: makePartial<Registry>({
@@ -114,13 +114,13 @@ export class ReplayHost {
         replica: this.root,
         dirs: () => dirs,
         self: id,
-        createResolver: this.judgeAt,
+        createResolver: this.createResolver,
         timeoutMs: 20_000,
         bandwidthLimit: undefined,
         chmod: 'F644',
         smallFileLimit,
         onCall: ({ args }) => {
-          noteAside(args.join(' '));
+          noteReplacedFolder(args.join(' '));
         },
         ssh: gateSsh(
           new Ssh({
@@ -171,11 +171,11 @@ export class ReplayHost {
     );
   }
 
-  async moveToTrash(path: Path, aside: string): Promise<void> {
+  async moveToTrash(path: Path, folder: string): Promise<void> {
     const dir = join(this.ssh.root, uploads.path),
       rest = path.slice(uploads.path.length + 1);
-    await mkdir(dirname(join(dir, areas.trash, aside, rest)), { recursive: true });
-    await rename(join(dir, areas.replaced, aside, rest), join(dir, areas.trash, aside, rest));
+    await mkdir(dirname(join(dir, areas.trash, folder, rest)), { recursive: true });
+    await rename(join(dir, areas.replaced, folder, rest), join(dir, areas.trash, folder, rest));
   }
 
   /** The contents at the path, or below an area of `.syncmedia` for that path. */
@@ -196,7 +196,7 @@ export class ReplayHost {
   }
 
   /**
-   * One delivery of what this host, as sender, owes another one: a lane of its own, which begins
+   * One delivery from this host, as origin, to another one: a queue of its own, which begins
    * anew as after a change of the lease.
    */
   async deliver(to: HostId): Promise<void> {
@@ -208,7 +208,7 @@ export class ReplayHost {
       end = resolve;
     });
     const backend = this.backends[task?.about.via ?? 'sftp'];
-    const lane = new DeliveryQueue(to, {
+    const queue = new DeliveryQueue(to, {
       ledger,
       events,
       me,
@@ -245,11 +245,11 @@ export class ReplayHost {
       }),
     ];
     try {
-      lane.wake();
+      queue.wake();
       await ended;
     } finally {
       for (const stop of stops) stop();
-      await lane.close();
+      await queue.close();
     }
   }
 
@@ -269,7 +269,7 @@ export class ReplayHost {
         [{ do: 'put', path, dir: uploads, version, info: facts }],
         this.never.signal,
       )) {
-        if (outcome.result === 'kept') return pass('settle');
+        if (outcome.result === 'kept') return pass('acknowledge');
         if (outcome.result !== 'delivered') throw new Error(`fetching: ${JSON.stringify(outcome)}`);
         await acknowledger.acknowledge(path, version, this.id, outcome.sha256);
       }
@@ -287,9 +287,9 @@ export class ReplayHost {
     const body = await openHeldFile(receiver, from, known, this.never.signal);
     const received = await (
       await receiveFile(receiver, { ...place, disk: gateDisk(place.disk) }, known, body)
-    ).finish(this.judgeAt(this.id, () => ({ version, ruled: false })));
+    ).finish(this.createResolver(this.id, () => ({ version, ruled: false })));
     if ('error' in received) throw received.error;
-    if (received.isOwnFileBack) return pass('settle');
+    if (received.isOwnFileBack) return pass('acknowledge');
     await acknowledger.acknowledge(path, version, this.id, received.sha256);
   }
 }

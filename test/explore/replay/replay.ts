@@ -7,7 +7,7 @@ import type { LocalFileInfo } from '../../../src/model/file.js';
 import { requireSafePath } from '../../../src/replica/paths.js';
 import { hostIds } from '../decisions.js';
 import { bit, goneHosts, hostOf, type Model } from '../model.js';
-import type { Content, HostIndex, Landing, Look, State } from '../state.js';
+import type { Content, HostIndex, Placement, Look, State } from '../state.js';
 import type { Step } from '../walk.js';
 import { findDifferences } from './compare.js';
 import { contentIn, factsOf, hashOf, textOf } from './content.js';
@@ -40,7 +40,7 @@ export class Replay {
   private path!: Path;
   private count = 0;
   private readonly looks = new Map<HostIndex, Task>();
-  private readonly landings: (Task | undefined)[] = [];
+  private readonly placements: (Task | undefined)[] = [];
   private readonly asserted = new Map<HostIndex, LocalFileInfo>();
 
   private constructor(private readonly site: ReplaySite) {}
@@ -93,9 +93,9 @@ export class Replay {
   }
 
   private async killAll(): Promise<void> {
-    for (const task of [...this.looks.values(), ...this.landings]) await task?.kill();
+    for (const task of [...this.looks.values(), ...this.placements]) await task?.kill();
     this.looks.clear();
-    this.landings.length = 0;
+    this.placements.length = 0;
   }
 
   /** The state that all walks begin with. */
@@ -144,7 +144,7 @@ export class Replay {
     if (label.startsWith('app ')) return this.app(label, to, host);
     const crashes = /(crashes|is retired)/.test(label);
     const looking = from.hosts.findIndex((own, i) => own.look.step !== to.hosts[i]?.look.step);
-    const begun = /^([ABC]) (?:fold|scan|delete): /.exec(label)?.[1];
+    const begun = /^([ABC]) (?:capture|scan|delete): /.exec(label)?.[1];
     if (begun !== undefined) await this.look(from, to, hostIds.indexOf(begun), label);
     if (crashes) return this.crash(to, label);
     if (begun !== undefined || looking >= 0) return;
@@ -162,7 +162,7 @@ export class Replay {
     }
   }
 
-  // ---- fold, scan, delete
+  // ---- capture, scan, delete
 
   private async look(from: State, to: State, index: HostIndex, label: string): Promise<void> {
     const before = hostOf(from, index).look,
@@ -188,7 +188,7 @@ export class Replay {
       const reached = await task.begin(async () => {
         if (why === 'left') await host.deleting.processCandidates([path], new Date());
         else {
-          const { failed } = await host.fold.reconcileEach(
+          const { failed } = await host.reconciler.reconcileEach(
             [path],
             why === 'scan'
               ? { why }
@@ -216,11 +216,11 @@ export class Replay {
       return this.reach(task, await task.go(), isOver(after) ? 'done' : 'write');
     this.looks.delete(index);
     if (isOver(before)) return this.reach(task, task.at, 'done');
-    const slot = from.landings.findIndex(
-      ({ step }, i) => step === 'free' && to.landings[i]?.step !== 'free',
+    const slot = from.placements.findIndex(
+      ({ step }, i) => step === 'free' && to.placements[i]?.step !== 'free',
     );
     if (slot >= 0) {
-      this.landings[slot] = task;
+      this.placements[slot] = task;
       return this.reach(task, await task.go(), 'rename');
     }
     if (label.endsWith('its copy is gone, again')) return this.fail(task);
@@ -277,62 +277,63 @@ export class Replay {
       this.looks.delete(index);
     }
     for (let i = 0; i < 2; i++) {
-      const task = this.landings[i];
-      if (!task || to.landings[i]?.step !== 'free') continue;
+      const task = this.placements[i];
+      if (!task || to.placements[i]?.step !== 'free') continue;
       await task.kill();
-      this.landings[i] = undefined;
+      this.placements[i] = undefined;
     }
     const retired = /^([ABC]) is retired/.exec(label)?.[1];
     if (retired !== undefined) await this.site.ledger.forgetHost(retired);
   }
 
-  // ---- lanes, fetches, landings, leftovers, adoption, joining
+  // ---- queues, fetches, placements, leftovers, taking over, joining
 
   private async other(
     { label, from, to }: Step,
     steps: readonly Step[],
     at: number,
   ): Promise<void> {
-    const leftover = /^([ABC]) judges leftover/.exec(label)?.[1],
-      adopter = /^([ABC]) adopts/.exec(label)?.[1];
-    if (leftover !== undefined) return this.judgeLeftover(from, to, hostIds.indexOf(leftover));
-    if (adopter !== undefined) return this.adopt(from, adopter);
-    if (label.includes('is owed what it lacks')) {
+    const leftover = /^([ABC]) resolves leftover/.exec(label)?.[1],
+      successor = /^([ABC]) takes over/.exec(label)?.[1];
+    if (leftover !== undefined) return this.resolveLeftover(from, to, hostIds.indexOf(leftover));
+    if (successor !== undefined) return this.takeOver(from, successor);
+    if (label.includes('gets its missing files pending')) {
       await this.site.ledger.markLackingPending(uploads.path, hostIds[from.hosts.length - 1] ?? '');
       return;
     }
-    const slot = from.landings.findIndex(({ step }, i) => to.landings[i]?.step !== step);
-    const before = from.landings[slot],
-      after = to.landings[slot];
+    const slot = from.placements.findIndex(({ step }, i) => to.placements[i]?.step !== step);
+    const before = from.placements[slot],
+      after = to.placements[slot];
     if (!before || !after) return;
     if (before.step === 'free') return this.begin(after, slot, steps, at);
-    const task = this.landings[slot];
-    if (!task) throw new Error('no landing is under way');
-    const wanted = pointOf(after) === 'settle' && isLookedAtAgain(after) ? 'again' : pointOf(after);
+    const task = this.placements[slot];
+    if (!task) throw new Error('no placement is under way');
+    const wanted =
+      pointOf(after) === 'acknowledge' && isCheckedAgain(after) ? 'again' : pointOf(after);
     if (before.driver === 'late') {
-      this.landings[slot] = undefined;
+      this.placements[slot] = undefined;
       const reached = await task.go();
       if (reached === 'done')
         throw new Error(`what was late did not come ${task.notes.join(', ')}`);
       await task.kill();
     } else if (after.step === 'free') {
-      this.landings[slot] = undefined;
+      this.placements[slot] = undefined;
       await this.end(task, before);
-    } else if (before.moved === 0 && (before.step === 'placed' || before.step === 'judged')) {
-      // There is nothing to judge, or what was aside was taken away.
+    } else if (before.moved === 0 && (before.step === 'placed' || before.step === 'resolved')) {
+      // There is nothing to resolve, or the replaced file was taken away.
       while (task.at !== wanted && task.at !== 'done') await task.go();
       this.reach(task, task.at, wanted);
     } else this.reach(task, await task.go(), wanted);
-    if (before.kind === 'restore' && before.step !== 'judged')
+    if (before.kind === 'restore' && before.step !== 'resolved')
       await this.removeSpares(to, before, task);
   }
 
   /**
-   * The explorer counts a content in the trash once: the first restore takes it, but what is aside
-   * by then before that.
+   * The explorer counts a content in the trash once: the first restore takes it, but a replaced
+   * file comes before that.
    */
-  private async removeSpares(state: State, { to, content }: Landing, task: Task): Promise<void> {
-    const { trash, grave, aside } = hostOf(state, to),
+  private async removeSpares(state: State, { to, content }: Placement, task: Task): Promise<void> {
+    const { trash, grave, replaced } = hostOf(state, to),
       host = this.host(to);
     const find = async (area: 'trash' | 'replaced'): Promise<string[]> =>
       (await host.contents(this.path, area))
@@ -341,16 +342,16 @@ export class Replay {
     const inTrash = await find('trash');
     if (((trash | grave) & bit(content)) === 0)
       for (const name of inTrash) await host.removeFromTrash(this.path, name);
-    else if (inTrash.length === 0 && (aside & bit(content)) === 0)
+    else if (inTrash.length === 0 && (replaced & bit(content)) === 0)
       for (const name of await find('replaced'))
-        if (!task.asides.has(name)) await host.moveToTrash(this.path, name);
+        if (!task.replacedFolders.has(name)) await host.moveToTrash(this.path, name);
   }
 
-  private async end(task: Task, landing: Landing): Promise<void> {
+  private async end(task: Task, placement: Placement): Promise<void> {
     // What it finds when it looks again is, to the explorer, the next scan.
-    if (task.at === 'again' && isLookedAtAgain(landing)) return task.kill();
-    if (landing.kind === 'restore' && task.at !== 'settle') return this.fail(task);
-    if (landing.kind === 'restore' && !landing.sameVersion) {
+    if (task.at === 'again' && isCheckedAgain(placement)) return task.kill();
+    if (placement.kind === 'restore' && task.at !== 'acknowledge') return this.fail(task);
+    if (placement.kind === 'restore' && !placement.sameVersion) {
       await task.go();
       return task.kill();
     }
@@ -359,20 +360,20 @@ export class Replay {
   }
 
   private async begin(
-    landing: Landing,
+    placement: Placement,
     slot: number,
     steps: readonly Step[],
     at: number,
   ): Promise<void> {
-    const { kind, from, to } = landing;
+    const { kind, from, to } = placement;
     if (kind === 'restore' || kind === 'put-back' || kind === 'trash')
-      throw new Error('a restore begins in a fold');
+      throw new Error('a restore begins while a path is reconciled');
     const via =
-      kind !== 'remove' && this.suitsRsync(steps, at, slot, landing) && at % 2 === 0
+      kind !== 'remove' && this.suitsRsync(steps, at, slot, placement) && at % 2 === 0
         ? 'rsync'
         : 'sftp';
     const task = new Task({ kind, path: this.path, via, window: this.model.options.window });
-    this.landings[slot] = task;
+    this.placements[slot] = task;
     const host = kind === 'fetch' ? this.host(to) : this.host(from);
     const reached = await task.begin(() =>
       kind === 'fetch' ? host.fetch(this.path, this.rowOf(from)) : host.deliver(hostIds[to] ?? ''),
@@ -386,7 +387,7 @@ export class Replay {
 
   /**
    * Whether rsync may carry it, which reads the source when it renames: the source stays as it is
-   * until the landing has ended, and is not replaced by the same bytes. And rsync keeps the
+   * until the placement has ended, and is not replaced by the same bytes. And rsync keeps the
    * fraction of the mtime, which to the explorer every transfer drops: an assertion tells these
    * apart, and so do contents of one size and second.
    */
@@ -394,7 +395,7 @@ export class Replay {
     steps: readonly Step[],
     at: number,
     slot: number,
-    { from, to, content }: Landing,
+    { from, to, content }: Placement,
   ): boolean {
     if (
       this.model.options.window ||
@@ -404,40 +405,42 @@ export class Replay {
       return false;
     for (let i = at; i < steps.length; i++) {
       const state = steps[i]?.to;
-      if (!state || state.landings[slot]?.step === 'free') return true;
+      if (!state || state.placements[slot]?.step === 'free') return true;
       if (
         state.hosts[from]?.disk !== content ||
-        state.landings.some((landing) => landing.step !== 'free' && landing.to === from)
+        state.placements.some((placement) => placement.step !== 'free' && placement.to === from)
       )
         return false;
     }
     return true;
   }
 
-  private async judgeLeftover(from: State, to: State, index: HostIndex): Promise<void> {
-    const gone = hostOf(from, index).aside & ~hostOf(to, index).aside;
-    const paused = from.landings.find(({ moved }, i) => moved !== 0 && to.landings[i]?.moved === 0);
+  private async resolveLeftover(from: State, to: State, index: HostIndex): Promise<void> {
+    const gone = hostOf(from, index).replaced & ~hostOf(to, index).replaced;
+    const paused = from.placements.find(
+      ({ moved }, i) => moved !== 0 && to.placements[i]?.moved === 0,
+    );
     const content = gone ? Math.log2(gone) : (paused?.moved ?? 0),
       host = this.host(index);
-    const judge = createReplacedFileResolver(this.site.ledger, {
+    const resolver = createReplacedFileResolver(this.site.ledger, {
       all: () => this.site.hostRows({ state: () => from, model: () => this.model }),
     })(hostIds[index] ?? '', () => undefined);
     const place = host.disk.locateDir(uploads);
-    const owner = from.landings.findIndex(
-      ({ moved }, i) => moved !== 0 && to.landings[i]?.moved === 0,
+    const owner = from.placements.findIndex(
+      ({ moved }, i) => moved !== 0 && to.placements[i]?.moved === 0,
     );
     const isIts = (name: string): boolean =>
       gone
-        ? this.landings.every((task) => !task?.asides.has(name))
-        : this.landings[owner]?.asides.has(name) === true;
+        ? this.placements.every((task) => !task?.replacedFolders.has(name))
+        : this.placements[owner]?.replacedFolders.has(name) === true;
     const found = (await host.contents(this.path, 'replaced')).filter(
       (one) => one.content === textOf(from, content) && isIts(one.name),
     );
-    if (found.length === 0) throw new Error('nothing is aside');
-    for (const { name } of found) await resolveReplacedFolder(place, name, 'leftover', judge);
+    if (found.length === 0) throw new Error('no replaced file is there');
+    for (const { name } of found) await resolveReplacedFolder(place, name, 'leftover', resolver);
   }
 
-  private async adopt(from: State, me: HostId): Promise<void> {
+  private async takeOver(from: State, me: HostId): Promise<void> {
     const set = goneHosts(this.model, from),
       gone = hostIds.filter((_, i) => (set >> i) & 1);
     const { ledger } = this.site;
@@ -452,25 +455,25 @@ function isOver({ answer }: Look): boolean {
 }
 
 /**
- * Nothing is settled by a fold that moved the file to the trash or put one back, or whose restored
- * copy gave way to what the app had written.
+ * Nothing is acknowledged by a task that moved the file to the trash or put one back, or whose
+ * restored copy gave way to what the app had written.
  */
-function isLookedAtAgain({ kind, putBacks }: Landing): boolean {
+function isCheckedAgain({ kind, putBacks }: Placement): boolean {
   return kind === 'trash' || kind === 'put-back' || (kind === 'restore' && putBacks > 0);
 }
 
-function pointOf({ step, moved }: Landing): Point {
+function pointOf({ step, moved }: Placement): Point {
   switch (step) {
     case 'sent':
       return 'rename';
     case 'linked':
       return 'replace';
     case 'placed':
-      return moved ? 'judge' : 'settle';
-    case 'judged':
+      return moved ? 'resolve' : 'acknowledge';
+    case 'resolved':
       return 'carry out';
-    case 'landed':
-      return 'settle';
+    case 'done':
+      return 'acknowledge';
     case 'free':
       return 'done';
   }

@@ -41,7 +41,7 @@ export class ReplaySite {
   hostRows(around: { state(): State; model(): Model }): Host[] {
     return this.hosts.map((host, i) => ({
       ...rowOf(host, hostIds[i] ?? ''),
-      ...standingOf(around, i),
+      ...statusOf(around, i),
     }));
   }
 
@@ -79,7 +79,7 @@ export class ReplaySite {
   }
 }
 
-function standingOf(
+function statusOf(
   { state, model }: { state(): State; model(): Model },
   index: number,
 ): Pick<Host, 'passive' | 'readyAt'> {

@@ -7,9 +7,9 @@ export type Point =
   | 'begin'
   | 'rename'
   | 'replace'
-  | 'judge'
+  | 'resolve'
   | 'carry out'
-  | 'settle'
+  | 'acknowledge'
   | 'again'
   | 'done';
 
@@ -20,7 +20,7 @@ class Killed extends Error {
   }
 }
 
-/** For whoever waits longer something hangs. */
+/** If a wait is longer, something hangs. */
 const patienceMs = 30_000;
 
 const running = new AsyncLocalStorage<Task>();
@@ -37,11 +37,11 @@ export async function pass(point: Point): Promise<void> {
   await findTask()?.wait(point);
 }
 
-/** The task that is at work keeps something aside under the name that this path has in it. */
-export function noteAside(path: unknown): void {
+/** The task that is at work uses the folder of replaced files that this path names. */
+export function noteReplacedFolder(path: unknown): void {
   const name =
     typeof path === 'string' ? /\.syncmedia\/replaced\/([0-9a-z-]+)/.exec(path)?.[1] : undefined;
-  if (name !== undefined) findTask()?.asides.add(name);
+  if (name !== undefined) findTask()?.replacedFolders.add(name);
 }
 
 export interface TaskKind {
@@ -50,20 +50,20 @@ export interface TaskKind {
   readonly path: string;
   /** It waits between reading the entry and looking at the disk. */
   readonly fine?: boolean;
-  /** It waits between linking aside and renaming. */
+  /** It waits between linking the replaced file and renaming. */
   readonly window?: boolean;
   readonly via?: 'sftp' | 'rsync';
 }
 
 /**
- * One piece of the product's own work, such as a fold or a delivery, that goes from point to point
- * as the replay lets it.
+ * One piece of the product's own work, such as reconciling or a delivery, that goes from point to
+ * point as the replay lets it.
  */
 export class Task {
   /** Where it waits. */
   at: Point = 'begin';
-  /** A fold whose answer has become a landing. */
-  isLanding: boolean;
+  /** Reconciling has led to a placement. */
+  isPlacing: boolean;
   /** Its backend was asked to move the bytes. */
   isSending = false;
   /** It has read the entry. */
@@ -73,17 +73,17 @@ export class Task {
   /** Points that are waited at once only. */
   readonly passed = new Set<Point>();
   error: unknown;
-  /** What came of it, for whoever wonders. */
+  /** What came of it, for messages. */
   readonly notes: string[] = [];
-  /** Its folders in the aside area of the host that receives. */
-  readonly asides = new Set<string>();
+  /** Its folders in `replaced` of the receiving host. */
+  readonly replacedFolders = new Set<string>();
   private killed = false;
   private free = false;
   private release: (() => void) | undefined;
   private told: (() => void) | undefined;
 
   constructor(readonly about: TaskKind) {
-    this.isLanding = about.kind !== 'look';
+    this.isPlacing = about.kind !== 'look';
   }
 
   /** Begins the work; resolves where it waits first. */

@@ -30,7 +30,7 @@ beforeEach(async () => {
   own = await site.replica('A', { named });
   other = await site.replica('B');
   await own.write(path, 'first');
-  await own.fold.reconcilePaths([path], { why: 'named' });
+  await own.reconciler.reconcilePaths([path], { why: 'named' });
   await rm(join(own.root, path));
 });
 afterEach(() => site.close());
@@ -56,7 +56,7 @@ function look(
     tuning: { ...defaultTuning, candidateMs: 60_000 },
     findSyncDir: () => uploads,
     listReceivers: () => ['B'],
-    reconciler: own.fold,
+    reconciler: own.reconciler,
     searchNamedPaths: async () => {
       await meanwhile();
       return answer;
@@ -85,7 +85,7 @@ test(
   async () => {
     const looked = await look(async () => {
       await own.write(path, 'second, of another size');
-      await own.fold.reconcilePaths([path], { why: 'scan' });
+      await own.reconciler.reconcilePaths([path], { why: 'scan' });
       await rm(join(own.root, path));
     });
     expect(looked).toEqual({ entries: [], retry: [path], halted: false });
@@ -141,7 +141,7 @@ test('while a person decides no documents are searched', async () => {
 test('a file that another host saved meanwhile is newer than the delete', async () => {
   const looked = await look(async () => {
     await other.write(path, 'of another host');
-    await other.fold.reconcilePaths([path], { why: 'named' });
+    await other.reconciler.reconcilePaths([path], { why: 'named' });
   });
   expect(looked).toEqual({ entries: [], retry: [], halted: false });
   expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', origin: 'B', heldBy: ['B'] });
@@ -188,7 +188,7 @@ test('every host looks for an absent file that a document has come to name', asy
 /** Saves files, then the app removes them. */
 async function saveAndRemove(paths: readonly Path[]): Promise<void> {
   for (const one of paths) await own.write(one, one);
-  await own.fold.reconcilePaths(paths, { why: 'named' });
+  await own.reconciler.reconcilePaths(paths, { why: 'named' });
   for (const one of paths) await rm(join(own.root, one));
 }
 const twelve = (directory: string): Path[] =>

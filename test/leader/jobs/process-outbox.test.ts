@@ -17,17 +17,17 @@ import { makePartial } from '../../harness/partial.js';
 import { makeRowReader } from '../../harness/row-reader.js';
 import { openSite, photo, photos, type SiteReplica, type Site } from '../../ledger/site.js';
 
-let site: Site, a: SiteReplica, outbox: Outbox, folding: OutboxProcessor;
+let site: Site, a: SiteReplica, outbox: Outbox, processor: OutboxProcessor;
 const offered: Entry[] = [],
-  swept: Path[] = [];
+  rescanned: Path[] = [];
 let searching: Promise<void>;
 beforeEach(async () => {
   searching = Promise.resolve();
   site = await openSite(['A', 'B']);
   a = await site.replica('A', { awaitedMs: 60_000 });
   outbox = new Outbox(site.database.connection, '', makeRowReader(site.database.connection));
-  offered.length = swept.length = 0;
-  folding = new OutboxProcessor(
+  offered.length = rescanned.length = 0;
+  processor = new OutboxProcessor(
     {
       tuning: defaultTuning,
       ledger: site.ledger,
@@ -35,7 +35,7 @@ beforeEach(async () => {
       me: 'A',
       events: site.events,
       outbox,
-      reconciler: a.fold,
+      reconciler: a.reconciler,
       registry: makePartial<Registry>({
         me: () => makePartial<Host>({ halted: {}, removals: {} }),
         recordHalt: () => Promise.resolve(),
@@ -49,14 +49,14 @@ beforeEach(async () => {
     },
     {
       request: (dir) => {
-        swept.push(dir);
+        rescanned.push(dir);
         return Promise.resolve();
       },
     },
   );
 });
 afterEach(async () => {
-  await folding.close();
+  await processor.close();
   await site.close();
 });
 
@@ -83,7 +83,7 @@ test('one poll begins with all due captures, however many there are', async () =
     await a.write(path, path);
     await outbox.insert(capture([path]));
   }
-  await folding.poll();
+  await processor.poll();
   await until(async () => (await outbox.count()) === 0, { timeout: 20_000 });
   expect(offered).toHaveLength(450);
 });
@@ -102,9 +102,9 @@ test(
         ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read'))
         : hash(path);
     await outbox.insert(capture([secret, photo('a.jpg'), photo('b.jpg')]));
-    await folding.poll();
-    await until(() => offered.length === 2 && swept.length === 1);
-    await folding.close();
+    await processor.poll();
+    await until(() => offered.length === 2 && rescanned.length === 1);
+    await processor.close();
     const [left] = await outbox.findDue('A', new Date(Date.now() + 60_000), 10);
     expect(left?.touched).toEqual([secret]);
     expect(left?.dueAt.getTime()).toBeGreaterThan(Date.now());
@@ -116,21 +116,21 @@ test(
   async () => {
     const cat = photo('cat.jpg');
     await a.write(cat, 'first', 1_000);
-    await a.fold.reconcilePaths([cat], { why: 'named' });
+    await a.reconciler.reconcilePaths([cat], { why: 'named' });
     await a.write(cat, 'second!', 2_000);
-    await a.fold.reconcilePaths([cat], { why: 'named' });
+    await a.reconciler.reconcilePaths([cat], { why: 'named' });
     await site.ledger.markHeld(await entryOf(cat), ['B']);
     await site.ledger.markPending(cat, ['A']);
     await a.write(cat, 'first', 1_000);
     const waits = { ...capture([cat]), id: new mongo.ObjectId().toString() };
     await outbox.insert(waits);
-    await folding.poll();
+    await processor.poll();
     await until(async () => (await stored())[0]?.dueAt.getTime() !== 0);
     expect(await stored()).toMatchObject([{ id: waits.id, touched: [cat], rescan: [] }]);
     expect(offered).toEqual([]);
     await site.ledger.markHeld(await entryOf(cat), ['A']);
     await outbox.makeDue([waits.id]);
-    await folding.poll();
+    await processor.poll();
     await until(async () => (await outbox.count()) === 0);
     expect(offered).toMatchObject([{ path: cat, origin: 'A', info: { size: 5 } }]);
   },
@@ -140,8 +140,8 @@ test('captures handed over right before it closes are still processed', async ()
   await a.write(photo('a.jpg'), 'a');
   const last = capture([photo('a.jpg')]);
   await outbox.insert(last);
-  folding.enqueue([last]);
-  await folding.close();
+  processor.enqueue([last]);
+  await processor.close();
   expect(offered.map(({ path }) => path)).toEqual([photo('a.jpg')]);
   expect(await outbox.count()).toBe(0);
 });
@@ -165,21 +165,21 @@ test(
     for (const path of paths.slice(0, 249)) await a.write(path, path);
     const captures = paths.map((path) => ({ ...fresh([path]), unreferenced: [photo('old.jpg')] }));
     await outbox.insertAll(captures);
-    await folding.reconcileEarlier();
+    await processor.reconcileEarlier();
     expect(offered).toHaveLength(249);
     expect(await site.ledger.read(first!)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
-    // Neither the sweep nor the removed file, which the document may still name, is looked at; nor
+    // Neither the rescan nor the removed file, which the document may still name, is looked at; nor
     // is the capture taken away.
-    expect(swept).toEqual([]);
+    expect(rescanned).toEqual([]);
     expect(await stored()).toEqual(captures);
     // Its file was written after that, before the save was over, and its process died: the capture
     // tells of it.
     await a.write(paths[249]!, 'late');
     await outbox.makeDue([captures[249]!.id]);
-    await folding.poll();
+    await processor.poll();
     await until(async () => (await stored()).length === 249);
     expect(await site.ledger.read(paths[249]!)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
-    expect(swept).toEqual([photos.path]);
+    expect(rescanned).toEqual([photos.path]);
   },
 );
 
@@ -192,7 +192,7 @@ test('a new leader processes due captures and assertions for good', async () => 
     ...fresh([photo('asserted.jpg')]),
     asserted: [{ path: photo('asserted.jpg'), info: seen! }],
   });
-  await folding.reconcileEarlier();
+  await processor.reconcileEarlier();
   await until(async () => (await outbox.count()) === 0);
   expect(offered.map(({ path }) => path).sort()).toEqual([photo('asserted.jpg'), photo('due.jpg')]);
 });
@@ -202,13 +202,13 @@ test('captures that were handed over and not processed when it closes are due at
   for (const path of paths) await a.write(path, path);
   const captures = paths.map((path) => fresh([path]));
   await outbox.insertAll(captures);
-  expect(folding.enqueue(captures)).toBe(true);
-  await folding.close();
+  expect(processor.enqueue(captures)).toBe(true);
+  await processor.close();
   const left = await stored();
   expect(left.length).toBeGreaterThan(0);
   expect(left.length + offered.length).toBe(500);
   expect(left.every(({ dueAt }) => dueAt.getTime() === 0)).toBe(true);
-  expect(folding.enqueue(left)).toBe(false);
+  expect(processor.enqueue(left)).toBe(false);
 });
 
 test('a capture from before the clock was set back is due', async () => {
@@ -217,7 +217,7 @@ test('a capture from before the clock was set back is due', async () => {
     ...capture([photo('a.jpg')]),
     dueAt: new Date(Date.now() + 365 * 24 * 60 * 60_000),
   });
-  await folding.poll();
+  await processor.poll();
   await until(async () => (await outbox.count()) === 0);
   expect(offered.map(({ path }) => path)).toEqual([photo('a.jpg')]);
 });
@@ -226,9 +226,9 @@ test('a sync dir that is not there keeps the capture', async () => {
   await a.write(photo('a.jpg'), 'a');
   await rename(join(a.root, photos.path), join(a.root, 'away'));
   await outbox.insert(capture([photo('a.jpg')]));
-  await folding.poll();
-  await until(() => swept.length === 1);
-  await folding.close();
+  await processor.poll();
+  await until(() => rescanned.length === 1);
+  await processor.close();
   expect(await outbox.count()).toBe(1);
   expect(await site.ledger.count()).toBe(0);
 });
@@ -239,14 +239,14 @@ test('no capture waits for the search of documents that name a deleted file', as
     end = resolve;
   });
   await a.write(photo('gone.jpg'), 'gone');
-  await a.fold.reconcilePaths([photo('gone.jpg')], { why: 'named' });
+  await a.reconciler.reconcilePaths([photo('gone.jpg')], { why: 'named' });
   await rm(join(a.root, photo('gone.jpg')));
   const deleted = { ...capture([]), unreferenced: [photo('gone.jpg')] },
     saved = capture([photo('a.jpg')]);
   await a.write(photo('a.jpg'), 'a');
   await outbox.insertAll([deleted, saved]);
-  folding.enqueue([deleted]);
-  folding.enqueue([saved]);
+  processor.enqueue([deleted]);
+  processor.enqueue([saved]);
   await until(
     async () =>
       (await outbox.count()) === 1 && (await site.ledger.read(photo('a.jpg')))?.kind === 'file',
@@ -270,7 +270,7 @@ test(
         ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read'))
         : hash(path);
     await outbox.insert({ ...capture([secret]), unreferenced: [photo('here.jpg')] });
-    await folding.poll();
+    await processor.poll();
     await until(
       async () =>
         (await outbox.findDue('A', new Date(Date.now() + 60_000), 10))[0]?.unreferencedSince !==

@@ -13,8 +13,8 @@ import { until } from '../../harness/wait.js';
 const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };
 
 /** What a host's row has, with a say in when a write is answered. */
-function makeSweeping(): {
-  sweeping: Rescans;
+function makeRescans(): {
+  rescans: Rescans;
   stored: Map<Path, Date>;
   scans: () => number;
   answer: { hold(): void; give(): void; isAsked(): boolean };
@@ -24,7 +24,7 @@ function makeSweeping(): {
     give = (): void => undefined,
     waiting: Promise<void> | undefined,
     asked = false;
-  const sweeping = new Rescans({
+  const rescans = new Rescans({
     events: new EventBus(),
     dirs: makePartial<KnownDirs>({ current: () => new SyncDirs([dir]) }),
     registry: makePartial<Registry>({
@@ -49,7 +49,7 @@ function makeSweeping(): {
     });
   };
   return {
-    sweeping,
+    rescans,
     stored,
     scans: () => scans,
     answer: {
@@ -63,16 +63,16 @@ function makeSweeping(): {
 }
 
 test('a rescan requested while the last one is stored as done is stored, and carried out', async () => {
-  const { sweeping, stored, scans, answer } = makeSweeping();
-  sweeping.start();
+  const { rescans, stored, scans, answer } = makeRescans();
+  rescans.start();
   answer.hold();
-  await sweeping.request(dir.path, 0);
+  await rescans.request(dir.path, 0);
   await until(answer.isAsked);
-  const pending = sweeping.request(dir.path, 0);
+  const pending = rescans.request(dir.path, 0);
   answer.give();
   await pending;
   expect(stored.has(dir.path)).toBe(true);
   await until(() => scans() === 2);
   await until(() => stored.size === 0);
-  await sweeping.close();
+  await rescans.close();
 });

@@ -17,7 +17,7 @@ async function insert(name: string, fields: Partial<Entry>, make = fileEntry): P
     make({ path: photo(name), heldBy: ['A', 'B', 'C'], pending: ['D'], ...fields }),
   );
 }
-async function adopt(me: string, gone: readonly string[]): Promise<string[]> {
+async function takeOver(me: string, gone: readonly string[]): Promise<string[]> {
   const offered: Entry[] = [];
   await takeOverOrphaned(
     {
@@ -37,7 +37,7 @@ test(
   'a holder takes over the pending entries of a gone origin, blocked paths and ' +
     'removals too, and no others',
   async () => {
-    await insert('owed.jpg', {});
+    await insert('pending.jpg', {});
     await insert('blocked.jpg', {
       pending: [],
       blocked: [{ host: 'D', failure, since: new Date(), retryAt: new Date() }],
@@ -46,21 +46,21 @@ test(
     await insert('done.jpg', { pending: [] });
     await insert('not-held.jpg', { heldBy: ['A', 'C'] });
     await insert('of-another.jpg', { origin: 'C' });
-    expect(await adopt('B', ['A'])).toEqual(['blocked.jpg', 'owed.jpg', 'removed.jpg']);
-    expect(await site.ledger.read(photo('owed.jpg'))).toMatchObject({
+    expect(await takeOver('B', ['A'])).toEqual(['blocked.jpg', 'pending.jpg', 'removed.jpg']);
+    expect(await site.ledger.read(photo('pending.jpg'))).toMatchObject({
       origin: 'B',
       capturedBy: 'A',
       pending: ['D'],
     });
-    expect(await adopt('B', ['A'])).toEqual([]);
+    expect(await takeOver('B', ['A'])).toEqual([]);
   },
 );
 
 test('of several holders one takes over each entry, and the others are too late', async () => {
   await insert('a.jpg', {});
   const [read] = await site.ledger.findOrphaned('C', ['A'], 10);
-  if (!read) throw new Error('nothing to adopt');
-  expect(await adopt('B', ['A'])).toEqual(['a.jpg']);
+  if (!read) throw new Error('nothing to take over');
+  expect(await takeOver('B', ['A'])).toEqual(['a.jpg']);
   expect(await site.ledger.takeOver(read, 'C')).toBe(false);
   expect((await site.ledger.read(read.path))?.origin).toBe('B');
 });
@@ -68,11 +68,11 @@ test('of several holders one takes over each entry, and the others are too late'
 test('more entries than one read holds are taken over in one go', async () => {
   const names = Array.from({ length: 600 }, (_, index) => `${index}.jpg`).sort();
   for (const name of names) await insert(name, {});
-  expect(await adopt('B', ['A'])).toEqual(names);
+  expect(await takeOver('B', ['A'])).toEqual(names);
 });
 
 test('an entry whose origin lost the bytes is taken over even if no host is gone', async () => {
   await insert('lost.jpg', { heldBy: ['B'], orphaned: true });
-  expect(await adopt('B', [])).toEqual(['lost.jpg']);
+  expect(await takeOver('B', [])).toEqual(['lost.jpg']);
   expect((await site.ledger.read(photo('lost.jpg')))?.orphaned).toBeUndefined();
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { routes } from '../../../src/admin/routes.js';
 import type { AdminRoute } from '../../../src/admin/admin-route.js';
-import { dir, openSite, untilSettled, type Machine, type Site } from '../../flow/site.js';
+import { dir, openSite, untilNothingPending, type Machine, type Site } from '../../flow/site.js';
 import { countHostileInputs } from '../../harness/hostile-inputs.js';
 import { listCommands, listSlots, runInProcess } from '../cli.js';
 import { isText, isUnsafe, isUnsafeDir, makePaths, pick, secret } from './corpus.js';
@@ -327,15 +327,15 @@ describe('rows of the database', () => {
       run = randomBytes(4).toString('hex');
     const key = (path: string): string =>
       encodeURIComponent(isText(path) ? path : '').replaceAll('.', '%2E');
-    const asFile = (_id: string, kind: 'file' | 'tombstone', sender: unknown) => ({
+    const asFile = (_id: string, kind: 'file' | 'tombstone', origin: unknown) => ({
       _id,
       kind,
       version: `forged-${run}`,
       superseded: [],
-      origin: sender,
-      capturedBy: sender,
-      heldBy: [sender],
-      pending: [sender === ids.one ? ids.two : ids.one],
+      origin,
+      capturedBy: origin,
+      heldBy: [origin],
+      pending: [origin === ids.one ? ids.two : ids.one],
       dueAt: long,
       blocked: [],
       capturedAt: long,
@@ -345,11 +345,11 @@ describe('rows of the database', () => {
     const choose = (from: number): string[] => pick(valid, 200, from).filter(isUnsafe),
       unsafe = choose(0);
     for (const [index, kind] of (['file', 'tombstone'] as const).entries()) {
-      for (const sender of [ids.one, ids.two]) {
-        const unsafe = choose(1 + 2 * index + (sender === ids.one ? 0 : 1));
+      for (const origin of [ids.one, ids.two]) {
+        const unsafe = choose(1 + 2 * index + (origin === ids.one ? 0 : 1));
         await collection('ledger').deleteMany({ version: `forged-${run}` });
         await collection('ledger').insertMany(
-          unsafe.map((path) => asFile(path, kind, sender)) as never[],
+          unsafe.map((path) => asFile(path, kind, origin)) as never[],
         );
         await one.app.sync.runs.follow((await one.app.sync.push()).id);
         hostile.triedAll(unsafe, await findChanges());
@@ -435,7 +435,7 @@ describe('rows of the database', () => {
     for (const kind of ['push', 'pull', 'verify', 'adopt'])
       await one.app.sync.runs.follow(`forged-${kind}-${run}`).catch(() => undefined);
     await collection('syncdirs').deleteMany({ _id: { $ne: dir as never } });
-    await untilSettled(site, 60_000);
+    await untilNothingPending(site, 60_000);
     hostile.triedAll(
       [
         ...unsafe,

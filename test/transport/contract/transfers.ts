@@ -57,7 +57,7 @@ export function describeTransfers(site: () => Site): void {
         expect((await stat(at(receiver(), 'bytes'))).mode & 0o777).toBe(0o644);
         expect((await stat(at(receiver(), 'deep/er'))).mode & 0o777).toBe(0o755);
         expect(await leftBehind(receiver())).toEqual([]);
-        expect(site().judged).toEqual([]);
+        expect(site().resolved).toEqual([]);
       },
     );
 
@@ -74,9 +74,9 @@ export function describeTransfers(site: () => Site): void {
         await put(receiver(), path, `old ${resolution}`, 1_400_000_000);
         await put(source(), path, `new ${resolution}!`, 1_500_000_000);
         changes.push(await changeOf(source(), path));
-        site().verdicts.set(path as Path, resolution);
+        site().resolutions.set(path as Path, resolution);
       }
-      // What is put back replaces in its turn what was sent, and that is judged too.
+      // What is put back replaces in its turn what was sent, and that is resolved too.
       const outcomes = await carry(...changes);
       expect(outcomes).toEqual({
         [`${dir}/conflict.jpg`]: 'delivered',
@@ -96,7 +96,9 @@ export function describeTransfers(site: () => Site): void {
         ...(await keptIn(receiver(), 'conflicts')),
       ];
       expect(both).toEqual(expect.arrayContaining(['old put-back', 'new put-back!']));
-      expect(new Set(site().judged.map(({ by }) => by))).toEqual(new Set(['replaced', 'put-back']));
+      expect(new Set(site().resolved.map(({ by }) => by))).toEqual(
+        new Set(['replaced', 'put-back']),
+      );
       expect(await leftBehind(receiver())).toEqual([]);
     });
 
@@ -234,7 +236,7 @@ export function describeTransfers(site: () => Site): void {
       for (const one of ['old.jpg', 'unknown.jpg', 'stays.jpg'])
         await put(receiver(), `${dir}/${one}`, one);
       site()
-        .verdicts.set(`${dir}/old.jpg` as Path, 'trash')
+        .resolutions.set(`${dir}/old.jpg` as Path, 'trash')
         .set(`${dir}/unknown.jpg` as Path, 'put-back-if-absent');
       const paths = ['old.jpg', 'unknown.jpg', 'absent.jpg'].map((one) => `${dir}/${one}`);
       expect(await carry(...paths.map((path) => removalOf(path)))).toEqual({
@@ -248,7 +250,7 @@ export function describeTransfers(site: () => Site): void {
         'unknown.jpg',
       ]);
       expect(await keptIn(receiver(), 'trash')).toEqual(['old.jpg']);
-      expect(site().judged.map(({ by }) => by)).toEqual(['removed', 'removed']);
+      expect(site().resolved.map(({ by }) => by)).toEqual(['removed', 'removed']);
     });
 
     test('after an abort everything is answered, and nothing new is started', async () => {
@@ -273,7 +275,7 @@ export function describeTransfers(site: () => Site): void {
   });
 }
 
-/** What is still unfinished or not judged below `.syncmedia`. */
+/** What is still unfinished or not resolved below `.syncmedia`. */
 async function leftBehind(root: string): Promise<string[]> {
   const own = join(root, dir, '.syncmedia');
   return [

@@ -46,14 +46,14 @@ describe('putFile', () => {
     const { ssh, host, rootThere } = site;
     const bytes = Buffer.from(Array.from({ length: 100_001 }, (_, index) => index % 253));
     await ssh.connections.use(host, async (connection) => {
-      const judged = await putFileBySftp(
+      const resolved = await putFileBySftp(
         connection.sftp,
         locateRemoteDir(connection, host, photos),
         requireSafePath(`${dir}/a/b.jpg`),
         { bytes, mtime: 1_500_000_000, mode: 0o640 },
         placing,
       );
-      expect(judged).toEqual([]);
+      expect(resolved).toEqual([]);
     });
     const file = join(rootThere, dir, 'a/b.jpg');
     expect((await readFile(file)).equals(bytes)).toBe(true);
@@ -84,11 +84,11 @@ test('a host whose SFTP cannot replace a file gets everything by rsync', async (
   site = await makeSite(createRsyncBackend, {
     there: { sftp: false, settings: ['Subsystem sftp internal-sftp -P posix-rename'] },
   });
-  const { backend, host, here, rootThere, verdicts } = site;
+  const { backend, host, here, rootThere, resolutions } = site;
   const path = requireSafePath(`${dir}/a.jpg`);
   await put(rootThere, path, 'old');
   await put(here, path, 'new!');
-  verdicts.set(path, 'trash');
+  resolutions.set(path, 'trash');
   const outcomes = await collect(backend.send(host, [await changeOf(here, path)], never));
   expect(outcomes.get(path)).toMatchObject({ result: 'delivered', via: 'rsync' });
   expect(await readFile(join(rootThere, path), 'utf8')).toBe('new!');
@@ -120,10 +120,10 @@ test(
 
 test('working folders that were removed since the first delivery are made again', async () => {
   site = await makeSite(createRsyncBackend);
-  const { backend, host, here, rootThere, verdicts } = site;
+  const { backend, host, here, rootThere, resolutions } = site;
   const send = async (name: string, content: string): Promise<string | undefined> => {
     const path = requireSafePath(`${dir}/${name}`);
-    verdicts.set(path, 'trash');
+    resolutions.set(path, 'trash');
     await put(here, path, content);
     const outcomes = await collect(backend.send(host, [await changeOf(here, path)], never));
     return outcomes.get(path)?.result;

@@ -4,7 +4,7 @@ import {
   type Emit,
   has,
   hostOf,
-  isAside,
+  holdsReplaced,
   isAwaited,
   isUp,
   known,
@@ -23,7 +23,7 @@ import {
   writeVersion,
 } from './model.js';
 import { crash } from './misfortune.js';
-import { isFull, start } from './landing.js';
+import { isFull, start } from './placement.js';
 import { contentOf } from './decisions.js';
 import {
   type Content,
@@ -36,10 +36,10 @@ import {
 } from './state.js';
 
 /**
- * Fold and scan: read the entry, look at the disk, then compare-and-set, which fails where the
- * version moved.
+ * Processing a capture, or a scan: read the entry, look at the disk, then compare-and-set, which
+ * fails where the version moved.
  */
-export function fold(model: Model, state: State, host: HostIndex, emit: Emit): void {
+export function reconcilePath(model: Model, state: State, host: HostIndex, emit: Emit): void {
   const { look } = hostOf(state, host);
   if (look.step === 'none') return begin(model, state, host, emit);
   if (look.step === 'decided') return decide(model, state, host, look, emit);
@@ -49,15 +49,15 @@ export function fold(model: Model, state: State, host: HostIndex, emit: Emit): v
 }
 
 function label(host: HostIndex, why: Reason): string {
-  return `${nameOf(host)} ${why === 'scan' ? 'scan' : why === 'left' ? 'delete' : 'fold'}`;
+  return `${nameOf(host)} ${why === 'scan' ? 'scan' : why === 'left' ? 'delete' : 'capture'}`;
 }
 
 function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
   const own = hostOf(state, host),
     { decisions, options } = model;
-  // The fold that puts back looks again once that is done.
+  // The task that puts back checks the path again once that is done.
   if (
-    state.landings.some(
+    state.placements.some(
       ({ kind, to, driver, step }) =>
         step !== 'free' && kind === 'put-back' && to === host && driver === 'there',
     )
@@ -67,7 +67,7 @@ function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
     ['named', own.named > 0],
     ['left', own.left],
     ['asserted', own.asserted > 0],
-    ['scan', !options.scanless || owesItself(model, state, host)],
+    ['scan', !options.scanless || isPendingAtOrigin(model, state, host)],
   ];
   for (const [why, isDue] of due) {
     if (!isDue) continue;
@@ -83,7 +83,7 @@ function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
     if (answer === 'wait') continue;
     if (answer === 'nothing') {
       noteCompared(model, next, host, why);
-      // A delete whose file is still there is looked at again, and a scan leaves nothing behind.
+      // A delete whose file is still there is checked again, and a scan leaves nothing behind.
       if (
         why === 'scan' ? next.entry === state.entry : why === 'left' && own.disk && !state.isNamed
       )
@@ -105,7 +105,7 @@ function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
       answer: 'nothing',
       entry: decisions.seenBy(state.entry, host),
       sameVersion: true,
-      sameSender: true,
+      sameOrigin: true,
       held,
       listed: own.listed,
       sameFile: false,
@@ -122,8 +122,8 @@ function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
   }
 }
 
-/** Without scans a sender still looks at what it is owed itself (`leader/jobs/own-pending.ts`). */
-function owesItself(model: Model, state: State, host: HostIndex): boolean {
+/** Without scans an origin still checks its own pending entries (`leader/jobs/own-pending.ts`). */
+function isPendingAtOrigin(model: Model, state: State, host: HostIndex): boolean {
   const entry = known(model, state);
   return entry?.origin === host && has(entry.pending, host);
 }
@@ -163,7 +163,7 @@ function lookAtDisk(model: Model, next: State, host: HostIndex): void {
   };
 }
 
-/** What a look asks of disk and database. */
+/** The evidence that a look takes from disk and database. */
 function findEvidence(model: Model, state: State, host: HostIndex, entry: number): Evidence {
   return {
     ownCopy: ownCopy(model, state, host, entry) !== 0,
@@ -181,11 +181,13 @@ function findEvidence(model: Model, state: State, host: HostIndex, entry: number
  * put.
  */
 function isTaken(state: State, host: HostIndex): boolean {
-  const { taken, aside, trash, grave } = hostOf(state, host);
+  const { taken, replaced, trash, grave } = hostOf(state, host);
   return (
     taken !== 0 &&
-    (has(aside | trash | grave, taken) ||
-      state.landings.some((landing) => isAside(landing, host) && landing.moved === taken))
+    (has(replaced | trash | grave, taken) ||
+      state.placements.some(
+        (placement) => holdsReplaced(placement, host) && placement.moved === taken,
+      ))
   );
 }
 
@@ -221,7 +223,8 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
     own = hostOf(next, host);
   const finish = (what: string): void => {
     const told = `${label(host, why)}: ${what}`;
-    // A capture is removed after what it led to is stored: a crash in between folds it again.
+    // A capture is removed after what it led to is stored: after a crash in between it is processed
+    // again.
     if (why !== 'scan' && left(state, 'crashes'))
       emit(
         crash(spend(next, 'crashes'), host),
@@ -261,7 +264,7 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
         return finish('version moved, and is newer than the delete');
       }
       writeTombstone(model, next, look.entry, host);
-      // Whether a document has come to name it is looked for once more, before the capture is
+      // Whether a document has come to name it is searched once more, before the capture is
       // removed.
       if (!decisions.rules.buriesUnchecked)
         return emit(next, `${label(host, why)}: tombstone`, true);
@@ -282,19 +285,19 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
       takeCopy(next, host, taken);
       place(next, host, taken);
       own.taken = 0;
-      // It looks again at once.
+      // It checks the path again at once.
       own.look = {
         ...look,
         step: 'read',
         entry: decisions.seenBy(state.entry, host),
         sameVersion: true,
-        sameSender: true,
+        sameOrigin: true,
       };
       lookAtDisk(model, next, host);
       return emit(next, `${label(host, why)}: takes ${nameOfContent(taken)} back`, true);
     }
     case 'redate':
-      // One that came meanwhile has a date of its own; either way it looks again at once.
+      // One that came meanwhile has a date of its own; either way it checks the path again at once.
       if (look.sameFile && look.sameVersion) own.redated = decisions.datedBy(state.entry);
       if (look.sameFile && look.sameVersion) own.stamped = false;
       return emit(
@@ -340,9 +343,9 @@ function decide(model: Model, state: State, host: HostIndex, look: Look, emit: E
       });
       return finish('moves it to its own trash');
     default:
-      if (!look.sameVersion || !look.sameSender) {
+      if (!look.sameVersion || !look.sameOrigin) {
         own.look = noLook;
-        return emit(next, `${label(host, why)}: version or sender moved, again`, true);
+        return emit(next, `${label(host, why)}: version or origin moved, again`, true);
       }
       {
         const compared =
@@ -382,19 +385,19 @@ function removeRow(state: State, host: HostIndex, why: Reason): void {
   }
 }
 
-/** A holder adopts what a sender that is gone, or has lost the bytes, still had to deliver. */
-export function adopts(
+/** A holder takes over the entry of an origin that is gone or has lost the bytes. */
+export function takeOver(
   model: Model,
   state: State,
   host: HostIndex,
   gone: number,
   emit: Emit,
-  adoptEntry: (next: State, entry: number) => void,
+  replaceOrigin: (next: State, entry: number) => void,
 ): void {
   if (!isUp(model, state, host)) return;
-  const entry = model.decisions.adopt(state.entry, host, gone);
+  const entry = model.decisions.takeOver(state.entry, host, gone);
   if (entry === state.entry) return;
   const next = copy(state);
-  adoptEntry(next, entry);
-  emit(next, `${nameOf(host)} adopts`, true);
+  replaceOrigin(next, entry);
+  emit(next, `${nameOf(host)} takes over`, true);
 }

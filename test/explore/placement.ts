@@ -4,7 +4,7 @@ import {
   type Emit,
   has,
   hostOf,
-  isAside,
+  holdsReplaced,
   isPassive,
   isUp,
   known,
@@ -17,60 +17,64 @@ import {
   takeAway,
   takeCopy,
 } from './model.js';
-import { copy, type HostIndex, type Landing, noLanding, type State } from './state.js';
+import { copy, type HostIndex, type Placement, noPlacement, type State } from './state.js';
 
-type Begun = Pick<Landing, 'kind' | 'from' | 'to' | 'content' | 'sameVersion' | 'read'>;
+type Begun = Pick<Placement, 'kind' | 'from' | 'to' | 'content' | 'sameVersion' | 'read'>;
 
 /** How often bytes are put back in a row, as in `replica/replaced.ts`. */
 const putBackLimit = 2;
-/** Of the rows that name the path: more would be folded to no other end. */
+/** Of the rows that name the path: more would lead to no other state. */
 const mostRows = 3;
 
-export function isFull({ landings }: State): boolean {
-  return landings.every(({ step }) => step !== 'free');
+export function isFull({ placements }: State): boolean {
+  return placements.every(({ step }) => step !== 'free');
 }
 
 export function start(state: State, begun: Begun): void {
-  const i = state.landings[0].step === 'free' ? 0 : 1;
-  state.landings[i] = { ...noLanding, ...begun, step: 'sent' };
+  const i = state.placements[0].step === 'free' ? 0 : 1;
+  state.placements[i] = { ...noPlacement, ...begun, step: 'sent' };
 }
 
 /**
- * Lanes: what this host, as sender, delivers. Of a rename that is late, or of a process that
- * paused, nobody knows.
+ * Delivery queues: the deliveries of this host as origin. A rename that is late, or of a process
+ * that paused, is unknown to them.
  */
-export function lanes(model: Model, state: State, from: HostIndex, emit: Emit): void {
+export function deliver(model: Model, state: State, from: HostIndex, emit: Emit): void {
   const entry = known(model, state);
   if (!entry || entry.origin !== from || isFull(state)) return;
   for (let to = 0; to < state.hosts.length; to++) {
-    if (to === from || hostOf(state, to).retired || !model.decisions.maySend(state.entry, from, to))
+    if (
+      to === from ||
+      hostOf(state, to).retired ||
+      !model.decisions.mayDeliver(state.entry, from, to)
+    )
       continue;
-    const isBusy = state.landings.some(
-      (landing) =>
-        landing.step !== 'free' &&
-        landing.driver === 'there' &&
-        landing.from === from &&
-        landing.to === to &&
-        (landing.kind === 'put' || landing.kind === 'remove'),
+    const isBusy = state.placements.some(
+      (placement) =>
+        placement.step !== 'free' &&
+        placement.driver === 'there' &&
+        placement.from === from &&
+        placement.to === to &&
+        (placement.kind === 'put' || placement.kind === 'remove'),
     );
     if (isBusy) continue;
     const next = copy(state),
-      lane = `lane ${nameOf(from)}→${nameOf(to)}`,
+      label = `queue ${nameOf(from)}→${nameOf(to)}`,
       content = hostOf(state, from).disk;
-    const read = model.decisions.rules.judgesBeforeRename
+    const read = model.decisions.rules.resolvesBeforeRename
       ? model.decisions.seenBy(state.entry, undefined)
       : 0;
     if (entry.entry.kind === 'tombstone') {
       start(next, { kind: 'remove', from, to, content: 0, sameVersion: true, read });
-      emit(next, `${lane} reads tombstone`, true);
+      emit(next, `${label} reads tombstone`, true);
     } else if (model.decisions.isSource(state, state.entry, from, content)) {
       start(next, { kind: 'put', from, to, content, sameVersion: true, read });
-      emit(next, `${lane} reads entry, sends ${nameOfContent(content)} into tmp`, true);
+      emit(next, `${label} reads entry, sends ${nameOfContent(content)} into tmp`, true);
     }
   }
 }
 
-/** What a host that lacks the version fetches from one that has it. */
+/** A host that lacks the version fetches it from one that has it. */
 export function fetches(
   model: Model,
   state: State,
@@ -81,11 +85,11 @@ export function fetches(
   const entry = known(model, state);
   if (entry?.entry.kind !== 'file' || has(entry.held, to) || isFull(state)) return;
   if (
-    state.landings.some(
-      (landing) =>
-        landing.step !== 'free' &&
-        landing.to === to &&
-        (landing.kind === 'fetch' || landing.kind === 'restore'),
+    state.placements.some(
+      (placement) =>
+        placement.step !== 'free' &&
+        placement.to === to &&
+        (placement.kind === 'fetch' || placement.kind === 'restore'),
     )
   )
     return;
@@ -99,7 +103,7 @@ export function fetches(
     )
       continue;
     const next = bySystem ? copy(state) : spend(state, 'fetches');
-    const read = model.decisions.rules.judgesBeforeRename
+    const read = model.decisions.rules.resolvesBeforeRename
       ? model.decisions.seenBy(state.entry, undefined)
       : 0;
     start(next, { kind: 'fetch', from, to, content, sameVersion: true, read });
@@ -107,59 +111,59 @@ export function fetches(
   }
 }
 
-/** Whether the host tells the ledger by itself of what its app writes. */
+/** Whether the host captures by itself what its app writes. */
 function captures(model: Model, state: State, host: HostIndex): boolean {
   return !isPassive(model, host) && !model.decisions.isNotReady(state, host);
 }
 
-const isRemoval = ({ kind }: Landing): boolean => kind === 'remove' || kind === 'trash';
+const isRemoval = ({ kind }: Placement): boolean => kind === 'remove' || kind === 'trash';
 
 /**
- * (Link aside,) rename; read the entry and judge what was replaced; carry that out; settle, fenced
- * by the version.
+ * (Link into `replaced`,) rename; read the entry and resolve the replaced file; carry that out;
+ * acknowledge, fenced by the version.
  */
-export function land(model: Model, state: State, i: 0 | 1, emit: Emit): void {
-  const landing = state.landings[i],
+export function advancePlacement(model: Model, state: State, i: 0 | 1, emit: Emit): void {
+  const placement = state.placements[i],
     next = copy(state),
-    then = next.landings[i];
-  const { to, kind } = landing,
+    then = next.placements[i];
+  const { to, kind } = placement,
     there = hostOf(state, to).disk;
-  const lane =
+  const label =
     kind === 'put' || kind === 'remove'
-      ? `lane ${nameOf(landing.from)}→${nameOf(to)}`
+      ? `queue ${nameOf(placement.from)}→${nameOf(to)}`
       : `${kind} ${nameOf(to)}`;
-  const who = landing.driver === 'there' ? lane : `${lane} (${landing.driver})`;
+  const who = placement.driver === 'there' ? label : `${label} (${placement.driver})`;
   const tell = (what: string): void => {
     emit(next, `${who}: ${what}`, true);
   };
-  switch (landing.step) {
+  switch (placement.step) {
     case 'free':
       return;
     case 'sent':
-      if (!isRemoval(landing) && model.options.window && there) {
+      if (!isRemoval(placement) && model.options.window && there) {
         then.step = 'linked';
         then.moved = there;
-        return tell(`links ${nameOfContent(there)} aside`);
+        return tell(`links ${nameOfContent(there)} into replaced`);
       }
       return tell(rename(model, next, then, there));
     case 'linked':
-      return tell(rename(model, next, then, landing.moved));
+      return tell(rename(model, next, then, placement.moved));
     case 'placed':
-      return tell(judge(model, state, landing, then));
-    case 'judged':
+      return tell(resolve(model, state, placement, then));
+    case 'resolved':
       return tell(carryOut(model, next, then, i));
-    case 'landed':
-      return tell(settle(model, next, landing, i));
+    case 'done':
+      return tell(acknowledge(model, next, placement, i));
   }
 }
 
-function rename(model: Model, next: State, then: Landing, moved: number): string {
+function rename(model: Model, next: State, then: Placement, moved: number): string {
   const { to, content, kind } = then;
   if (
     (kind === 'restore' && !takeCopy(next, to, content)) ||
     (kind === 'put-back' && !takeCopy(next, to, content, 'replaced'))
   ) {
-    Object.assign(then, noLanding);
+    Object.assign(then, noPlacement);
     return 'its copy is gone';
   }
   then.step = 'placed';
@@ -176,47 +180,47 @@ function rename(model: Model, next: State, then: Landing, moved: number): string
   // A transfer drops the fraction of the mtime.
   if (kind === 'put' || kind === 'fetch') hostOf(next, to).dated &= ~bit(content);
   const what = isRemoval(then)
-    ? `${nameOfContent(moved)} into aside`
-    : `lands ${nameOfContent(content)}, ${nameOfContent(moved)} aside`;
+    ? `${nameOfContent(moved)} into replaced`
+    : `places ${nameOfContent(content)}, replaces ${nameOfContent(moved)}`;
   if (then.driver === 'late') {
-    // Nobody is there to judge it.
-    if (moved) hostOf(next, to).aside |= bit(moved);
-    Object.assign(then, noLanding);
+    // No process is left to resolve it.
+    if (moved) hostOf(next, to).replaced |= bit(moved);
+    Object.assign(then, noPlacement);
   }
   return what;
 }
 
-function judge(model: Model, state: State, landing: Landing, then: Landing): string {
-  if (!landing.moved) {
-    then.step = 'landed';
-    return 'nothing to judge';
+function resolve(model: Model, state: State, placement: Placement, then: Placement): string {
+  if (!placement.moved) {
+    then.step = 'done';
+    return 'nothing to resolve';
   }
-  const sent = landing.kind === 'trash' ? undefined : landing.sameVersion ? 'now' : 'before';
+  const sent = placement.kind === 'trash' ? undefined : placement.sameVersion ? 'now' : 'before';
   const entry =
-    model.decisions.rules.judgesBeforeRename && landing.read ? landing.read : state.entry;
-  const version = model.decisions.rules.judgesBeforeRename && landing.read ? 'now' : sent;
-  then.verdict = model.decisions.judge(
+    model.decisions.rules.resolvesBeforeRename && placement.read ? placement.read : state.entry;
+  const version = model.decisions.rules.resolvesBeforeRename && placement.read ? 'now' : sent;
+  then.resolution = model.decisions.resolveReplaced(
     state,
     entry,
-    landing.to,
-    landing.moved,
-    isRemoval(landing) ? 'removed' : landing.putBacks > 0 ? 'put-back' : 'replaced',
+    placement.to,
+    placement.moved,
+    isRemoval(placement) ? 'removed' : placement.putBacks > 0 ? 'put-back' : 'replaced',
     version,
-    captures(model, state, landing.to),
-    driverOf(landing) !== landing.to,
+    captures(model, state, placement.to),
+    driverOf(placement) !== placement.to,
   );
-  then.step = 'judged';
-  return `${nameOfContent(landing.moved)}: ${then.verdict}`;
+  then.step = 'resolved';
+  return `${nameOfContent(placement.moved)}: ${then.resolution}`;
 }
 
-function carryOut(model: Model, next: State, then: Landing, i: 0 | 1): string {
-  const { to, moved, verdict: resolution, putBacks } = then,
+function carryOut(model: Model, next: State, then: Placement, i: 0 | 1): string {
+  const { to, moved, resolution, putBacks } = then,
     own = hostOf(next, to),
     name = nameOfContent(moved);
-  then.step = 'landed';
+  then.step = 'done';
   then.moved = 0;
-  then.verdict = 'none';
-  if (!moved) return 'what was aside is gone';
+  then.resolution = 'none';
+  if (!moved) return 'the replaced file is gone';
   switch (resolution) {
     case 'trash':
       keepInTrash(model, next, to, moved, isRemoval(then));
@@ -227,17 +231,17 @@ function carryOut(model: Model, next: State, then: Landing, i: 0 | 1): string {
       place(next, to, moved);
       then.content = moved;
       then.putBacks++;
-      // Judged again; a mutation forgets to.
+      // Resolved again; a mutation forgets to.
       if (there && !model.decisions.rules.putsBackOver) {
         then.step = 'placed';
         then.moved = there;
       }
-      return `puts ${name} back, ${nameOfContent(there)} aside`;
+      return `puts ${name} back, replaces ${nameOfContent(there)}`;
     }
     case 'put-back-if-absent':
       if (own.disk) break;
       place(next, to, moved);
-      if (then.kind === 'remove') then.verdict = 'put-back-if-absent';
+      if (then.kind === 'remove') then.resolution = 'put-back-if-absent';
       return `puts ${name} back where the path is empty`;
     case 'drop':
     case 'none':
@@ -251,7 +255,7 @@ function carryOut(model: Model, next: State, then: Landing, i: 0 | 1): string {
   return `${name} is a conflict, kept`;
 }
 
-/** Under a tombstone, and what a removal took, may be wanted again by a person. */
+/** A person may want a file back that lies under a tombstone, or that a removal took. */
 function keepInTrash(
   model: Model,
   next: State,
@@ -266,54 +270,58 @@ function keepInTrash(
   else own.trash |= bit(content);
 }
 
-function settle(model: Model, next: State, landing: Landing, i: 0 | 1): string {
-  next.landings[i] = { ...noLanding };
+function acknowledge(model: Model, next: State, placement: Placement, i: 0 | 1): string {
+  next.placements[i] = { ...noPlacement };
   const { decisions } = model,
-    { to, kind, sameVersion } = landing,
+    { to, kind, sameVersion } = placement,
     own = hostOf(next, to);
-  const isBack = landing.verdict === 'put-back-if-absent' || landing.putBacks > 0;
+  const isBack = placement.resolution === 'put-back-if-absent' || placement.putBacks > 0;
   if (isBack && captures(model, next, to) && decisions.rules.capturesWhatIsKept)
     own.named = Math.min(own.named + 1, mostRows);
-  // The fold that puts back goes on: its capture is still there.
+  // The task that puts back goes on: its capture is still there.
   if (kind === 'put-back') own.named = Math.max(own.named, 1);
-  if (kind === 'trash' || kind === 'put-back') return 'looked at again';
+  if (kind === 'trash' || kind === 'put-back') return 'checked again';
   if (kind === 'restore') {
-    if (landing.putBacks > 0) return 'its own is back, looked at again';
+    if (placement.putBacks > 0) return 'its own is back, checked again';
     if (!sameVersion) return 'version moved';
     next.entry = decisions.follow(next.entry, to, kind);
     return 'holds it';
   }
-  if (kind === 'fetch' && landing.putBacks > 0) return 'its own is back';
+  if (kind === 'fetch' && placement.putBacks > 0) return 'its own is back';
   if (isBack) {
-    next.entry = decisions.settleKept(next.entry, to, sameVersion);
+    next.entry = decisions.acknowledgeKept(next.entry, to, sameVersion);
     return sameVersion
       ? 'kept there, not concerned'
-      : 'kept there, but the entry moved, owed again';
+      : 'kept there, but the entry moved, pending again';
   }
-  next.entry = decisions.settle(next.entry, to, sameVersion);
-  return sameVersion ? 'settles' : 'fence fails, owed again';
+  next.entry = decisions.acknowledge(next.entry, to, sameVersion);
+  return sameVersion ? 'acknowledges' : 'fence fails, pending again';
 }
 
-/** What a crash left unjudged, the host itself judges. */
+/** The host itself resolves the replaced files that a crash left. */
 export function leftovers(model: Model, state: State, host: HostIndex, emit: Emit): void {
-  const { aside, disk } = hostOf(state, host);
-  for (let content = 1; aside >> content; content++) {
-    if (has(aside, content))
-      judgeLeftover(model, copy(state), host, content, disk, emit, (next) => {
-        hostOf(next, host).aside &= ~bit(content);
+  const { replaced, disk } = hostOf(state, host);
+  for (let content = 1; replaced >> content; content++) {
+    if (has(replaced, content))
+      resolveLeftover(model, copy(state), host, content, disk, emit, (next) => {
+        hostOf(next, host).replaced &= ~bit(content);
       });
   }
-  // What a process that paused has aside looks just so.
-  state.landings.forEach((landing, i) => {
-    if (landing.driver === 'paused' && isAside(landing, host) && landing.step !== 'linked') {
-      judgeLeftover(model, copy(state), host, landing.moved, disk, emit, (next) => {
-        next.landings[i as 0 | 1].moved = 0;
+  // The replaced file of a process that paused looks the same.
+  state.placements.forEach((placement, i) => {
+    if (
+      placement.driver === 'paused' &&
+      holdsReplaced(placement, host) &&
+      placement.step !== 'linked'
+    ) {
+      resolveLeftover(model, copy(state), host, placement.moved, disk, emit, (next) => {
+        next.placements[i as 0 | 1].moved = 0;
       });
     }
   });
 }
 
-function judgeLeftover(
+function resolveLeftover(
   model: Model,
   next: State,
   host: HostIndex,
@@ -324,7 +332,7 @@ function judgeLeftover(
 ): void {
   take(next);
   const own = hostOf(next, host),
-    resolution = model.decisions.judge(
+    resolution = model.decisions.resolveReplaced(
       next,
       next.entry,
       host,
@@ -344,10 +352,10 @@ function judgeLeftover(
       : resolution === 'put-back-if-absent' && there
         ? 'kept, the path is taken'
         : resolution;
-  emit(next, `${nameOf(host)} judges leftover ${nameOfContent(content)}: ${what}`, true);
+  emit(next, `${nameOf(host)} resolves leftover ${nameOfContent(content)}: ${what}`, true);
 }
 
-export function driverOf({ kind, from, to }: Landing): HostIndex {
+export function driverOf({ kind, from, to }: Placement): HostIndex {
   return kind === 'put' || kind === 'remove' ? from : to;
 }
 export function mayFetch(model: Model, state: State, host: HostIndex): boolean {

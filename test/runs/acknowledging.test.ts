@@ -38,7 +38,7 @@ beforeEach(async () => {
   paths = Array.from({ length: files }, (_, i) => photo(`${String(i)}.jpg`));
   const b = await site.replica('B');
   for (const path of paths) await b.write(path, 'abc', there.mtime);
-  await b.fold.reconcilePaths(paths, { why: 'named' });
+  await b.reconciler.reconcilePaths(paths, { why: 'named' });
 });
 afterEach(() => site.close());
 
@@ -68,12 +68,12 @@ const delivered = (change: Change): DeliveryOutcome => ({
 
 function makeContext(
   backend: Partial<Backend>,
-  settle: (path: Path) => Promise<void>,
+  acknowledge: (path: Path) => Promise<void>,
 ): LeaderContext {
   return makePartial<LeaderContext>({
     backend: makePartial(backend),
     ledger: site.ledger,
-    reconciler: a.fold,
+    reconciler: a.reconciler,
     disk: a.disk,
     events: site.events,
     me: 'A',
@@ -84,7 +84,7 @@ function makeContext(
     }),
     findSyncDir: () => photos,
     enqueue: () => undefined,
-    acknowledger: makePartial<Acknowledger>({ acknowledge: settle }),
+    acknowledger: makePartial<Acknowledger>({ acknowledge }),
     reportReceived: () => undefined,
     dirs: makePartial<KnownDirs>({ current: () => new SyncDirs([photos]) }),
     refresh: () => Promise.resolve(),
@@ -142,12 +142,12 @@ test('if the fetch breaks, received files are acknowledged before the pull fails
       throw new Error('broken');
     },
   };
-  const settle = async (path: Path): Promise<void> => {
+  const acknowledge = async (path: Path): Promise<void> => {
     await new Promise((resolve) => setImmediate(resolve));
     acknowledged.push(path);
   };
   await expect(
-    pullFrom(makeContext(backend, settle), makeProgress(), other, [photos]),
+    pullFrom(makeContext(backend, acknowledge), makeProgress(), other, [photos]),
   ).rejects.toThrow('broken');
   expect(acknowledged).toHaveLength(3);
 });
