@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FailureLimiter } from '../../src/admin/failure-limiter.js';
 
-test('after a burst of failures each refill permits one attempt, and the debt is bounded', () => {
+test('after a burst of failures each refill permits one attempt, and the wait is bounded', () => {
   let now = 0;
   const limiter = new FailureLimiter(3, 1000, () => now);
   for (let failures = 0; failures < 3; failures++) {

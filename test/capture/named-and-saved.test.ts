@@ -12,7 +12,7 @@ import type { Path } from '../../src/model/path.js';
 import { makeDir, makeSite, mongooses, type Site } from './site.js';
 
 /**
- * Property tests: whatever a save finds keeps the file from being deleted, and nothing else does.
+ * Property tests: exactly the names that a save finds keep a file from being deleted.
  */
 
 type Plain = Record<string, unknown>;
@@ -299,8 +299,8 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
             );
             const found = await listTouched();
             if (kind === 'bulk' || kind === 'update') {
-              // What is captured before a write whose result is not known yet may say too much. The
-              // next save reads what is stored.
+              // A capture before a write with an unknown result may name too much. The
+              // next save reads the stored document.
               const wide = new Set(found);
               await site.reset();
               await model.updateMany({}, { $set: { note: 'again' } });

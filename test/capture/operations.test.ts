@@ -15,7 +15,7 @@ interface Expected {
 }
 
 interface Row {
-  /** What is stored before. */
+  /** The documents that are stored before. */
   readonly before?: Photo[];
   /** `documents` are those of `before`, as they were saved. */
   run(photos: Photos, documents: [Saved, Saved], site: Site): Promise<unknown>;
@@ -193,7 +193,7 @@ describe.each(mongooses)('operations on %s', (_name, mongoose) => {
     await site.reset();
     await row.run(photos, documents, site);
     const captures = await site.captures();
-    // What is stored is what is handed over, and nothing is told twice.
+    // The stored captures are handed over, each once.
     expect(new Set(site.handedOver.map(({ id }) => id))).toEqual(
       new Set(captures.map(({ id }) => id)),
     );

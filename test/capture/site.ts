@@ -50,7 +50,7 @@ export interface Site {
    */
   captures(): Promise<Capture[]>;
   connect(): Promise<Connection>;
-  /** Forgets what was told, and empties the outbox. */
+  /** Forgets all announcements, and empties the outbox. */
   reset(): Promise<void>;
   close(): Promise<void>;
 }

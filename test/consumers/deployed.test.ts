@@ -137,7 +137,7 @@ describe('bundled', () => {
         isScript ? 'node' : join(app.path, 'node_modules/.bin', program),
         isScript ? [program] : args,
       );
-      // A bundle is deployed without what it was built from.
+      // A bundle is deployed without its sources.
       const deployed = join(packed.dir.path, to);
       await cp(join(app.path, to), deployed, { recursive: true });
       await pair.init(cli);

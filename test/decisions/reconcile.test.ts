@@ -105,7 +105,7 @@ test(
     );
     expect(reconcile({ ...scanned, entry: full, why: 'named' })).toBe('new-version');
     expect(reconcile({ ...scanned, entry: { ...full, pending: [] } })).toBe('new-version');
-    // Nobody can deliver: what is here is better than nothing.
+    // No host can deliver: this file is better than none.
     expect(reconcile({ ...scanned, entry: { ...full, heldBy: [] } })).toBe('new-version');
   },
 );

@@ -37,8 +37,7 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
     const next = copy(state),
       then = hostOf(next, host);
     then.named++;
-    // What has the facts of an old version may be taken for it, where it is not certain that it is
-    // meant.
+    // A file with the info of an old version may be taken for it, unless it is certainly meant.
     if (!has(state.buried, own.written) && !own.putBack) next.precious |= bit(own.written);
     // Who saved it has replaced what lay there: that is not to win again.
     if (
@@ -102,7 +101,7 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
   }
 }
 
-/** A record names the path, and with it what lies there. */
+/** A record names the path, and with it the file there. */
 function name(model: Model, state: State, next: State, host: HostIndex): void {
   const then = hostOf(next, host);
   next.isNamed = true;

@@ -14,7 +14,7 @@ import type { LocalFileInfo } from '../../src/model/file.js';
 import type { Rules } from './rules.js';
 import type { Content, Contents, HostIndex, Reason, State } from './state.js';
 
-/** The decisions answer at once: whatever they ask is known. */
+/** The decisions answer at once: all evidence is known. */
 type Decided = ReconcileAnswer | 'tombstone' | 'revive';
 
 export const hostIds: readonly HostId[] = ['A', 'B', 'C'];
@@ -85,7 +85,7 @@ export class Decisions {
   }
 
   /**
-   * Facts of a content as a host sees them on its own disk: what was sent has lost its nanoseconds.
+   * File info of a content on a host's own disk: a sent file has lost its nanoseconds.
    */
   private see(state: State, content: Content, dated: Contents, redated = 0): LocalFileInfo {
     const like = (this.collide && state.alike[content]) || content;
@@ -96,7 +96,7 @@ export class Decisions {
     };
   }
 
-  /** What lies at the path, with its stamp. */
+  /** The file at the path, with its stamp. */
   private seeFile(state: State, host: HostIndex, content: Content): LocalFileInfo {
     const { dated = 0, stamped = false, redated = 0 } = state.hosts[host] ?? {};
     return {
@@ -304,7 +304,7 @@ export class Decisions {
     );
   }
 
-  /** The host has compared the content of what it holds. */
+  /** The host has compared the content of the file it holds. */
   confirmStamp(index: number, host: HostIndex): number {
     return this.change('confirm', index, host, (entry) =>
       this.rules.applyTransition(

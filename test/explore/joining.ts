@@ -14,8 +14,8 @@ import { copy, type State } from './state.js';
 
 /**
  * A host joins, or returns after long: it fetches what there is; when every host uses a host
- * list with it, and no task with an older one is under way, its missing files are pending, it sets
- * files aside that may not be contributed, and is ready.
+ * list with it, and no task with an older one is under way, its missing files are pending, it moves
+ * files to the conflicts that may not be contributed, and is ready.
  */
 export function joining(model: Model, state: State, emit: Emit): void {
   const joiner = state.hosts.length - 1;

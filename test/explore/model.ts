@@ -29,7 +29,7 @@ export interface Options {
   readonly passive: boolean;
   /** Linking the replaced file and renaming are two steps: the known gap. */
   readonly window: boolean;
-  /** The joining host was away for long: what lies on its disk no entry knows any more. */
+  /** The joining host was away for long: no entry knows the file on its disk any more. */
   readonly returning: boolean;
   /** Reading the entry and looking at the disk are two steps. */
   readonly fine: boolean;
@@ -107,7 +107,7 @@ export function wantedBy(model: Model, state: State, host: HostIndex, listed: bo
 }
 
 /**
- * The contents that exist on these hosts, or on their way. What lies in the trash counts as gone,
+ * The contents that exist on these hosts, or on their way. Files in the trash count as gone,
  * except under a tombstone.
  */
 export function contentsOn(state: State, hosts: number): Contents {
@@ -201,7 +201,7 @@ export function place(state: State, host: HostIndex, content: Content): void {
   own.vanished = false;
 }
 
-/** Nothing lies at the path any more; what comes there is another file, whatever its content. */
+/** Nothing lies at the path any more; the next file there is another one, even with its content. */
 export function takeAway(state: State, host: HostIndex): void {
   const own = hostOf(state, host);
   own.disk = 0;
@@ -240,7 +240,7 @@ export function appTakesAway(state: State, host: HostIndex): void {
   if (!isElsewhere || own.written === content) state.precious &= ~bit(content);
 }
 
-/** The entry gets another version: what was read before no longer counts. */
+/** The entry gets another version: earlier reads no longer count. */
 export function writeVersion(state: State, entry: number, host: HostIndex): void {
   state.entry = entry;
   for (const one of state.hosts)

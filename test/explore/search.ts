@@ -93,7 +93,7 @@ export function explore(model: Model, limits: Limits = {}): Explored {
   return { states: table.count, atRest, complete, violations };
 }
 
-/** The steps to a state, and what it looks like. */
+/** The steps to a state, and its description. */
 function traceOf(model: Model, table: Table, index: number, hosts: number): string[] {
   const way: number[] = [];
   for (let i = index; i >= 0; i = table.parentOf(i)) way.unshift(i);
@@ -129,7 +129,7 @@ class Steps {
 
   /**
    * Marks the states from which the system alone never comes to rest; `every`: those from which it
-   * may not, whatever it does next.
+   * may not, by any further steps.
    */
   findRestless(states: number, resting: readonly number[], every: boolean): Uint8Array {
     const ways = new Int32Array(states);

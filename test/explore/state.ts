@@ -65,7 +65,7 @@ export interface Look {
   listed: boolean;
   /** Whether the file that it saw is still the one at the path: any other one has another stamp. */
   sameFile: boolean;
-  /** The app had put there what it saw. */
+  /** The app had put the seen file there. */
   byApp: boolean;
 }
 
@@ -87,7 +87,7 @@ export interface HostState {
   named: number;
   left: boolean;
   asserted: Content;
-  /** Whether what it asserts had its nanoseconds. */
+  /** Whether the asserted file had its nanoseconds. */
   assertedDated: boolean;
   /** Written by the app, not saved yet; an older content, put back with its dates. */
   written: Content;

@@ -58,7 +58,7 @@ test(
           for (const step of some) {
             await step.take(site);
             for (const at of ['A', 'B']) {
-              // What is unmounted must not be made anew.
+              // An unmounted sync dir must not be made anew.
               if (site.isAway(at))
                 expect(
                   await lstat(site.at(at, photos.path)).catch(() => undefined),

@@ -15,7 +15,7 @@ beforeEach(async () => {
   await until(async () => (await one.app.sync.runs.list()).every(({ state }) => state === 'done'), {
     timeout: 15_000,
   });
-  // The first scan of a host takes what was written right before it for news of its app.
+  // The first scan of a host takes a file written right before it for a new version of its app.
   const rows = site.database.connection.collection('syncmedia_hosts');
   await until(async () => (await rows.countDocuments({ scans: { $exists: true } })) === 3, {
     timeout: 15_000,

@@ -26,7 +26,7 @@ async function holdEverywhere(...names: string[]): Promise<void> {
   await untilNothingPending(site);
 }
 /**
- * The machine is taken out of the site, and comes back as a new host; what is on its disk stays.
+ * The machine is unregistered, and comes back as a new host with the files on its disk.
  */
 async function replaceHost(
   machine: Machine,

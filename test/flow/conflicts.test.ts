@@ -13,7 +13,7 @@ afterEach(() => site.close());
 const file = `${dir}/cat.jpg`,
   keptAs = '.syncmedia/conflicts/0m2abcdef-0123456789abcdef/cat.jpg';
 
-/** One host has a file and, set aside, another version of it. */
+/** One host has a file and, among its conflicts, another version of it. */
 async function makeConflict(content: string): Promise<void> {
   await one.write(file, 'winner');
   await one.app.Photo.create({ title: 'cat', file });

@@ -149,7 +149,7 @@ async function race(name: string): Promise<void> {
     what: `the loser of ${name} being kept`,
   });
   // In the trash where one host had the other's file before its app replaced it; a conflict is said
-  // in the log of whoever sent.
+  // in the log of the sending host.
   await until(
     async () => {
       const isSaid = [one, two].some(({ app }) =>

@@ -58,7 +58,7 @@ test.skipIf(web === undefined)(
       [group, '640'],
     ]);
 
-    // A new host is filled by fetching.
+    // A new host fetches its files.
     const three = await site.addMachine('three');
     await until(async () => (await three.read(`${dir}/album/c.jpg`)) === 'album/c.jpg', {
       timeout: 30_000,

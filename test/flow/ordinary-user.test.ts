@@ -54,7 +54,7 @@ test.skipIf(missing !== undefined || process.getuid?.() !== 0)(
         MONGODB_URI: inject('database').uri,
         NO_COLOR: '1',
       };
-      // Its files mark what they start themselves, and end what has that mark.
+      // Its files mark the processes that they start, and end those with that mark.
       delete env.TEST_FILE_MARK;
       const child = spawn(program, args, {
         cwd: copy,

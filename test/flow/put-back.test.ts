@@ -5,7 +5,7 @@ import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } 
 
 /**
  * What a host's app writes while a delivery is on its way is put back by that delivery. The host's
- * own capture may be gone by then: it was folded while the delivered bytes lay at the path. Here
+ * own capture may be gone by then: it was processed while the delivered bytes lay at the path. Here
  * the app does not save at all, so that every run is one of these.
  */
 let site: Site, one: Machine, two: Machine, three: Machine;

@@ -84,7 +84,7 @@ test('files in a new sync dir are not taken for new versions at once', async () 
   await two.app.connection
     .collection('syncmedia_hosts')
     .updateOne({ hostname: 'one' }, { $unset: { scans: 1 } });
-  // Directories are dated by a coarse clock: what is younger than two seconds counts as changed.
+  // Directories are dated by a coarse clock: one younger than two seconds counts as changed.
   const { ctimeMs } = await stat(one.path(`${dir}/old`));
   await until(() => Date.now() > ctimeMs + 2_500);
   await one.startApp();

@@ -8,7 +8,7 @@ import { dir, openSite, untilNothingPending, type Machine, type Site } from './s
 
 const program = compileProgram(new URL('serving-app.ts', import.meta.url));
 /**
- * A quarter of what is promised, for machines of two busy cores; with UPLOADS_PER_SECOND=20 in the
+ * A quarter of the promised pace, for machines of two busy cores; with UPLOADS_PER_SECOND=20 in the
  * environment it is all of that.
  */
 const uploadsPerSecond = Number(process.env['UPLOADS_PER_SECOND'] ?? 5),

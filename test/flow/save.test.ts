@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => site.close());
 afterEach(() => untilNothingPending(site));
 
-/** Bytes have to go through sshd, and a sweep or a scan may have to find them first. */
+/** Bytes have to go through sshd, and a rescan or a scan may have to find them first. */
 const timeout = 20_000;
 const onOthers = (file: string, content: string) =>
   until(async () => (await two.read(file)) === content && (await three.read(file)) === content, {
@@ -101,7 +101,7 @@ describe('a save', () => {
       });
       await session.endSession();
       await untilNothingPending(site);
-      // The sweep of an earlier save may have found it by now; the entry of a file that a save
+      // The rescan of an earlier save may have found it by now; the entry of a file that a save
       // captured names that save.
       const entry = await site.database.connection
         .collection<{ _id: string; savedBy?: unknown }>('syncmedia_ledger')
@@ -175,7 +175,7 @@ test('a thousand saves end with nothing pending and equal trees', async () => {
   await untilNothingPending(site, 60_000);
   const {
     'uploads/photos/upload.tmp': _excluded,
-    'uploads/photos/never.jpg': _swept,
+    'uploads/photos/never.jpg': _rescanned,
     ...tree
   } = await one.tree();
   expect(Object.keys(tree).length).toBeGreaterThan(1_000);

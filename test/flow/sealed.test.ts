@@ -85,7 +85,7 @@ test(
       async () => !(await keysOf(one)).includes(key) && !(await keysOf(three)).includes(key),
       { timeout: 20_000 },
     );
-    // Each process has its own look at the registry: not before the lanes have noticed.
+    // Each process has its own look at the registry: not before the delivery queues have noticed.
     await until(() => one.app.log.some((line) => line.includes('"two"')));
     await save(one, 'missed.jpg');
     await arrives(three, 'missed.jpg');

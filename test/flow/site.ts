@@ -10,7 +10,7 @@ import { testDatabase, type DatabaseServer, type TestDatabase } from '../harness
 import { startHost, type HostOptions, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
 
-/** Shorter than users have, so that what waits for a clock is over soon; no test asserts a time. */
+/** Shorter than those of users, so that timers fire soon; no test asserts a time. */
 export const quick: Partial<Tuning> = {
   leaseMs: 2_000,
   beatMs: 300,
@@ -42,7 +42,7 @@ export interface Machine {
   readonly name: string;
   readonly ssh: TestHost;
   readonly environment: Record<string, string>;
-  /** Another process of the app: begun, with its lanes unless another one has them. */
+  /** Another process of the app: started, and leading unless another one leads. */
   startApp(options?: {
     start?: boolean;
     tuning?: Partial<Tuning>;
@@ -55,7 +55,7 @@ export interface Machine {
   read(file: string): Promise<string | undefined>;
   /** Every file below the root that is the app's, with its content's hash. */
   tree(): Promise<Record<string, string>>;
-  /** What lies in an area of `.syncmedia` of the sync dir. */
+  /** The files in an area of `.syncmedia` of the sync dir. */
   kept(area: string): Promise<string[]>;
 }
 
@@ -77,7 +77,7 @@ export interface SiteOptions {
   readonly tuning?: Partial<Tuning>;
   /** Compiles further models in every process, before it starts. */
   readonly compile?: (sync: SyncMediaInstance, connection: Connection) => void;
-  /** What is done to a machine's root before it is initialised; its sync dirs are there. */
+  /** Prepares a machine's root before it is initialised; its sync dirs exist. */
   readonly prepare?: (root: string) => Promise<void>;
   /** Default: the database server of this run of vitest. */
   readonly server?: DatabaseServer;
@@ -237,9 +237,9 @@ async function readTree(root: string): Promise<Record<string, string>> {
 }
 
 /**
- * Waits until no host of the site is owed anything, and no capture waits to be folded. It looks
- * twice: a capture leads to what hosts are owed, and what a delivery puts back leads to a capture,
- * so that one look could miss what is on its way from the one to the other.
+ * Waits until nothing is pending at any host of the site, and the outbox is empty. It looks twice:
+ * a capture leads to pending entries, and a delivery that puts a file back leads to a capture, so
+ * one look could miss the step from the one to the other.
  */
 export async function untilNothingPending(site: Site, timeout = 20_000): Promise<void> {
   const [machine] = site.machines;

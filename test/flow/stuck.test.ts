@@ -62,7 +62,7 @@ describe('an origin that lacks its own version', () => {
     await save(one, 'b.jpg', 'b');
     await has(two, 'b.jpg', 'b');
     const { path } = (await entryOf('b.jpg')) as Entry;
-    // As after the landing of an older version whose fence failed, with no other holder.
+    // As after a delivery of an older version whose fence failed, without another holder.
     await rm(two.path(path));
     await site.database.connection
       .collection('syncmedia_ledger')

@@ -162,7 +162,7 @@ test(
     expect(await first.sync.isReady()).toBe(true);
     const second = await startPatient();
     expect(await second.sync.isReady()).toBe(true);
-    // What was looked up a moment ago may be told once more.
+    // A recent look-up may be answered once more.
     await until(() => idle.sync.isReady(), slow);
     await first.close();
     await until(() => second.sync.isReady(), slow);

@@ -177,7 +177,7 @@ describe('verify with repair', () => {
     expect(await contents('a.jpg')).toEqual(Array(3).fill('rott a.jpg'));
   });
 
-  test("leaves another host's news to that host", async () => {
+  test('leaves a new version of another host to that host', async () => {
     await holdEverywhere('a.jpg');
     await two.write(`${dir}/a.jpg`, 'newer and longer', 2_000_000);
     const run = await verify(one, { repair: true });

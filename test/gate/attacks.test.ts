@@ -15,7 +15,7 @@ const dir = photos.path;
 let site: Site;
 let mine: TestDir;
 let identityFile: string;
-/** In the home of whoever logs in there, and of no concern to a sync dir. */
+/** In the home of the user that logs in, and of no concern to a sync dir. */
 let outside: string;
 let ssh: string[];
 
@@ -107,7 +107,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
     await site.close();
     await mine.remove();
   });
-  /** Whatever was tried: what lies outside is as it was. */
+  /** After every attempt, all files outside are unchanged. */
   const untouched = async (): Promise<void> => {
     expect(await readdir(outside)).toEqual(['secret']);
     expect(await readFile(join(outside, 'secret'), 'utf8')).toBe('secret');

@@ -6,7 +6,7 @@ import type { Path } from '../../src/model/path.js';
 import type { TestHost } from '../harness/sshd.js';
 
 /**
- * Why keys cannot be confined on this machine, for the name of what is skipped; undefined where
+ * Why keys cannot be confined on this machine, for the names of skipped tests; undefined where
  * they can.
  */
 export const gateIsMissing = await checkGate().then(() => undefined, getErrorMessage);

@@ -24,7 +24,7 @@ export function compileProgram(program: URL): string {
     entryPoints: [source],
     outdir: own,
     bundle: true,
-    // So that what is imported later is loaded later.
+    // So that dynamic imports are loaded later.
     splitting: true,
     packages: 'external',
     platform: 'node',

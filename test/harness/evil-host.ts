@@ -22,7 +22,7 @@ const isDirectory = 0o040755,
 export interface Behaviour {
   /** Bytes of a file; undefined: a directory lies there. */
   sizeOf(path: string): number | undefined;
-  /** What it gives for one READ, and after how many milliseconds. */
+  /** Its answer to one READ, and the delay in milliseconds. */
   read(
     path: string,
     offset: number,

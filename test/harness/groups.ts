@@ -18,8 +18,8 @@ export function otherGroups(count: number): number[] {
 }
 
 /**
- * Makes a directory, or takes one that is there, that gives its group to what is made in it; it
- * belongs to whoever has the one it lies in.
+ * Makes a directory, unless it exists, that gives its group to new entries. It belongs to the owner
+ * of its parent.
  */
 export async function share(path: string, gid: number): Promise<void> {
   await mkdir(path, { recursive: true });

@@ -19,14 +19,14 @@ export interface HostileCount {
 const mostShown = 10;
 
 /**
- * Counts what a test file tries with bad intentions. Call it once, at the top of the file. The file
- * prints how many inputs it tried and how many of them succeeded, and fails where one did. The
+ * Counts the hostile inputs of a test file. Call it once, at the top of the file. The file
+ * prints how many inputs it tried and how many of them succeeded, and fails if one did. The
  * reporter adds up the numbers of all files.
  *
  * ```ts
- * const hostile = countHostileInputs(); hostile.tried(path, await isLeaked()); // one input, and
- * whether it succeeded hostile.triedAll(paths, await findCanary()); // many that are judged
- * together: what was found, empty where nothing was
+ * const hostile = countHostileInputs();
+ * hostile.tried(path, await isLeaked()); // one input, and whether it succeeded
+ * hostile.triedAll(paths, await findCanary()); // many inputs, and what they leaked together
  * ```
  */
 export function countHostileInputs(): HostileInputs {

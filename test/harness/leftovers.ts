@@ -39,12 +39,12 @@ export function expectAlive(pid: number): void {
   expected.add(pid);
 }
 
-/** Ends and removes what is left, and says what it was. */
+/** Ends and removes all leftovers, and names them. */
 export async function clearLeftovers(): Promise<string[]> {
   const left = [...pending.values()];
   await Promise.allSettled(left.map(({ remove }) => remove()));
   pending.clear();
-  // What was told to end may need a moment; what was forgotten stays.
+  // An ending process may need a moment; a forgotten one stays.
   const none = until(async () => (await listLeftProcesses()).length === 0, { timeout: 3000 });
   const processes = await none.then(() => [], listLeftProcesses);
   await endProcesses(processes.map(({ pid }) => pid));

@@ -75,7 +75,7 @@ export async function makeOrdinaryUser(): Promise<TestUser> {
   };
 }
 
-/** Why there is no ordinary user to be had here, for the name of what is skipped. */
+/** Why there is no ordinary user to be had here, for the names of skipped tests. */
 export async function ordinaryUserIsMissing(): Promise<string | undefined> {
   const user = await makeOrdinaryUser();
   try {

@@ -74,7 +74,7 @@ class Member {
     );
   }
 
-  /** Asks this server, whatever its state. */
+  /** Asks this server in any state. */
   async ask(command: mongo.Document): Promise<mongo.Document> {
     const client = new mongoose.mongo.MongoClient(
       `mongodb://${this.address}/?directConnection=true`,

@@ -2,7 +2,7 @@ import type { Connection } from 'mongoose';
 import { getNativeCollection } from '../../src/util/collections.js';
 import { UnreadableRows } from '../../src/database/unreadable-rows.js';
 
-/** Sets unreadable rows aside in the collection `unreadable` of the test's database. */
+/** Moves unreadable rows into the collection `unreadable` of the test's database. */
 export function makeRowReader(connection: Connection): UnreadableRows {
   return new UnreadableRows(() => getNativeCollection(connection, 'unreadable'), {
     info: () => undefined,

@@ -10,11 +10,11 @@ export interface SshdPlaces {
   port: number;
   hostKeys: string[];
   authorizedKeysFile: string;
-  /** `NAME=value` for whatever a login starts. */
+  /** `NAME=value` for every process of a login. */
   environment: string[];
 }
 
-/** The text of an sshd_config that listens on loopback and lets in whoever has one of its keys. */
+/** The text of an sshd_config that listens on loopback and accepts its authorized keys. */
 export async function configureSshd(
   sshd: Sshd,
   options: HostOptions,

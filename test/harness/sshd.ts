@@ -29,7 +29,7 @@ export interface HostOptions {
   maxStartups?: string;
   /** More lines of sshd_config, such as `ForceCommand …`. */
   settings?: string[];
-  /** Who logs in there, and runs it; default: whoever runs the tests. */
+  /** The user that logs in there and runs it; default: the user of the tests. */
   user?: TestUser;
 }
 
@@ -176,7 +176,7 @@ class Host implements TestHost {
   }
 
   async stop({ hard = false }: { hard?: boolean } = {}): Promise<void> {
-    await this.signal('SIGCONT'); // What is frozen hears no SIGTERM.
+    await this.signal('SIGCONT'); // A frozen process hears no SIGTERM.
     const roots = this.#child?.pid === undefined || !this.running() ? [] : [this.#child.pid];
     await endProcesses(roots, { mark: this.#mark, patience: hard ? 0 : 1000 });
     await until(() => !this.running(), { what: `the end of ${this.name}'s sshd` });

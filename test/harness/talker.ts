@@ -5,7 +5,7 @@ import { until } from './wait.js';
 
 const run = promisify(execFile);
 
-/** Why there are no pid namespaces to be had here, for the name of what is skipped. */
+/** Why there are no pid namespaces to be had here, for the names of skipped tests. */
 export async function namespacesAreMissing(): Promise<string | undefined> {
   if (process.platform !== 'linux') return `${process.platform} has no pid namespaces`;
   if (process.getuid?.() !== 0) return 'only root makes pid namespaces';
@@ -19,7 +19,7 @@ export async function namespacesAreMissing(): Promise<string | undefined> {
 export interface Talker {
   readonly child: ChildProcess;
   readonly lines: readonly string[];
-  /** What it says next. */
+  /** Its next line. */
   ask(line: string): Promise<string>;
   endInput(): void;
   /** Ends it, and with it the namespace that was made for it. */

@@ -30,7 +30,7 @@ export async function until<T>(
     if ('value' in seen && seen.value)
       return seen.value as Exclude<Awaited<T>, false | null | undefined | 0 | ''>;
     if (performance.now() >= end) throw explain(what, timeout, seen);
-    // A check that is expensive must not take the processor from what it waits for.
+    // An expensive check must not take the processor from the work it waits for.
     const pause = Math.max(interval, Math.min(2 * took, longestPause));
     await sleep(Math.min(pause, Math.max(0, end - performance.now())));
   }

@@ -1,4 +1,4 @@
-// A process of its own that tries for a lease, and prints what it has. Each line of its input asks
+// A process of its own that tries for a lease, and prints its state. Each line of its input asks
 // it whether it has the lease; their end lets it give the lease back. Arguments: database URI, host
 // id, leaseMs, beatMs, and the folder of the socket it has as the holder.
 import { createInterface } from 'node:readline';

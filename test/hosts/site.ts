@@ -22,7 +22,7 @@ export interface Machine {
     config: { -readonly [K in keyof HostsDeps['config']]: HostsDeps['config'][K] };
   };
   said: string[];
-  /** What was asked of the other parts. */
+  /** The requests to the other parts. */
   forgotten: string[];
   marked: [string, readonly string[]][];
 }
@@ -91,7 +91,7 @@ export async function declare({ deps }: Machine, ...paths: string[]): Promise<vo
   );
 }
 
-/** Logs in with OpenSSH as `from` does, trusting only what is pinned. */
+/** Logs in with OpenSSH as `from` does, trusting only pinned keys. */
 export async function logIn(
   to: Host,
   from: Pick<HostState, 'identityFile' | 'id'>,

@@ -216,8 +216,8 @@ describe('Lease', () => {
         // from running.
         vi.spyOn(performance, 'now').mockImplementation(() => clock() + leaseMs);
         expect(lease.isHeld()).toBe(false);
-        // Whoever asks at this moment, as the leader before it begins its work, leaves it to the
-        // next holder.
+        // A caller that asks at this moment, as the leader before it begins its work, leaves it to
+        // the next leader.
         await until(() => lease.isHeld());
         expect(changes).toEqual([true, false, true]);
       } finally {
@@ -461,12 +461,12 @@ describe('a process with the lease', () => {
     await until(() => said.some((message) => message.includes('keeps getting the lease')), {
       timeout: 30_000,
     });
-    const settled = async (): Promise<boolean> => {
+    const isOver = async (): Promise<boolean> => {
       const before = await stored();
       await until(async () => ((await stored())?.beat ?? 0) > (before?.beat ?? 0) + 5);
       return (await stored())?.leader === before?.leader;
     };
-    await until(settled, { timeout: 60_000 });
+    await until(isOver, { timeout: 60_000 });
   }, 100_000);
 });
 

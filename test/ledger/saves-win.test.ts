@@ -445,7 +445,7 @@ describe('the content of a file', () => {
     for (const { disk } of [a, b]) {
       const hash = disk.hash.bind(disk);
       disk.hash = (path, options) => {
-        // What is not fresh is not read for the quick way.
+        // A file that is not fresh is not read for the quick way.
         if (!options?.only) hashed.push(path);
         return hash(path, options);
       };

@@ -31,7 +31,7 @@ export interface Answer {
   readonly error?: string;
 }
 
-/** How much of what the processes of a host logged is kept, for whoever looks into a failure. */
+/** How much of what the processes of a host logged is kept, to examine a failure. */
 const logLimit = 8_000_000;
 const patience = 60_000;
 
@@ -121,7 +121,7 @@ export class AppProcess {
     await gone;
   }
 
-  /** Ends it, and what it started and left. */
+  /** Ends it, and its remaining processes. */
   async close(): Promise<void> {
     await this.kill();
     await endProcesses([], { mark: this.mark });

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const own = '.syncmedia';
-/** Where bytes are kept that were replaced, removed, or lost. */
+/** The folders of replaced, removed and losing files. */
 const keeping = ['trash', 'conflicts', 'replaced'];
 
 export interface Copy {
@@ -40,7 +40,7 @@ function list(folder: string): string[] {
   }
 }
 
-/** Copies of whatever was at the path, at it and set aside. */
+/** Copies of the files that were at the path, there and below `.syncmedia`. */
 export function findCopies(replicas: readonly Replica[], rest: string): Copy[] {
   return replicas.flatMap((replica) =>
     [
@@ -53,7 +53,7 @@ export function findCopies(replicas: readonly Replica[], rest: string): Copy[] {
 }
 
 /**
- * Contents that a landing on that host has set aside from the path, and that nobody has judged yet.
+ * Contents that deliveries on that host have replaced at the path, and that are not resolved yet.
  */
 export function listUnresolved(replica: Replica, rest: string): string[] {
   return findCopies([replica], rest)
@@ -61,7 +61,7 @@ export function listUnresolved(replica: Replica, rest: string): string[] {
     .map(({ sha256 }) => sha256);
 }
 
-/** Every file of a sync dir, what is set aside too, but for markers and what is under way. */
+/** Every file of a sync dir, recoverable and replaced ones too, without markers and `tmp`. */
 export function readAll(replica: Replica): Copy[] {
   const files = readdirSync(replica.dirPath, { recursive: true, withFileTypes: true });
   return files.flatMap((entry) => {

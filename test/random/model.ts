@@ -14,25 +14,28 @@ export interface Known {
   /** Whether the host that writes holds the entry. */
   readonly isHeldHere: boolean;
   /**
-   * Contents that a landing has set aside on the host that writes, and that nobody has judged yet.
+   * Contents that deliveries have replaced on the host that writes, and that are not resolved yet.
    */
   readonly unresolved: readonly string[];
-  /** Captures that wait to be folded: that name the path, or no longer. */
+  /** Captures that wait to be processed: that name the path, or no longer. */
   readonly touchedWaits: boolean;
   readonly leftWaits: boolean;
   /**
-   * Nothing sent before may yet land on the host that writes, with nobody left to judge what it
-   * replaces: it was not frozen lately.
+   * No earlier delivery may still arrive on the host that writes after its process is gone: it was
+   * not frozen lately.
    */
   readonly isCalm: boolean;
-  /** A push, a pull or a verification is under way: it may bring back what is deleted meanwhile. */
+  /**
+   * A push, a pull or a verification is under way: it may bring back a file that is deleted
+   * meanwhile.
+   */
   readonly runs: boolean;
 }
 
 interface OfPath {
   possible: Write[];
   readonly history: Write[];
-  /** What came out of `possible` since a write was last seen in the ledger. */
+  /** The writes that left `possible` since one was last seen in the ledger. */
   replaced: Write[];
 }
 
@@ -75,9 +78,9 @@ export class Model {
   }
 
   /**
-   * A delete that is not folded yet looks whether the file is gone: what a run brings back before
-   * stays. That may be what a save had replaced which the ledger never came to know, because the
-   * delete took its file.
+   * A delete that is not processed yet checks whether the file is gone: a file that a run brings
+   * back before stays. That may be one that a save had replaced and the ledger never knew, because
+   * the delete took its file.
    */
   doubtDelete(path: string): void {
     const of = this.paths.get(path);
@@ -102,8 +105,8 @@ function mayWinOver(old: Write, write: Write, known: Known): boolean {
     // what it did.
     return write.sha256 !== undefined && !write.named && known.leftWaits;
   }
-  // Its bytes are gone from that disk, unless a landing that a crash ended left them aside: they
-  // may be put back once the path is empty.
+  // Its bytes are gone from that disk, unless a delivery that a crash ended left them among the
+  // replaced ones: they may be put back once the path is empty.
   if (old.host === write.host && write.sha256 !== undefined)
     return known.unresolved.includes(old.sha256);
   if (!known.isCalm || known.touchedWaits) return true;

@@ -45,7 +45,7 @@ export type Step =
   /** The whole machine at once. */
   | { readonly do: 'power off' | 'power on'; readonly host: HostIndex }
   | { readonly do: 'push' | 'pull' | 'repair' | 'approve'; readonly host: HostIndex }
-  /** Until what the hosts that work have captured is folded. */
+  /** Until the captures of all working hosts are processed. */
   | { readonly do: 'rest' };
 
 const folders = ['', 'a/', 'a/b/', 'with space & "quotes"/', 'naïve-日本/'];

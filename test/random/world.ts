@@ -43,7 +43,7 @@ const tuning: Partial<Tuning> = {
 };
 /** Seconds after which a frozen host is given up. */
 const timeout = '2';
-/** For so many steps after a host was thawed, what was sent to it before may still land. */
+/** For so many steps after a host was thawed, earlier deliveries to it may still arrive. */
 const stirred = 12;
 
 type Row<T extends { id?: string; path?: string }> = Omit<T, 'id' | 'path'> & { _id: string };
@@ -156,8 +156,8 @@ export class World {
   }
 
   /**
-   * Brings everything up again; resolves when all that was owed is done and every host has looked
-   * at all of its disk since.
+   * Brings everything up again; resolves when nothing is pending and every host has scanned its
+   * whole disk since.
    */
   async comeToRest(timeoutMs: number): Promise<void> {
     for (const one of this.ones) {
@@ -360,7 +360,7 @@ export class World {
     if (!content) return;
     const { name } = this.one(host).machine,
       sha256 = hashOf(content);
-    // What lies aside may be a second copy of what has landed, about to be dropped.
+    // A replaced file may be a second copy of the placed one, about to be dropped.
     const isOther = (copy: Copy): boolean =>
       copy.sha256 === sha256 &&
       !(copy.host === name && copy.at === path) &&
@@ -394,7 +394,7 @@ export class World {
     };
   }
 
-  /** After the write: what a landing has set aside meanwhile was not replaced by it. */
+  /** After the write: it did not replace the files that deliveries have replaced meanwhile. */
   private lookAgain({ host, path }: Save, known: Known): Known {
     return {
       ...known,
@@ -403,8 +403,7 @@ export class World {
   }
 
   /**
-   * Deletes that are not folded yet, when something may bring the file back to the disk that is
-   * looked at.
+   * Deletes that are not processed yet, when something may bring the file back to that disk.
    */
   private async doubtDeletes(): Promise<void> {
     for await (const { unreferenced: left } of this.rows<Capture>('captures').find({

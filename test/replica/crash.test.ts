@@ -11,7 +11,7 @@ import { nodeDisk } from '../../src/replica/node-disk.js';
 import type { Resolution } from '../../src/model/resolution.js';
 import { resolveBy, makeReplica, path, type Replica } from './replica.js';
 
-// "Bytes that the ledger does not know are never destroyed", whatever is cut off where.
+// "Bytes that the ledger does not know are never destroyed", wherever an operation is cut off.
 
 /** Runs `each` around every operation of `disk`. */
 function wrapDisk(
@@ -53,7 +53,7 @@ function failingDisk({ at, carriedOut, forGood }: Failing): { disk: Disk; count:
 
 interface Scenario {
   readonly name: string;
-  /** What lies below the sync dir before. */
+  /** The files below the sync dir before. */
   readonly before: Record<string, string>;
   readonly resolutions: Record<string, Resolution>;
   readonly act: (
@@ -63,42 +63,42 @@ interface Scenario {
   ) => Promise<unknown>;
 }
 
-const landNew =
+const placeNew =
   (rest: string): Scenario['act'] =>
   async (place, replica, resolver) =>
     placeFile(place, path(rest), await replica.receive('new'), resolver);
 
 const scenarios: Scenario[] = [
-  { name: 'a new file lands', before: {}, resolutions: {}, act: landNew('x/a') },
+  { name: 'a new file is placed', before: {}, resolutions: {}, act: placeNew('x/a') },
   {
     name: 'an unknown file is replaced',
     before: { 'x/a': 'unknown' },
     resolutions: { unknown: 'conflict' },
-    act: landNew('x/a'),
+    act: placeNew('x/a'),
   },
   {
     name: 'an old version is replaced',
     before: { 'x/a': 'old' },
     resolutions: { old: 'trash' },
-    act: landNew('x/a'),
+    act: placeNew('x/a'),
   },
   {
     name: 'what is replaced is current by now',
     before: { 'x/a': 'current' },
     resolutions: { current: 'put-back', new: 'trash' },
-    act: landNew('x/a'),
+    act: placeNew('x/a'),
   },
   {
     name: 'everything is to be put back',
     before: { 'x/a': 'one' },
     resolutions: { one: 'put-back', new: 'put-back' },
-    act: landNew('x/a'),
+    act: placeNew('x/a'),
   },
   {
     name: 'the same bytes again',
     before: { 'x/a': 'new', 'x/b': 'other' },
     resolutions: { new: 'drop' },
-    act: landNew('x/a'),
+    act: placeNew('x/a'),
   },
   {
     name: 'an old version is removed',
@@ -113,7 +113,7 @@ const scenarios: Scenario[] = [
     act: (place, _replica, resolver) => removeFile(place, path('x/a'), resolver),
   },
   {
-    name: 'what rsync kept aside is resolved',
+    name: 'the files that rsync replaced are resolved',
     act: (place, _replica, resolver) => resolveReplacedFolder(place, 'call', 'replaced', resolver),
     before: {
       '.syncmedia/replaced/call/a': 'old',
@@ -167,7 +167,7 @@ describe.each(scenarios)('$name', ({ before, resolutions, act }) => {
             if (Object.keys(before).length === 0) expect(left).toContain('new');
           };
           await survive();
-          // After a crash the host itself resolves what was left, as often as it takes.
+          // After a crash the host itself resolves leftovers, as often as it takes.
           await prepareAreas(replica.place);
           await resolveLeftovers(replica.place, resolver, 0);
           await survive();
@@ -182,10 +182,10 @@ describe.each(scenarios)('$name', ({ before, resolutions, act }) => {
   );
 });
 
-// Not among them: a second landing may replace what a first one placed after the second had linked
-// aside what it saw (the one gap that linking and renaming leave, as wide as a round trip); what
-// was sent is known, and its sender is told that it is owed again.
-test.each(['land', 'remove'] as const)(
+// Not among them: a second placement may replace the file of a first one, placed after the second
+// had linked the file it saw (the one gap between linking and renaming, as wide as a round trip).
+// Those bytes were sent, so the ledger knows them, and the entry is pending again.
+test.each(['place', 'remove'] as const)(
   'a %s, other writers and resolutions in any order of their steps: every file is ' + 'somewhere',
   async (kind) => {
     const others = fc.array(fc.constantFrom(kind, 'leftovers', 'resolver'), {
@@ -201,7 +201,7 @@ test.each(['land', 'remove'] as const)(
         fc.boolean(),
         async (scheduler, chosen, drawn, occupied) => {
           const acts = [kind, ...chosen];
-          const alone = acts.filter((act) => act === 'land').length === 1;
+          const alone = acts.filter((act) => act === 'place').length === 1;
           const replica = await makeReplica();
           try {
             const left = newName();
@@ -236,7 +236,7 @@ test.each(['land', 'remove'] as const)(
             };
             const all = acts.map((act, index) => {
               switch (act) {
-                case 'land':
+                case 'place':
                   return placeFile(place, path('x/a'), received[index] ?? '', resolver);
                 case 'remove':
                   return removeFile(place, path('x/a'), resolver);

@@ -11,7 +11,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Until what was asked has been answered. */
+/** Until the questions have been answered. */
 const answered = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(resolve);

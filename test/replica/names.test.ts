@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => replica.remove());
 
-/** Finds a name whatever its case, as macOS does; the bytes lie on the real disk. */
+/** Finds a name in any case, as macOS does; the bytes lie on the real disk. */
 const ignoringCase: Disk = {
   ...nodeDisk,
   stat: async (at) => {

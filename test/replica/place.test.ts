@@ -111,7 +111,7 @@ describe('placeFile', () => {
     ['drop', { 'x/a.jpg': 'new' }],
     // The path is not empty, so nothing is returned to it.
     ['put-back-if-absent', { '.syncmedia/conflicts/*/x/a.jpg': 'before', 'x/a.jpg': 'new' }],
-    // What was just landed is put aside in turn, and resolved.
+    // The file just placed is replaced in turn, and resolved.
     ['put-back', { '.syncmedia/conflicts/*/x/a.jpg': 'new', 'x/a.jpg': 'before' }],
   ] as const)(
     'replaces a file, and the replaced file is resolved: %s',

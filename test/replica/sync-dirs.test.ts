@@ -41,7 +41,7 @@ describe('isExcluded', () => {
     ['uploads/x/cache/a.jpg', false, false],
     ['uploads/x/a/b', false, true],
     ['uploads/x/a/b/c', false, true],
-    // The rules of the inner sync dir alone apply to what lies in it.
+    // Only the rules of the inner sync dir apply to the files in it.
     ['uploads/photos/a.tmp', false, false],
     ['uploads/photos/thumbs/a.jpg', false, true],
     ['media/a.tmp', false, false],

@@ -40,7 +40,7 @@ export class ScriptedBackend implements Backend {
   readonly sends: ScriptedSend[] = [];
   /** The sync dirs of each call of `prepare`. */
   readonly prepares: { to: HostId; dirs: string[] }[] = [];
-  /** Decides the outcome of each change; what it throws, `send` throws. */
+  /** Decides the outcome of each change; `send` throws its errors. */
   answer: (change: Change, signal: AbortSignal) => ScriptedAnswer | Promise<ScriptedAnswer> = () =>
     delivered;
   answerPrepare: (dirs: readonly string[]) => Failure | undefined = () => undefined;

@@ -13,7 +13,7 @@ describe('findWay', () => {
   const sockets = new Set<Socket>();
   beforeEach(async () => {
     dir = await makeTestDir();
-    // Whatever the machine has: these tests see only the directory that they made.
+    // On any machine these tests see only the directory that they made.
     vi.stubEnv('MONGOMS_DOWNLOAD_DIR', join(dir.path, 'none'));
     vi.stubEnv('MONGOMS_SYSTEM_BINARY', undefined);
     vi.stubEnv('MONGOMS_PREFER_GLOBAL_PATH', 'false');

@@ -56,7 +56,7 @@ describe.each(['one', 'two'] as const)('a tree that is too deep on host %s', (wh
           timeout: 30_000,
           what: `the file of ${name} on ${machine.name}`,
         });
-    // What is not too long goes with the rest.
+    // A path that is not too long goes with the rest.
     const shallow = `${dir}/deep-30/${'d'.repeat(200)}/${'d'.repeat(200)}/file.jpg`;
     await until(async () => (await other.read(shallow)) === 'level 1', {
       timeout: 30_000,

@@ -1,7 +1,9 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What lies below a directory and is setuid, setgid or sticky, or neither file nor directory. */
+/**
+ * Lists entries below a directory that are setuid, setgid, sticky, or neither file nor directory.
+ */
 export async function findSpecial(folder: string): Promise<{ path: string; mode: string }[]> {
   const found: { path: string; mode: string }[] = [];
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {

@@ -128,7 +128,7 @@ test(
       timeout: 20_000,
     });
 
-    // A host that is unregistered is let in no more, whatever the other rows hold.
+    // A host that is unregistered has no access any more, whatever the content of the other rows.
     const keys = (): Promise<string> => readFile(one.ssh.authorizedKeysFile, 'utf8');
     const id = (await one.app.sync.hosts.show('two')).id;
     expect(await keys()).toContain(id);

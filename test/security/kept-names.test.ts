@@ -32,7 +32,8 @@ afterAll(async () => {
 
 const long = 'a'.repeat(256);
 /**
- * Names that lead out of the folder of a kept file, to files that were not set aside, or nowhere.
+ * Names that lead out of the folder of a recoverable file, to files that are not recoverable, or
+ * nowhere.
  */
 const hostile = ['trash', 'conflicts']
   .flatMap((area) => [

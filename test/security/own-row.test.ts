@@ -31,7 +31,7 @@ beforeAll(async () => {
   machine.deps.seals = new Seals('the secret of this site, 32 bytes');
   machine.deps.tryHost = () => Promise.resolve([]);
   me = (await initHost(machine.deps, { syncDirs: ['uploads'] })).host;
-  // From now on nothing but what is stored says who this host is.
+  // From now on only the stored state says who this host is.
   machine.deps.config.init = {
     ...machine.deps.config.init,
     root: undefined,

@@ -111,7 +111,7 @@ async function delivers(name: string): Promise<boolean> {
   return true;
 }
 
-/** All strange rows have been met and set aside, or are well-formed. */
+/** All strange rows are recorded as unreadable, or are well-formed. */
 async function isClean(name: string, filter: mongo.Filter<AnyRow>): Promise<boolean> {
   return (await collection(name).countDocuments(filter)) === 0;
 }

@@ -13,7 +13,7 @@ let site: Site, one: Machine, two: Machine, web: Web, evil: EvilHost;
 beforeAll(async () => {
   site = await openSite({ hosts: ['one', 'two'] });
   [one, two] = site.machines as [Machine, Machine];
-  // Nothing is delivered to two: what it lacks it has to fetch.
+  // Nothing is delivered to two: it has to fetch missing files.
   await one.app.sync.hosts.edit('two', { status: 'paused' });
   await until(async () => (await two.app.sync.hosts.show('two')).status === 'paused');
   web = await startWeb((app) => {

@@ -23,7 +23,7 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
   });
   afterAll(() => attacker.close());
   const at = (name: string): string => join(attacker.there, name);
-  /** Counts inputs, and removes what they left, so that it is not found again. */
+  /** Counts inputs, and removes their files, so that they are not found again. */
   async function check(...inputs: unknown[]): Promise<void> {
     const found = await findSpecial(attacker.there);
     hostile.triedAll(inputs, found);

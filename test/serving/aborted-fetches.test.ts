@@ -12,7 +12,7 @@ let site: Site, one: Machine, two: Machine, web: Web;
 beforeAll(async () => {
   site = await openSite();
   [one, two] = threeOf(site);
-  // Nothing is delivered to two: what it lacks it has to fetch.
+  // Nothing is delivered to two: it has to fetch missing files.
   await one.app.sync.hosts.edit('two', { status: 'paused' });
   await until(async () => (await two.app.sync.hosts.show('two')).status === 'paused');
   await Promise.all(site.machines.map(({ app }) => app.sync.status()));

@@ -295,7 +295,7 @@ describe('while no process of its host processes the outbox, an upload', () => {
       await photo?.save();
       await rm(two.path(`${dir}/${name}`));
       expect(answer(await webs.two.get(urlOf(name)))).toBe('200 replaced');
-      // What lies on its own disk a host serves without asking anyone.
+      // A host serves files of its own disk without a question to others.
       expect(answer(await webs.three.get(urlOf(name)))).toBe(`200 ${say(name)}`);
       expect((await statusAt(three, name))?.pendingCaptures).toMatchObject([{ hostname: 'one' }]);
       await expect(three.app.sync.waitFor(`${dir}/${name}`, { timeout: 100 })).rejects.toThrow(
@@ -311,7 +311,7 @@ describe('while no process of its host processes the outbox, an upload', () => {
     await one.ssh.stop({ hard: true });
     expect(answer(await webs.two.get(urlOf(name)))).toBe(`200 ${say(name)}`);
     await one.ssh.start();
-    // Held, so it has landed.
+    // Held, so it was placed.
     await until(async () => (await two.read(`${dir}/${name}`)) === say(name));
   });
 

@@ -71,7 +71,7 @@ describe.skipIf(executablePath === undefined)(
         });
         app.use('/plain', express.static(`${served.root}/uploads`));
         app.use('/uploads', served.serve());
-        // The sandbox by itself: as if the browser had opened what it was told to save.
+        // The sandbox by itself: as if the browser had opened the file that it was told to save.
         app.use(
           '/opened',
           served.serve({

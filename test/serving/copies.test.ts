@@ -22,7 +22,7 @@ afterEach(async () => {
   await untilNothingPending(site);
 });
 
-/** A process of host one whose saves wait; another process of that host has the lanes. */
+/** A process of host one whose saves wait; another process of that host leads. */
 const open = (plugin: Partial<PluginOptions>): Promise<App> => one.startApp({ plugin });
 
 const holders = async (name: string): Promise<string[]> =>

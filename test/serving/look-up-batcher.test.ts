@@ -31,7 +31,7 @@ function makeLookUps(limits: { lookUpBatch: number; lookUpQueue: number }): {
       })),
   };
 }
-const settled = (): Promise<void> =>
+const nextTick = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(resolve);
   });
@@ -57,7 +57,7 @@ test(
     const asked = ['a', 'b', 'c', 'c', 'd', 'e'].map((name) => lookUps.lookUp(path(name)));
     answer(0);
     answer(1);
-    await settled();
+    await nextTick();
     expect(calls).toEqual([['a'], ['b'], ['c', 'd'], ['e']]);
     answer(2, { c: 'v1', d: 'v2' });
     answer(3);
@@ -79,7 +79,7 @@ test('questions beyond the limit are refused at once, and answered ones make roo
   answer(0, { a: 'v1' });
   expect((await first)?.entry?.version).toBe('v1');
   const next = lookUps.lookUp(path('b'));
-  await settled();
+  await nextTick();
   answer(1, { b: 'v2' });
   expect((await next)?.entry?.version).toBe('v2');
 });

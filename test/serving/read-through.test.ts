@@ -13,11 +13,11 @@ let site: Site, one: Machine, two: Machine, three: Machine;
 let web: Web;
 let fetched: { path: string; host: string }[];
 
-/** Nothing is delivered to two: what it lacks it has to fetch. */
+/** Nothing is delivered to two: it has to fetch missing files. */
 async function holdBack(): Promise<void> {
   await one.app.sync.hosts.edit('two', { status: 'paused' });
   await until(async () => (await two.app.sync.hosts.show('two')).status === 'paused');
-  // The lanes that were there have heard of it.
+  // The running delivery queues have heard of it.
   await one.app.sync.status();
   await three.app.sync.status();
 }
@@ -32,7 +32,7 @@ async function save(machine: Machine, name: string, content: string | Buffer): P
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
-/** What is still used: garbage is as large as V8 likes. In bytes. */
+/** The bytes in use: garbage is as large as V8 likes. */
 function heapInUse(): number {
   collectGarbage();
   return process.memoryUsage().heapUsed;
@@ -330,7 +330,7 @@ describe('a host that fails', () => {
   test('to hold what the ledger says is skipped', async () => {
     const url = await save(one, 'lost.jpg', 'still there');
     await until(async () => (await holders('lost.jpg')).join() === 'one,three');
-    // Neither sweep nor lane has noticed yet.
+    // Neither a rescan nor a delivery has noticed yet.
     await rm(one.path(`${dir}/lost.jpg`));
     const failures: string[] = [];
     two.app.sync.on('fetchFailed', ({ failure }) => {

@@ -14,7 +14,7 @@ beforeEach(async () => {
     app.use('/ready', two.app.sync.ready({ maxFiles: 0 }));
     app.use('/uploads', two.app.sync.serve('uploads'));
   });
-  // Nothing reaches two, and it is owed what one captures.
+  // Nothing reaches two, so the captures of one are pending there.
   await two.ssh.stop({ hard: true });
   await one.write(file, 'a');
   await one.app.Photo.create({ title: 'a', file });
@@ -45,7 +45,7 @@ test(
     await untilReady(true);
     expect((await web.get('/uploads/photos/a.jpg')).status).toBe(404);
 
-    // It is uploaded again: what is owed counts again until it has arrived.
+    // It is uploaded again: a pending file counts again until it has arrived.
     await two.ssh.stop({ hard: true });
     await one.write(file, 'another');
     await one.app.Photo.create({ title: 'another', file });

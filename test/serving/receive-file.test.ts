@@ -39,7 +39,7 @@ async function* inPieces(bytes: Buffer, fail?: Error): AsyncGenerator<Uint8Array
   if (fail) throw fail;
 }
 
-/** Receives a body while a visitor reads along; no judge is asked where the path is empty. */
+/** Receives a body while a visitor reads along; an empty path needs no resolver. */
 async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<FileInfo> = {}) {
   const entry = {
     path,
@@ -125,7 +125,7 @@ describe('a received file', () => {
     const { received, got } = await serve(inPieces(content), { sha256 });
     expect(received).toMatchObject({ failedSide: 'here', error: { code: 'NOT_A_FILE' } });
     expect(await unfinished()).toEqual([]);
-    // The visitor had it all before it was to land.
+    // The visitor had it all before it was to be placed.
     expect(got.body.equals(content)).toBe(true);
   });
 });

@@ -130,7 +130,7 @@ describe('readiness', () => {
     'is denied to a host that was never bootstrapped, and to a machine that was never ' +
       'initialised',
     async () => {
-      // Paused, it is not filled at once.
+      // Paused, it is not bootstrapped at once.
       await site.database.connection
         .collection('syncmedia_hosts')
         .updateOne({ hostname: 'two' }, { $unset: { readyAt: 1 }, $set: { status: 'paused' } });

@@ -152,7 +152,7 @@ describe.skipIf(web === undefined)(
         };
         expect(await send('a.jpg')).toBe(ownGroup);
         await share(album, web ?? 0);
-        // What was looked at counts for a moment.
+        // An earlier look counts for a moment.
         let tries = 0;
         await until(async () => (await send(`${String(tries++)}.jpg`)) === web, {
           timeout: 20_000,

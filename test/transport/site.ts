@@ -252,7 +252,7 @@ export async function differences(
   return all;
 }
 
-/** What lies in a directory, sorted: its own order is the file system's. */
+/** The names in a directory, sorted: its own order is the file system's. */
 export async function namesIn(path: string): Promise<string[]> {
   return (await readdir(path)).sort();
 }

@@ -26,7 +26,7 @@ export async function mountSmallDisk(path: string, bytes: number): Promise<Small
   return { path, remove };
 }
 
-/** Why none can be mounted here, for the name of what is skipped. */
+/** Why none can be mounted here, for the names of skipped tests. */
 export async function smallDiskIsMissing(): Promise<string | undefined> {
   const dir = await makeTestDir();
   try {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Batcher, type BatchResult } from '../../src/util/batcher.js';
 
-/** What was called, and how to answer it. */
+/** The calls, and a way to answer them. */
 function makeCalls(limits: { items: number; calls: number }): {
   batcher: Batcher<string, string>;
   calls: string[][];
@@ -22,7 +22,7 @@ function makeCalls(limits: { items: number; calls: number }): {
   );
   return { batcher, calls, answer: (index, came) => answers[index]?.(came) };
 }
-const settled = (): Promise<void> =>
+const nextTick = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(resolve);
   });
@@ -33,12 +33,12 @@ test('a single call goes at once, and calls that come meanwhile go together', as
   expect(calls).toEqual([['a']]);
   answer(0, [{ result: 'A' }]);
   expect(await asked[0]).toBe('A');
-  await settled();
+  await nextTick();
   expect(calls).toEqual([['a'], ['b', 'c']]);
   answer(1, [{ result: 'B' }, { error: new Error('c is refused') }]);
   expect(await asked[1]).toBe('B');
   await expect(asked[2]).rejects.toThrow('c is refused');
-  await settled();
+  await nextTick();
   answer(2, new Error('away'));
   await expect(asked[3]).rejects.toThrow('away');
 });

@@ -13,7 +13,7 @@ export type Point =
   | 'again'
   | 'done';
 
-/** Its process is gone: whatever it does next fails. */
+/** Its process is gone: all further work fails. */
 class Killed extends Error {
   constructor() {
     super('the process is gone');
@@ -73,7 +73,7 @@ export class Task {
   /** Points that are waited at once only. */
   readonly passed = new Set<Point>();
   error: unknown;
-  /** What came of it, for messages. */
+  /** Its outcome, for messages. */
   readonly notes: string[] = [];
   /** Its folders in `replaced` of the receiving host. */
   readonly replacedFolders = new Set<string>();

@@ -21,7 +21,7 @@ const waiting: Failure = {
   retryable: false,
   scope: 'host',
 };
-/** What documents name, as the fold and some tests' searches see it. */
+/** The names in documents, for the reconciler and some tests' searches. */
 const named = new Set<Path>();
 let site: Site, own: SiteReplica, other: SiteReplica;
 beforeEach(async () => {

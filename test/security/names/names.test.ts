@@ -41,7 +41,7 @@ afterAll(() => site.close());
 
 /**
  * Everything of a machine that no name may reach: its home, its root beside the sync dir, and what
- * its sync dir set aside.
+ * its sync dir among the conflicts.
  */
 async function lookAtOutside({ ssh }: Machine): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
@@ -63,7 +63,7 @@ async function lookAtOutside({ ssh }: Machine): Promise<Record<string, string>> 
   return found;
 }
 let known: Record<string, string>[];
-/** What has changed outside since the last look. */
+/** The changes outside since the last look. */
 async function findChanges(): Promise<string[]> {
   const now = await Promise.all(site.machines.map(lookAtOutside));
   const changed = now.flatMap((found, index) =>

@@ -76,7 +76,7 @@ export function describeTransfers(site: () => Site): void {
         changes.push(await changeOf(source(), path));
         site().resolutions.set(path as Path, resolution);
       }
-      // What is put back replaces in its turn what was sent, and that is resolved too.
+      // The file put back replaces the sent one in its turn, and that is resolved too.
       const outcomes = await carry(...changes);
       expect(outcomes).toEqual({
         [`${dir}/conflict.jpg`]: 'delivered',
@@ -275,7 +275,7 @@ export function describeTransfers(site: () => Site): void {
   });
 }
 
-/** What is still unfinished or not resolved below `.syncmedia`. */
+/** Unfinished and unresolved files below `.syncmedia`. */
 async function leftBehind(root: string): Promise<string[]> {
   const own = join(root, dir, '.syncmedia');
   return [
@@ -285,7 +285,7 @@ async function leftBehind(root: string): Promise<string[]> {
   ];
 }
 
-/** The contents of what was kept in an area. */
+/** The contents of the files in an area. */
 async function keptIn(root: string, area: 'trash' | 'conflicts'): Promise<string[]> {
   const at = join(root, dir, '.syncmedia', area);
   const entries = await readdir(at, { recursive: true, withFileTypes: true });

@@ -126,7 +126,7 @@ test('link replaces nothing, and names the missing file or directory', async () 
   expect(await disk.link(at('a'), at('c'))).toBe('exists');
   expect(await readFile(at('c'), 'utf8')).toBe('c');
   expect(await disk.link(at('missing'), at('d'))).toBe('absent');
-  // What is to be kept aside is there: this is no absence.
+  // The file to be linked exists: this is no absence.
   await expect(disk.link(at('a'), at('no/where'))).rejects.toMatchObject({ code: 'LINK_FAILED' });
   await mkdir(at('dir'));
   await expect(disk.link(at('dir'), at('e'))).rejects.toMatchObject({ code: 'LINK_FAILED' });
