@@ -139,6 +139,9 @@ export interface Tuning {
   readonly captureDueMs: number;
   readonly backoffMs: number;
   readonly backoffMaxMs: number;
+  /** The shortest and the longest wait before a blocked path is retried. */
+  readonly blockedRetryMs: number;
+  readonly blockedRetryMaxMs: number;
   /** How many entries a delivery queue keeps in memory, and the files and bytes of one batch. */
   readonly queueEntries: number;
   readonly batchFiles: number;
@@ -177,6 +180,8 @@ export const defaultTuning: Tuning = {
   captureDueMs: 30_000,
   backoffMs: 1_000,
   backoffMaxMs: 60_000,
+  blockedRetryMs: 30_000,
+  blockedRetryMaxMs: 60 * 60_000,
   queueEntries: 2_000,
   batchFiles: 250,
   batchBytes: 256 * 1024 * 1024,

@@ -15,10 +15,10 @@ export function computeBackoff(
 }
 
 /**
- * When to retry a blocked path: after as long as it has been blocked, between half a minute and
- * sixty minutes.
+ * When to retry a blocked path: after as long as it has been blocked, but not before `base` and not
+ * after `max` milliseconds.
  */
-export function computeBlockedRetry(since: Date, now: Date): Date {
-  const wait = Math.min(60 * 60_000, Math.max(30_000, now.getTime() - since.getTime()));
+export function computeBlockedRetry(since: Date, now: Date, base: number, max: number): Date {
+  const wait = Math.min(max, Math.max(base, now.getTime() - since.getTime()));
   return new Date(now.getTime() + wait);
 }

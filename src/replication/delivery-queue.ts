@@ -277,7 +277,7 @@ export class DeliveryQueue {
 
   /** Applies an outcome that concerns this path alone to its entry. */
   private async applyOutcome(entry: Entry, outcome: DeliveryOutcome): Promise<void> {
-    const { ledger, acknowledger, events } = this.context;
+    const { ledger, acknowledger, events, tuning } = this.context;
     if (outcome.result === 'delivered') {
       await acknowledger.acknowledge(entry.path, entry.version, this.id, outcome.sha256);
     } else if (outcome.result === 'kept') {
@@ -294,7 +294,7 @@ export class DeliveryQueue {
         failure,
         since,
         outcome.result === 'failed' || obstacleCodes.includes(failure.code)
-          ? computeBlockedRetry(since, new Date())
+          ? computeBlockedRetry(since, new Date(), tuning.blockedRetryMs, tuning.blockedRetryMaxMs)
           : undefined,
       );
       events.emit('blocked', { path: entry.path, host: this.id, failure });

@@ -13,15 +13,20 @@ describe('the wait of a failing host', () => {
 describe('the retry of a blocked path', () => {
   const now = new Date('2026-01-01T12:00:00Z');
   const minutesUntilRetry = (minutesBlocked: number): number =>
-    (computeBlockedRetry(new Date(now.getTime() - minutesBlocked * 60_000), now).getTime() -
+    (computeBlockedRetry(
+      new Date(now.getTime() - minutesBlocked * 60_000),
+      now,
+      30_000,
+      60 * 60_000,
+    ).getTime() -
       now.getTime()) /
     60_000;
 
-  test('comes after as long as it has been blocked, between half a minute and an hour', () => {
+  test('comes after as long as it has been blocked, between the shortest and the longest wait', () => {
     expect([0, 0.1, 5, 30, 600].map(minutesUntilRetry)).toEqual([0.5, 0.5, 5, 30, 60]);
   });
 
-  test('comes in half a minute if the clock was set back since', () => {
+  test('comes after the shortest wait if the clock was set back since', () => {
     expect(minutesUntilRetry(-600)).toBe(0.5);
   });
 });

@@ -19,6 +19,7 @@ export const quick: Partial<Tuning> = {
   captureDueMs: 1_500,
   backoffMs: 100,
   backoffMaxMs: 400,
+  blockedRetryMs: 500,
   idleMs: 10_000,
 };
 
