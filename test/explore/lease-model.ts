@@ -5,7 +5,7 @@ import { assessRival, type Rival } from '../../src/decisions/rival.js';
  * does one of them wrongly.
  */
 export const protocol = {
-  assessRival: assessRival,
+  assessRival,
   /**
    * Who is held for dead by the process table: who has ended, or also who lives in another pid
    * namespace.
