@@ -1,7 +1,6 @@
 import type { Log } from '../model/log.js';
-import type { CheckedMarkers } from '../replica/checked-markers.js';
+import type { CheckedDirs } from '../replica/checked-dirs.js';
 import type { ReplacedFileResolver } from '../replica/disk.js';
-import type { KnownAreas } from '../replica/known-areas.js';
 import type { Replica } from '../replica/replica.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { TmpFolders } from '../replica/tmp-folders.js';
@@ -68,8 +67,7 @@ export interface BackendOptions {
 
 /** Shared by all deliveries of one backend. */
 export interface RsyncBackendContext extends BackendOptions {
-  readonly markers: CheckedMarkers;
-  readonly areas: KnownAreas;
+  readonly checkedDirs: CheckedDirs;
   readonly tmpFolders: TmpFolders;
   readonly sources: SourceReader;
 }

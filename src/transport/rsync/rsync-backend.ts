@@ -1,8 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrorCode, SyncMediaError } from '../../model/errors.js';
-import { CheckedMarkers } from '../../replica/checked-markers.js';
-import { KnownAreas } from '../../replica/known-areas.js';
+import { CheckedDirs } from '../../replica/checked-dirs.js';
 import { TmpFolders } from '../../replica/tmp-folders.js';
 import { resolveLeftovers } from '../../replica/replaced.js';
 import { prepareAreas } from '../../replica/areas.js';
@@ -37,8 +36,7 @@ export function createRsyncBackend(options: BackendOptions): Backend {
   const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
   const shared: RsyncBackendContext = {
     ...options,
-    markers: new CheckedMarkers(),
-    areas: new KnownAreas(),
+    checkedDirs: new CheckedDirs(),
     tmpFolders: new TmpFolders(),
     sources: new SourceReader(options.replica),
   };
