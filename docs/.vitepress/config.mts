@@ -11,6 +11,7 @@ const commands = [
   'verify',
   'adopt',
   'status',
+  'where',
   'doctor',
   'runs',
   'trash',

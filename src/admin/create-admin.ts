@@ -51,7 +51,7 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
     const requireApprover = (): Promise<void> => authorizer.requireApprover(request);
     if (route.method === 'GET') {
       // `request.query` depends on a setting of the app.
-      const query = Object.fromEntries(new URLSearchParams(request.url.split('?')[1]));
+      const query = Object.fromEntries(new URLSearchParams(request.url.replace(/^[^?]*/, '')));
       const given = { params, query, body: {}, requireApprover };
       sendAnswer(request, response, await route.handle(sync, given));
       return;

@@ -1,7 +1,7 @@
 import type { SyncMedia } from '../api/sync-media.js';
 import { approveHost, listAudit } from './approving.js';
 import { addHost, editHost, initHost, listHosts, showHost, unregisterHost } from './hosts.js';
-import { textField } from './fields.js';
+import { readFields, requireFields, textField } from './fields.js';
 import {
   approveRemovals,
   compareConflict,
@@ -46,6 +46,7 @@ export const routes: readonly AdminRoute[] = [
     'the files of one document: which hosts hold them, for which they are pending',
     showDocument,
   ),
+  get('/files', 'one file: which hosts have it, which lack it, and why; ?path=', showFile),
   {
     ...get('/healthz', 'whether this process answers; without credentials', showHealth),
     isPublic: true,
@@ -98,6 +99,11 @@ async function showDocument(sync: SyncMedia, { params }: AdminRequest): Promise<
     status: 200,
     body: await sync.showDocument(textField()(params.model, 'model'), textField()(params.id, 'id')),
   };
+}
+
+async function showFile(sync: SyncMedia, { query }: AdminRequest): Promise<AdminAnswer> {
+  const { path } = requireFields(readFields(query, { path: textField(4_096) }), 'path');
+  return { status: 200, body: await sync.statusOf(path) };
 }
 
 async function showDoctor(sync: SyncMedia): Promise<AdminAnswer> {

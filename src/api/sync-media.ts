@@ -274,6 +274,11 @@ export interface FileStatus {
     failingSince?: Date;
     retryAt?: Date;
   }[];
+  /**
+   * Hosts that are neither to have this version nor to delete it, with the reason: a host waits
+   * for approval, or its list of sync dirs leaves the path out. Absent without a version.
+   */
+  unconcerned?: { id: HostId; hostname: string; why: string }[];
 }
 
 export interface DocumentStatus {

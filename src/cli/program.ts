@@ -16,6 +16,7 @@ import { addRemovalsCommands, addTrashCommands } from './commands/trash.js';
 import { addStatusCommand } from './commands/status.js';
 import { addUnregisterCommand } from './commands/unregister.js';
 import { addVerifyCommand } from './commands/verify.js';
+import { addWhereCommand } from './commands/where.js';
 import { exitCodes } from './exit-codes.js';
 import type { Screen } from './screen.js';
 
@@ -57,6 +58,7 @@ export function createProgram(runCommand: RunCommand, screen: Screen): Command {
     addVerifyCommand,
     addAdoptCommand,
     addStatusCommand,
+    addWhereCommand,
     addDoctorCommand,
     addRunsCommands,
     addTrashCommands,

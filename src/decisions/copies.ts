@@ -71,19 +71,23 @@ export function hasEnoughCopies({ needed, heldBy }: FileCopies): boolean {
   return heldBy.length >= needed;
 }
 
-/** Why and since when a pending host lacks an entry, as its origin recorded it. */
+/**
+ * Why and since when a pending host lacks an entry, and when the next try is, as its origin
+ * recorded it.
+ */
 export function findDeliveryObstacle(
   entry: Entry,
   host: HostId,
   hosts: readonly Host[],
-): { failure: Failure; since?: Date } | undefined {
+): { failure: Failure; since?: Date; retryAt?: Date } | undefined {
   const blocked = entry.blocked.find((one) => one.host === host);
-  if (blocked) return { failure: blocked.failure, since: blocked.since };
+  if (blocked) return blocked;
   const delivery = hosts.find(({ id }) => id === entry.origin)?.deliveries[host];
   return (
     delivery?.failure && {
       failure: delivery.failure,
       ...(delivery.failingSince ? { since: delivery.failingSince } : {}),
+      ...(delivery.nextTryAt ? { retryAt: delivery.nextTryAt } : {}),
     }
   );
 }

@@ -493,6 +493,18 @@ describe('addresses and input', () => {
     expect([options.status, options.headers.allow]).toEqual([405, 'POST']);
   });
 
+  test('a file is found by its path, as the query gives it', async () => {
+    const answer = await get('/files?path=uploads%2Fa%20b.jpg');
+    expect(answer.status).toBe(200);
+    await get('/files?path=uploads/a?b.jpg');
+    expect(sync.calls).toEqual([
+      ['statusOf', 'uploads/a b.jpg'],
+      ['statusOf', 'uploads/a?b.jpg'],
+    ]);
+    for (const query of ['', '?path=', '?path=a%00', '?name=a'])
+      expect((await get(`/files${query}`)).status).toBe(400);
+  });
+
   test('HEAD is GET without a body', async () => {
     const answer = await agent().head('/sync-admin/status').set('Authorization', bearer);
     expect([answer.status, answer.text]).toEqual([200, undefined]);

@@ -6,7 +6,12 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findProgram } from '../../scripts/programs.mjs';
 import { createSyncMedia } from '../../src/instance/create.js';
 import type { HostDescription } from '../../src/api/describe-host.js';
-import type { InitReport, RecoverableFile, Status } from '../../src/api/sync-media.js';
+import type {
+  DocumentStatus,
+  InitReport,
+  RecoverableFile,
+  Status,
+} from '../../src/api/sync-media.js';
 import type { Run } from '../../src/model/run.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
@@ -221,6 +226,32 @@ describe('files move', () => {
     expect(await readFile(join(web2.root, 'uploads/a b.jpg'), 'utf8')).toBe('a picture');
   });
 
+  test('where names the hosts that have a file, by a relative and by an absolute path', async () => {
+    const { code, stdout } = await on(web1, ['where', 'uploads/a b.jpg']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^file +uploads\/a b\.jpg\nsize +9 B\nsha256 +[0-9a-f]{64}\n/);
+    expect(stdout).toMatch(/^web1 +has it\nweb2 +has it$/m);
+    const json = await on(web1, ['where', join(web1.root, 'uploads/a b.jpg'), '--json']);
+    expect(parse<DocumentStatus>(json).files).toMatchObject([
+      {
+        path: 'uploads/a b.jpg',
+        heldBy: [{ hostname: 'web1' }, { hostname: 'web2' }],
+        pending: [],
+        unconcerned: [],
+      },
+    ]);
+  });
+
+  test('where exits with 3 for a file that the ledger does not know', async () => {
+    const { code, stdout } = await on(web1, ['where', 'uploads/never.jpg']);
+    expect([code, stdout]).toEqual([3, 'file  uploads/never.jpg (unknown to the ledger)\n']);
+  });
+
+  test('where refuses a path outside of the sync dirs', async () => {
+    const { code, stderr } = await on(web1, ['where', 'elsewhere/a.jpg']);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('BAD_PATH: "elsewhere/a.jpg"')]);
+  });
+
   test('pull fetches', async () => {
     await writeFile(join(web1.root, 'uploads/b.jpg'), 'another');
     const { code, stdout } = await on(web2, ['pull']);
@@ -245,6 +276,10 @@ describe('files move', () => {
       const { code, stdout } = await on(web1, ['push']);
       expect(code).toBe(3);
       expect(stdout).toMatch(/^web2 +HOST_UNREACHABLE /m);
+      const where = await on(web1, ['where', 'uploads/c.jpg']);
+      expect(where.code).toBe(3);
+      expect(where.stdout).toMatch(/^web1 +has it$/m);
+      expect(where.stdout).toMatch(/^web2 +pending +\S+Z +HOST_UNREACHABLE: /m);
     } finally {
       await web2.start();
     }

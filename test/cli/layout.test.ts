@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import { formatAge, Layout } from '../../src/cli/layout.js';
+import { formatLocation } from '../../src/cli/format-location.js';
 import { formatStatus } from '../../src/cli/format-status.js';
 import { measureWidth, shortenMiddle } from '../../src/cli/text-width.js';
-import type { Status } from '../../src/api/sync-media.js';
+import type { FileStatus, Status } from '../../src/api/sync-media.js';
 import type { Failure } from '../../src/model/failure.js';
 import type { Path } from '../../src/model/path.js';
 
@@ -163,6 +164,56 @@ describe('Layout', () => {
     const status = makeStatus('web1', 'uploads/a', 'too long');
     expect(formatStatus(status, terminal())).toMatch(/CANNOT BE SYNCED ON .*FOUND\n.*5 min ago/);
   });
+});
+
+describe('formatLocation', () => {
+  const at = new Date(now - 300_000);
+
+  test.each([[80], [40]])('fits %i columns, whatever the names', (columns) => {
+    fc.assert(
+      fc.property(name, name, (path, message) => {
+        expectFits(formatLocation(makeLocation(path, message), terminal(columns)), columns);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test('shows what each host has, and why it lacks the file', () => {
+    const text = formatLocation(makeLocation('uploads/a.jpg', 'no route'), terminal(120));
+    expect(text).toMatch(/^file +uploads\/a\.jpg\nsize +1\.5 KiB\nsha256 +not computed yet\n/);
+    expect(text).toMatch(/^newer save +on web3, not processed yet$/m);
+    expect(text).toMatch(/^web1 +has it$/m);
+    expect(text).toMatch(/^web2 +blocked +5 min ago +HOST_UNREACHABLE: no route +5 min ago$/m);
+    expect(text).toMatch(/^web3 +pending +5 min ago +not delivered yet$/m);
+    expect(text).toMatch(/^web4 +not concerned +no route$/m);
+  });
+
+  test('shows which hosts have carried out a delete', () => {
+    const deleted: FileStatus = { ...makeLocation('a', ''), kind: 'tombstone' };
+    const text = formatLocation(deleted, terminal());
+    expect(text).toMatch(/^deleted +5 min ago$/m);
+    expect(text).toMatch(/^web1 +has deleted it$/m);
+  });
+
+  function makeLocation(path: string, message: string): FileStatus {
+    const failure: Failure = { code: 'HOST_UNREACHABLE', message, scope: 'path', retryable: true };
+    const makeHost = (hostname: string) => ({ id: hostname, hostname });
+    return {
+      path,
+      captured: true,
+      kind: 'file',
+      size: 1_536,
+      capturedAt: at,
+      origin: makeHost('web1'),
+      pendingCaptures: [makeHost('web3')],
+      heldBy: [makeHost('web1')],
+      pending: [
+        { ...makeHost('web2'), since: at, blocked: true, failure, failingSince: at, retryAt: at },
+        { ...makeHost('web3'), since: at, blocked: false },
+      ],
+      unconcerned: [{ ...makeHost('web4'), why: message }],
+    };
+  }
 });
 
 /** A status with every section, and the same names in each. */

@@ -18,8 +18,10 @@ import {
   type FileCopies,
 } from '../../decisions/copies.js';
 import type { Capture, UnsyncedFile } from '../../model/capture.js';
+import type { Entry } from '../../model/entry.js';
 import type { Host, HostId } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
+import { wantsPath } from '../../decisions/wants.js';
 
 export interface FileActionsContext {
   readonly log: Log;
@@ -242,6 +244,7 @@ function describeFile(
   if (!entry)
     return { path, captured: pending.length > 0, ...pendingCaptures, heldBy: [], pending: [] };
   const lacking = [...new Set([...entry.pending, ...entry.blocked.map(({ host }) => host)])];
+  const concerned = new Set([...entry.heldBy, ...lacking]);
   return {
     path,
     captured: true,
@@ -256,21 +259,28 @@ function describeFile(
     heldBy: entry.heldBy.map(nameOf),
     pending: lacking.map((id) => {
       const obstacle = findDeliveryObstacle(entry, id, hosts);
-      const blocked = entry.blocked.find(({ host }) => host === id);
+      const blocked = entry.blocked.some(({ host }) => host === id);
       return {
         ...nameOf(id),
         since: entry.capturedAt,
-        blocked: blocked !== undefined && !entry.pending.includes(id),
-        ...(obstacle
-          ? {
-              failure: obstacle.failure,
-              ...(obstacle.since ? { failingSince: obstacle.since } : {}),
-            }
-          : {}),
-        ...(blocked?.retryAt ? { retryAt: blocked.retryAt } : {}),
+        blocked: blocked && !entry.pending.includes(id),
+        ...(obstacle && { failure: obstacle.failure }),
+        ...(obstacle?.since && { failingSince: obstacle.since }),
+        ...(obstacle?.retryAt && { retryAt: obstacle.retryAt }),
       };
     }),
+    unconcerned: hosts
+      .filter(({ id, status }) => status !== 'retired' && !concerned.has(id))
+      .map((host) => ({ ...nameOf(host.id), why: explainUnconcerned(host, entry) })),
   };
+}
+
+function explainUnconcerned(host: Host, { path, kind }: Entry): string {
+  if (host.status === 'pending') return 'it waits for approval';
+  if (!wantsPath(host, path)) return 'its sync dirs leave the path out';
+  return kind === 'tombstone'
+    ? 'it joined after the delete'
+    : 'it is new, and the files that it lacks are still being listed';
 }
 
 function describeUnsyncedFile(unsynced: UnsyncedFile): FileStatus {
