@@ -21,14 +21,17 @@ export async function readBody(
 ): Promise<unknown> {
   const { headers } = request;
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw makeTooLarge();
+  const hasBody = 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
   // Some parsers set `body` without having read anything. It is the body only if the stream has
   // ended.
-  if (request.readableEnded) request.body = parseText(request.body);
-  else {
+  if (request.readableEnded) {
+    // Without its body a dry run would be a real one.
+    if (hasBody && request.body === undefined) throw makeBadRequest(readByOther);
+    request.body = parseText(request.body);
+  } else {
     request.body = undefined;
     await parseWithin(timeoutMs, request, response);
     // `express.json` skips a request whose connection has ended, and one that is marked as parsed.
-    const hasBody = 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
     if (hasBody && !request.readableEnded) throw makeBadRequest('The body broke off.');
   }
   return (request.body ??= {});
@@ -88,6 +91,9 @@ function describeParseError(error: Error & { type?: string }): Error {
   }
 }
 
+const readByOther =
+  'A middleware of the application has read the body and left nothing of it. Mount the router ' +
+  'before that middleware.';
 const notJson = 'The body is not valid JSON.';
 const closeConnection = { Connection: 'close' };
 

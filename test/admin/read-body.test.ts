@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -138,4 +139,15 @@ test.each([
   const { outgoing, status } = open(headers);
   outgoing.end('{}');
   expect(await status).toBe(expected);
+});
+
+test('a body that another middleware has read and dropped is refused, not taken as empty', async () => {
+  prepare = async (incoming) => {
+    incoming.resume();
+    await once(incoming, 'end');
+  };
+  const { outgoing, status } = open();
+  outgoing.end('{"dryRun": true}');
+  expect(await status).toBe(400);
+  expect(seen).toMatchObject([{ message: expect.stringContaining('has read the body') as string }]);
 });
