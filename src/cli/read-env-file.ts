@@ -15,7 +15,9 @@ import type { Variables } from '../config/environment.js';
 export function readEnvFile(file: string | undefined, variables: Variables): Variables {
   if (file === undefined) return variables;
   try {
-    return { ...parseEnv(readFileSync(file, 'utf8')), ...variables };
+    // Some editors begin a file with a byte order mark. It is no part of the first name.
+    const text = readFileSync(file, 'utf8').replace(/^\ufeff/, '');
+    return { ...parseEnv(text), ...variables };
   } catch (error) {
     const reason =
       (error as NodeJS.ErrnoException).code === 'ENOENT'
