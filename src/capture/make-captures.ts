@@ -23,6 +23,10 @@ export interface CaptureContent {
    * once.
    */
   readonly complete: boolean;
+  /**
+   * Whether each touched file was written a moment ago, so that a scan finds it, too. Not stored.
+   */
+  readonly areFresh?: boolean;
 }
 
 /** It keeps a row far below MongoDB's limit of 16 MiB. */

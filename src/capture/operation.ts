@@ -28,15 +28,17 @@ const maxWarnings = 10;
 
 /**
  * One operation of a plugged model, captured once. It is announced in the outbox before the
- * write, so that a crash in between loses nothing. After the write it is concluded with what was
- * really written. An operation whose capture cannot be stored rejects, because every acknowledged
- * file must be delivered.
+ * write, so that a crash in between loses nothing; or beside the write, if a scan finds the same
+ * after a crash. After the write it is concluded with what was really written. An operation that
+ * is announced before rejects if that fails, because every acknowledged file must be delivered.
  */
 export class Operation {
   private announced: readonly CaptureContent[] = [];
   private captures: readonly Capture[] = [];
   /** The election of the primary that has the announcement. Undefined if the majority has it. */
   private election: string | undefined;
+  /** Resolves to the error by which an announcement beside the write failed, if it did. */
+  private announcing: Promise<{ readonly error: unknown } | undefined> | undefined;
   private rescans = true;
   private warnings = 0;
 
@@ -66,9 +68,9 @@ export class Operation {
   }
 
   /**
-   * Announces and writes, and withdraws the announcement if the answer proves that nothing was
-   * written. After a partial failure the announcement is handed over at once. If the result is
-   * unknown, it becomes due by itself.
+   * Announces and writes, one after the other or both at once. Withdraws the announcement if the
+   * answer proves that nothing was written. After a partial failure the announcement is handed over
+   * at once. If the result is unknown, it becomes due by itself.
    */
   async announceAndWrite(
     contents: readonly CaptureContent[],
@@ -162,6 +164,7 @@ export class Operation {
   async withdraw(error?: unknown): Promise<void> {
     const { captures } = this;
     this.captures = this.announced = [];
+    await this.announcing;
     // MongoDB has aborted the transaction of the failed operation, and the captures with it.
     if (this.session?.inTransaction() === true && isConnectionError(error)) return;
     await this.takeBack(captures);
@@ -216,16 +219,51 @@ export class Operation {
     this.announced = contents;
     this.rescans = rescans;
     const captures = this.makeCaptures(contents);
-    this.election = await this.context.outbox.announce(captures, this.model.db, this.session);
+    const { outbox } = this.context;
+    const beside = contents.every(isFoundByScan)
+      ? outbox.insertBeside(captures, this.model.db, this.session)
+      : undefined;
+    if (beside === undefined) {
+      this.election = await outbox.announce(captures, this.model.db, this.session);
+    } else {
+      this.announcing = beside.stored.then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
+      await beside.sent;
+    }
     this.captures = captures;
   }
 
-  /** After the write: stores the announcement again if it may be lost with a former primary. */
+  /**
+   * After the write: waits for an announcement beside it, and stores an announcement again that
+   * may be lost with a former primary.
+   */
   private async secureAnnouncement(): Promise<void> {
-    const { election, captures } = this;
-    this.election = undefined;
-    if (election !== undefined && !this.context.outbox.isElected(election))
+    const { election, announcing, captures } = this;
+    this.election = this.announcing = undefined;
+    const failure = await announcing;
+    if (failure !== undefined) await this.storeRefused(captures, failure.error);
+    else if (election !== undefined && !this.context.outbox.isElected(election))
       await this.context.outbox.insertAgain(captures);
+  }
+
+  /**
+   * The document was written, so the operation must not fail as if it was not. If the captures
+   * cannot be stored by a second try, they stay in memory until they are.
+   */
+  private async storeRefused(captures: readonly Capture[], error: unknown): Promise<void> {
+    const { outbox } = this.context;
+    try {
+      await outbox.insertAgain(captures);
+    } catch {
+      outbox.keepUnstored(captures);
+      this.warn(
+        `a document was written beside its capture, which could not be stored: ` +
+          `${getErrorMessage(error)}. This process keeps the capture in memory until the outbox ` +
+          `accepts it; until then a save whose capture is refused fails before its write`,
+      );
+    }
   }
 
   private makeCaptures(contents: readonly CaptureContent[]): Capture[] {
@@ -246,4 +284,12 @@ export class Operation {
         );
       });
   }
+}
+
+/**
+ * Whether a scan finds all that the capture of this document says. It finds fresh files, and knows
+ * nothing of documents that no longer name a file.
+ */
+function isFoundByScan({ unreferenced, areFresh }: CaptureContent): boolean {
+  return areFresh === true && unreferenced.length === 0;
 }

@@ -7,18 +7,16 @@ import type { RowReader } from '../database/unreadable-rows.js';
 import type { Capture } from '../model/capture.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
-import type { LocalFileInfo } from '../model/file.js';
-import { captureShape, isLocalFileInfo } from './row-shape.js';
+import { groupByPath, projectPaths, type CaptureRow, type PathCapture } from './captured-paths.js';
+import { captureShape } from './row-shape.js';
+import { UnstoredCaptures } from './unstored-captures.js';
 
-type CaptureRow = Omit<Capture, 'id'> & { _id: string };
-
-/** What waiting captures say about one path, for one host. */
-export interface PathCapture {
-  readonly host: HostId;
-  /** Id of the newest capture. */
-  readonly id: string;
-  /** The files that lay there when the app called `capture(paths)`. */
-  readonly asserted: readonly LocalFileInfo[];
+/** The insert of a capture beside the write of its document. */
+export interface InsertBeside {
+  /** Resolves once the driver was asked, so that the capture is sent before the document. */
+  readonly sent: Promise<void>;
+  /** Resolves once the majority has the capture. */
+  readonly stored: Promise<void>;
 }
 
 /**
@@ -50,6 +48,7 @@ const latestMs = 10 * 60_000;
 export class Outbox {
   private readonly insertBatcher: Batcher<CaptureRow, void>;
   private readonly announceBatcher: Batcher<CaptureRow, void>;
+  private readonly unstored = new UnstoredCaptures((captures) => this.insertAgain(captures));
 
   constructor(
     private readonly connection: Connection,
@@ -98,6 +97,46 @@ export class Outbox {
     const election = precedes ? readElection(this.connection) : undefined;
     await this.insertWith(election === undefined ? 'majority' : 1, captures, session);
     return election;
+  }
+
+  /**
+   * Begins to insert the capture of an operation that writes on `connection` meanwhile. Undefined
+   * if the captures must precede the write. That is so for several of them; in a session, which
+   * carries out one command at a time; with another client; and while an earlier capture could not
+   * be stored.
+   */
+  insertBeside(
+    captures: readonly Capture[],
+    connection: Connection,
+    session: ClientSession | undefined,
+  ): InsertBeside | undefined {
+    const [capture] = captures;
+    if (
+      capture === undefined ||
+      captures.length > 1 ||
+      session !== undefined ||
+      connection.getClient() !== this.connection.getClient() ||
+      !this.unstored.isEmpty
+    )
+      return undefined;
+    let stored = Promise.resolve();
+    const sent = new Promise<void>((resolve) => {
+      stored = this.insertBatcher.add(toRow(capture), resolve);
+    });
+    return { sent, stored };
+  }
+
+  /**
+   * Keeps captures in memory whose document was written, and stores them as soon as the outbox
+   * takes them.
+   */
+  keepUnstored(captures: readonly Capture[]): void {
+    this.unstored.add(captures);
+  }
+
+  /** Tries once more to store what it keeps in memory. Never rejects. */
+  close(): Promise<void> {
+    return this.unstored.close();
   }
 
   /** Whether the primary holds its office by this election still. */
@@ -279,7 +318,7 @@ export class Outbox {
     captures: readonly Capture[],
     session: ClientSession | undefined,
   ): Promise<void> {
-    const rows = captures.map(({ id, ...row }) => ({ _id: id, ...row }));
+    const rows = captures.map(toRow);
     const [row] = rows;
     if (row === undefined) return;
     if (rows.length > 1) await this.collection.insertMany(rows, this.writeOptions(session, w));
@@ -307,42 +346,10 @@ export class Outbox {
   }
 }
 
+function toRow({ id, ...row }: Capture): CaptureRow {
+  return { _id: id, ...row };
+}
+
 function toCapture({ _id, ...row }: CaptureRow): Capture {
   return { id: _id, ...row };
-}
-
-/**
- * Projects each row to these paths, since a row may name a thousand. They are literals, because a
- * path may begin with `$`.
- */
-function projectPaths(paths: readonly Path[]): mongo.Document {
-  const requested = { $literal: [...paths] };
-  const listOf = (field: string): mongo.Document => ({ $cond: [{ $isArray: field }, field, []] });
-  return {
-    host: 1,
-    touched: { $setIntersection: [listOf('$touched'), requested] },
-    asserted: {
-      $filter: { input: listOf('$asserted'), cond: { $in: ['$$this.path', requested] } },
-    },
-  };
-}
-
-function groupByPath(rows: readonly CaptureRow[]): Map<Path, PathCapture[]> {
-  const found = new Map<Path, PathCapture[]>();
-  for (const { _id: id, host, touched, asserted = [] } of [...rows].sort((a, b) =>
-    a._id < b._id ? 1 : -1,
-  )) {
-    for (const path of touched) {
-      const captured = found.get(path) ?? [];
-      const assertedInfo = asserted.flatMap((one) =>
-        one.path === path && isLocalFileInfo(one.info) ? [one.info] : [],
-      );
-      const before = captured.findIndex((one) => one.host === host),
-        newer = captured[before];
-      if (newer === undefined) captured.push({ host, id, asserted: assertedInfo });
-      else captured[before] = { ...newer, asserted: [...newer.asserted, ...assertedInfo] };
-      found.set(path, captured);
-    }
-  }
-  return found;
 }

@@ -94,6 +94,7 @@ export class SavedDocuments {
         unsynced,
         unreferenced: unreferenced.filter((path) => !touched.paths.includes(path)),
         complete: complete && this.complete,
+        areFresh: touched.areFresh,
       });
     }
     return contents;

@@ -4,6 +4,7 @@ import type { Replica } from '../replica/replica.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { Path } from '../model/path.js';
 import type { UnsyncedFile } from '../model/capture.js';
+import { isFreshFile } from '../decisions/file-state.js';
 import { mapConcurrently } from '../util/map-concurrently.js';
 import { findPathCandidates } from './candidates.js';
 import type { PlainDocument } from './capturing.js';
@@ -33,6 +34,8 @@ export interface TouchedPaths {
   readonly absent: readonly Path[];
   /** Strings at the fields of `paths` that cannot be sent. */
   readonly refused: readonly (FieldString & { readonly why: string })[];
+  /** Whether each file among them was written a moment ago, as far as this finder has seen it. */
+  readonly areFresh: boolean;
 }
 
 /** The possible meanings of one string. */
@@ -117,6 +120,7 @@ export class PathFinder {
   private readonly meanings = new Map<string, Promise<StringMeaning>>();
   private readonly readings = new Map<string, StringReading>();
   private readonly files = new Set<Path>();
+  private readonly older = new Set<Path>();
   /** The strings of the previous lookup, and the paths that were files then. */
   private before: {
     readonly readings: ReadonlyMap<string, StringReading>;
@@ -161,7 +165,8 @@ export class PathFinder {
     });
     const paths = [...new Set(found.flat())];
     for (const path of paths) absent.delete(path);
-    return { paths, absent: [...absent], refused };
+    const areFresh = paths.every((path) => !this.older.has(path));
+    return { paths, absent: [...absent], refused, areFresh };
   }
 
   /**
@@ -211,11 +216,14 @@ export class PathFinder {
     for (const path of reading.candidates) {
       try {
         const isSynchronous = isOfFew && (isAgain || root.isOnLocalDisk(path));
-        if (
-          this.before.files.has(path) ||
-          (isSynchronous ? root.observeSynchronously(path) : await root.observe(path)) !== undefined
-        )
+        if (this.before.files.has(path)) {
           files.push(path);
+          continue;
+        }
+        const info = isSynchronous ? root.observeSynchronously(path) : await root.observe(path);
+        if (info === undefined) continue;
+        files.push(path);
+        if (!isFreshFile(info, Date.now())) this.older.add(path);
       } catch (error) {
         // A path that cannot be checked now may still be right. The scan of its sync dir reports
         // it.

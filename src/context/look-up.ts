@@ -1,4 +1,5 @@
-import type { PathCapture, Outbox } from '../capture/outbox.js';
+import type { Outbox } from '../capture/outbox.js';
+import type { PathCapture } from '../capture/captured-paths.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { Entry } from '../model/entry.js';
 import type { Path } from '../model/path.js';

@@ -68,6 +68,14 @@ export function readChangeTime({ stamp }: LocalFileInfo): number | undefined {
   return ctime === undefined ? undefined : Number(BigInt(ctime) / 1_000_000n);
 }
 
+/** In milliseconds. A file written within this time before it was named is most likely new. */
+const freshMs = 60_000;
+
+/** Whether the file was written a moment ago, by its date. */
+export function isFreshFile({ mtime }: FileInfo, now: number): boolean {
+  return now - mtime * 1000 <= freshMs;
+}
+
 /**
  * Whether bytes have the size and date of a version, as rotten bytes have. A file that an app
  * wrote has its own date, down to the fraction.

@@ -447,6 +447,7 @@ class Instance implements SyncMediaInstance {
 
   private forgetContext(): void {
     this.parts = undefined;
+    void this.captures?.outbox.close();
     this.captures = undefined;
     this.database?.close();
     this.database = undefined;
@@ -558,6 +559,7 @@ class Instance implements SyncMediaInstance {
     // The leader owns the backend, which serving uses too, so serving closes first.
     await this.serving.close();
     await this.election.close();
+    await this.captures?.outbox.close();
     this.database?.close();
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { SyncMediaError } from '../model/errors.js';
 import { makeVersionEntry } from '../decisions/entries.js';
+import { isFreshFile } from '../decisions/file-state.js';
 import type { Entry } from '../model/entry.js';
 import type { Path } from '../model/path.js';
 import {
@@ -8,9 +9,6 @@ import {
   type ReconcileContext,
   type ReconcileReason,
 } from './reconcile-context.js';
-
-/** In milliseconds. A file written within this time before it was named is most likely new. */
-const freshMs = 60_000;
 
 /**
  * The fast path for a file that was just uploaded: inserts its entry without reading the ledger
@@ -27,7 +25,7 @@ export async function insertFreshEntry(
   try {
     const localInfo = await disk.hash(path, {
       keeps: true,
-      only: ({ size, mtime }) => size <= immediateHashLimit && Date.now() - mtime * 1000 <= freshMs,
+      only: (info) => info.size <= immediateHashLimit && isFreshFile(info, Date.now()),
     });
     const receivers = context.listReceivers(path);
     if (!localInfo || !receivers) return undefined;

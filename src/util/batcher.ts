@@ -1,5 +1,6 @@
 interface QueuedItem<T, R> {
   readonly item: T;
+  readonly onStart: (() => void) | undefined;
   resolve(this: void, result: R): void;
   reject(this: void, error: unknown): void;
 }
@@ -24,9 +25,10 @@ export class Batcher<T, R> {
     private readonly limits: { readonly items: number; readonly calls: number },
   ) {}
 
-  add(item: T): Promise<R> {
+  /** @param onStart called once the call that carries out the item was made */
+  add(item: T, onStart?: () => void): Promise<R> {
     return new Promise<R>((resolve, reject) => {
-      this.queue.push({ item, resolve, reject });
+      this.queue.push({ item, onStart, resolve, reject });
       this.startNextBatch();
     });
   }
@@ -39,6 +41,7 @@ export class Batcher<T, R> {
       this.runningCalls--;
       this.startNextBatch();
     });
+    for (const { onStart } of batch) onStart?.();
   }
 
   private async runBatch(batch: readonly QueuedItem<T, R>[]): Promise<void> {

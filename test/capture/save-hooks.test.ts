@@ -40,7 +40,7 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     return model;
   }
 
-  test('a created document is captured before it is written, in one insert', async () => {
+  test('a created document is captured in one insert, which is sent before it', async () => {
     const Photo = await compile({ file: String, title: String });
     const photo = await Photo.create({ file: 'uploads/photos/a.jpg', title: 'Sunrise' });
     const captures = await site.captures();
@@ -66,8 +66,6 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
       ['insert', 'syncmedia_captures'],
       ['insert', Photo.collection.collectionName],
     ]);
-    // The document's own write comes after it on the same primary.
-    expect(writes[0]!.command['writeConcern']).toMatchObject({ w: 1 });
   });
 
   test('a loaded document is captured when it is saved, also when only its title changed', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PathCapture } from '../../src/capture/outbox.js';
+import type { PathCapture } from '../../src/capture/captured-paths.js';
 import { lookUpPaths } from '../../src/context/look-up.js';
 import type { Entry } from '../../src/model/entry.js';
 import type { Path } from '../../src/model/path.js';

@@ -1,10 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { findFileState } from '../../src/decisions/file-state.js';
+import { findFileState, isFreshFile } from '../../src/decisions/file-state.js';
 import { fileEntry, tombstoneEntry } from './entries.js';
 
 const here = { onCapturingDisk: true },
   elsewhere = { onCapturingDisk: false };
 const old = { size: 20, mtime: 900, nanos: 3, sha256: 'bb', version: 'v0', conflicting: false };
+
+test('a file is fresh for a minute after it was written, and with a date to come', () => {
+  const now = 1_000_000_000;
+  const isFresh = (mtime: number): boolean => isFreshFile({ size: 1, mtime }, now);
+  expect([1_000_000, 999_940, 1_000_100].map(isFresh)).toEqual([true, true, true]);
+  expect(isFresh(999_939)).toBe(false);
+});
 
 describe('the state of a file', () => {
   test('nothing is absent, and without an entry anything is unknown', () => {

@@ -20,6 +20,7 @@ import {
   contentLimit,
   copy,
   type HostIndex,
+  type HostState,
   type Placement,
   type State,
 } from './state.js';
@@ -33,20 +34,14 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
   const mayInsert = own.named < rowLimit;
   writes(model, state, host, emit);
   touch(state, host, emit);
-  if (own.written && mayInsert) {
-    const next = copy(state),
-      then = hostOf(next, host);
-    then.named++;
-    // A file with the info of an old version may be taken for it, unless it is certainly meant.
-    if (!has(state.buried, own.written) && !own.putBack) next.precious |= bit(own.written);
-    // Who saved it has replaced what lay there: that is not to win again.
-    if (
-      isOrderly(model) &&
-      !looksLikeAnother(state, own.written) &&
-      (!own.putBack || isCertain(model, state, host))
-    )
-      next.buried |= own.discarded & ~bit(own.written);
-    name(model, state, next, host);
+  if (own.written && mayInsert && isAnnouncedBeside(model, own)) {
+    const next = copy(state);
+    hostOf(next, host).saving = 1;
+    emit(next, `app begins to save${on}`, false);
+  } else if (own.written && mayInsert) {
+    const next = copy(state);
+    hostOf(next, host).named++;
+    acknowledgeSave(model, state, next, host);
     emit(next, `app saves${on}`, false);
   }
   if (own.written && own.putBack && !own.asserted && own.disk) {
@@ -101,6 +96,29 @@ export function app(model: Model, state: State, host: HostIndex, emit: Emit): vo
   }
 }
 
+/**
+ * Whether the capture of what the app saves is written beside the document, not before it:
+ * `beside.ts`.
+ */
+function isAnnouncedBeside({ options, decisions }: Model, { putBack }: HostState): boolean {
+  return options.beside && (!putBack || decisions.rules.announcesOlderBeside);
+}
+
+/** The app learns that its save of what it has written is done. */
+export function acknowledgeSave(model: Model, state: State, next: State, host: HostIndex): void {
+  const own = hostOf(state, host);
+  // A file with the info of an old version may be taken for it, unless it is certainly meant.
+  if (!has(state.buried, own.written) && !own.putBack) next.precious |= bit(own.written);
+  // Who saved it has replaced what lay there: that is not to win again.
+  if (
+    isOrderly(model) &&
+    !looksLikeAnother(state, own.written) &&
+    (!own.putBack || isCertain(model, state, host))
+  )
+    next.buried |= own.discarded & ~bit(own.written);
+  name(model, state, next, host);
+}
+
 /** A record names the path, and with it the file there. */
 function name(model: Model, state: State, next: State, host: HostIndex): void {
   const then = hostOf(next, host);
@@ -148,6 +166,7 @@ function isCertain(model: Model, state: State, host: HostIndex): boolean {
       i === host ||
       (other.written === 0 &&
         other.named === 0 &&
+        !other.kept &&
         other.asserted === 0 &&
         (other.look.step === 'none' || other.look.answer === 'tombstone') &&
         (other.disk === 0 || other.disk === entry?.current || isOld(model, state, other.disk))),

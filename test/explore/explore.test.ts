@@ -57,6 +57,16 @@ const cases: [string, Partial<Record<Budget, number>>, Partial<Options>][] = [
     { touches: 2, edits: 1, crashes: 1, late: 1 },
     {},
   ],
+  [
+    'a capture beside its document, which the outbox may refuse',
+    { writes: 2, refusals: 1 },
+    { beside: true, scanless: true },
+  ],
+  [
+    'a process that dies while it saves, or while only it has the capture',
+    { writes: 1, refusals: 1, deaths: 1, crashes: 1, late: 1 },
+    { beside: true },
+  ],
   ['a passive host', { writes: 2, crashes: 1 }, { passive: true }],
   ['a host joins', { writes: 1, joins: 1 }, {}],
 ];

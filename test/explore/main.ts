@@ -22,6 +22,7 @@ const known: Record<string, typeof text | typeof flag> = {
   forgetful: flag,
   exact: flag,
   scanless: flag,
+  beside: flag,
   mutations: flag,
   help: flag,
   quiet: flag,
@@ -40,6 +41,7 @@ const options: Options = {
   forgetful: values.forgetful === true,
   exact: values.exact === true,
   scanless: values.scanless === true,
+  beside: values.beside === true,
   budget: Object.fromEntries(budgets.map((what) => [what, Number(values[what] ?? 0)])),
 };
 function print({ states, atRest, complete, violations }: Explored, quiet: boolean): void {
@@ -61,6 +63,8 @@ how often, at most:  ${budgets.map((what) => `--${what} N`).join(' ')}
 --fine               reading the entry and looking at the disk are two steps
 --forgetful          entries remember one replaced version instead of 16
 --scanless           no scan looks for what every capture has missed
+--beside             a save's document and its capture are stored in either order; deaths: the process
+                     that saves dies; refusals: the outbox refuses the capture
 --passive            the last host only has sshd and rsync
 --returning          the host that joins has a file that no entry knows any more
 --states N           ends after so many states; --minutes N: after so long; --first: at the first broken promise

@@ -37,6 +37,8 @@ export interface Options {
   readonly forgetful: boolean;
   /** No scan looks for what every capture has missed: nothing may wait for one. */
   readonly scanless: boolean;
+  /** A capture is written beside its document, where a scan finds the same. */
+  readonly beside: boolean;
 }
 
 export interface Model {
@@ -325,6 +327,8 @@ export function startState({ options, decisions }: Model): State {
       assertedDated: false,
       written: 0,
       putBack: false,
+      saving: 0,
+      kept: false,
       taken: 0,
       stamped: false,
       byApp: false,

@@ -34,6 +34,7 @@ export const plain: Options = {
   fine: false,
   forgetful: false,
   scanless: false,
+  beside: false,
 };
 
 /** Changes a resolution, whether it needed the hash of the bytes or not. */
@@ -406,6 +407,27 @@ export const mutations: readonly Mutation[] = [
         ),
     },
     budget: { writes: 1, restores: 1, edits: 1 },
+  },
+  {
+    name: 'capture-comes-later',
+    says: 'a save is acknowledged once its document is stored, whether or not its capture is',
+    rules: { acknowledgesBeforeCapture: true },
+    budget: { writes: 1, deaths: 1 },
+    options: { beside: true, scanless: true },
+  },
+  {
+    name: 'refused-is-forgotten',
+    says: 'a capture that the outbox refuses beside its document is not kept',
+    rules: { forgetsRefused: true },
+    budget: { writes: 1, refusals: 1 },
+    options: { beside: true, scanless: true },
+  },
+  {
+    name: 'older-is-announced-beside',
+    says: 'the capture of an older version, which no scan finds, is written beside its document, too',
+    rules: { announcesOlderBeside: true },
+    budget: { writes: 1, restores: 1, refusals: 1, deaths: 1 },
+    options: { beside: true },
   },
   {
     name: 'assertion-outlives-its-bytes',

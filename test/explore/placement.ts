@@ -24,7 +24,7 @@ type Begun = Pick<Placement, 'kind' | 'from' | 'to' | 'content' | 'sameVersion' 
 /** How often bytes are put back in a row, as in `replica/replaced.ts`. */
 const putBackLimit = 2;
 /** Of the rows that name the path: more would lead to no other state. */
-const mostRows = 3;
+export const mostRows = 3;
 
 export function isFull({ placements }: State): boolean {
   return placements.every(({ step }) => step !== 'free');

@@ -57,5 +57,8 @@ export const rules = {
   resolvesBeforeRename: false,
   putsBackOver: false,
   capturesWhatIsKept: true,
+  acknowledgesBeforeCapture: false,
+  forgetsRefused: false,
+  announcesOlderBeside: false,
 };
 export type Rules = typeof rules;

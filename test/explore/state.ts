@@ -20,6 +20,8 @@ export const budgets = [
   'pauses',
   'retires',
   'joins',
+  'refusals',
+  'deaths',
 ] as const;
 export type Budget = (typeof budgets)[number];
 
@@ -69,6 +71,9 @@ export interface Look {
   byApp: boolean;
 }
 
+/** How far a save has come: bits of `begun`, `document`, `captured` and `refused`. */
+export type Saving = number;
+
 export interface HostState {
   disk: Content;
   /** Replaced files that a crash left, not resolved yet. */
@@ -92,6 +97,10 @@ export interface HostState {
   /** Written by the app, not saved yet; an older content, put back with its dates. */
   written: Content;
   putBack: boolean;
+  /** A save whose capture is written beside its document; see `beside.ts`. */
+  saving: Saving;
+  /** A capture that only the memory of the process that saved has. */
+  kept: boolean;
   /** What a removal has taken from the path while a capture that names it waited. */
   taken: Content;
   /** The file at the path is the one whose stamp the entry has for this host. */
@@ -275,7 +284,8 @@ function encodeHost(host: HostState, bytes: Uint8Array, start: number): number {
   bytes[start + 10] = look.seen | (answers.indexOf(look.answer) << 3) | (look.held ? 128 : 0);
   bytes[start + 11] =
     host.taken | (host.stamped ? 8 : 0) | (host.byApp ? 16 : 0) | (host.redated << 5);
-  bytes[start + 12] = (look.sameFile ? 1 : 0) | (look.byApp ? 2 : 0);
+  bytes[start + 12] =
+    (look.sameFile ? 1 : 0) | (look.byApp ? 2 : 0) | (host.kept ? 4 : 0) | (host.saving << 3);
   return writeWord(bytes, start + 13, look.entry);
 }
 
@@ -363,6 +373,8 @@ function decodeHost(bytes: Uint8Array, start: number): HostState {
   return {
     disk: disk & 7,
     written: disk >> 3,
+    kept: (byte(12) & 4) !== 0,
+    saving: byte(12) >> 3,
     taken: byte(11) & 7,
     stamped: (byte(11) & 8) !== 0,
     byApp: (byte(11) & 16) !== 0,

@@ -1,4 +1,5 @@
 import { app } from './app.js';
+import { saveBeside } from './beside.js';
 import { reconcilePath, takeOver } from './reconciling.js';
 import { joining } from './joining.js';
 import { advancePlacement, deliver, fetches, leftovers, mayFetch } from './placement.js';
@@ -26,7 +27,8 @@ export function successors(model: Model, state: State, emit: Emit): void {
       return;
     }
     if (takesPart(model, state, host)) {
-      app(model, state, host, emit);
+      if (hostOf(state, host).saving === 0) app(model, state, host, emit);
+      saveBeside(model, state, host, emit);
       misfortune(model, state, host, isJoining(model, host), emit);
     }
     if (hostOf(state, host).down && !hostOf(state, host).retired) restart(state, host, emit);

@@ -110,5 +110,7 @@ export function budgetOf(seed: number): Record<(typeof budgets)[number], number>
     pauses: upTo(1),
     retires: random() < 0.15 ? 1 : 0,
     joins: random() < 0.2 ? 1 : 0,
+    refusals: 0,
+    deaths: 0,
   };
 }

@@ -43,6 +43,24 @@ test('a single call goes at once, and calls that come meanwhile go together', as
   await expect(asked[3]).rejects.toThrow('away');
 });
 
+test('who adds an item is told once the call that carries it out was made', async () => {
+  const { batcher, calls, answer } = makeCalls({ items: 9, calls: 1 });
+  const began: string[] = [];
+  const asked = ['a', 'b'].map((item) =>
+    batcher.add(item, () => {
+      expect(calls.flat()).toContain(item);
+      began.push(item);
+    }),
+  );
+  expect(began).toEqual(['a']);
+  answer(0, [{ result: 'A' }]);
+  await asked[0];
+  await nextTick();
+  expect(began).toEqual(['a', 'b']);
+  answer(1, [{ result: 'B' }]);
+  await asked[1];
+});
+
 test('an item that is not answered is an error, and keeps nothing waiting', async () => {
   const { batcher, answer } = makeCalls({ items: 9, calls: 1 });
   const asked = batcher.add('a');
