@@ -14,24 +14,12 @@ import type { Entry, Version } from '../model/entry.js';
 import type { Failure } from '../model/failure.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
-import {
-  makeCountFilter,
-  matchBelow,
-  matchSendableBy,
-  type CountFilter,
-  type LedgerFilter,
-  type LedgerRow,
-  type LedgerUpdate,
-} from './filters.js';
-import { entryShape } from './row-shape.js';
+import { matchBelow, type LedgerFilter, type LedgerRow, type LedgerUpdate } from './filters.js';
+import { LedgerQueries } from './queries.js';
 import { makeHoldUpdate, toLedgerUpdate } from './updates.js';
 
 /** How often an entry is read and written again because it changed in between. */
 const attempts = 10;
-/** Paths per query: a query has at most 16 MiB, like a document, and a path up to 2,000 bytes. */
-const readBatch = 1_000;
-/** The field that shows whether a row is still the one that was read. */
-const fenceField = 'version';
 /**
  * An array operator fails on a field that is no array, and stops the update of all rows after it.
  */
@@ -45,9 +33,6 @@ export interface OriginFence extends VersionFence {
   readonly origin: HostId;
 }
 
-function toEntry({ _id, ...rest }: LedgerRow): Entry {
-  return { path: _id as Path, ...rest };
-}
 function toRow({ path, ...rest }: Entry): LedgerRow {
   return { _id: path, ...rest };
 }
@@ -56,19 +41,12 @@ function toRow({ path, ...rest }: Entry): LedgerRow {
  * Stores one entry per path in MongoDB. Every write is atomic on one entry and fenced by the
  * version it was decided on. There are no transactions.
  */
-export class Ledger {
+export class Ledger extends LedgerQueries {
   private readonly insertBatcher: Batcher<LedgerRow, void>;
 
-  /** @param collection called at each use, because the app may open its connection again */
-  constructor(
-    private readonly collection: () => mongo.Collection<LedgerRow>,
-    private readonly reader: RowReader,
-  ) {
+  constructor(collection: () => mongo.Collection<LedgerRow>, reader: RowReader) {
+    super(collection, reader);
     this.insertBatcher = batchInserts(collection);
-  }
-
-  private get rows(): mongo.Collection<LedgerRow> {
-    return this.collection();
   }
 
   async ensureIndexes(): Promise<void> {
@@ -80,23 +58,6 @@ export class Ledger {
       { key: { capturedBy: 1, unverified: 1 }, name: 'unverified' },
       { key: { 'blocked.host': 1 }, name: 'blocked' },
     ]);
-  }
-
-  async read(path: Path): Promise<Entry | undefined> {
-    const row = await this.rows.findOne({ _id: path });
-    const [entry] = row ? await this.keepReadable([row]) : [];
-    return entry;
-  }
-
-  async readMany(paths: readonly Path[]): Promise<Map<Path, Entry>> {
-    const found = new Map<Path, Entry>();
-    for (let at = 0; at < paths.length; at += readBatch) {
-      const rows = await this.rows
-        .find({ _id: { $in: paths.slice(at, at + readBatch) } })
-        .toArray();
-      for (const entry of await this.keepReadable(rows)) found.set(entry.path, entry);
-    }
-    return found;
   }
 
   /** Returns false if the path already has an entry. */
@@ -207,19 +168,6 @@ export class Ledger {
   }
 
   /**
-   * Finds entries that are pending for their own origin, or that no host may send. This host must
-   * check its own disk for them. Sorted by path, after `after`.
-   */
-  async findPendingAtOrigin(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
-    const filter = {
-      pending: me,
-      $or: [{ origin: me }, { orphaned: true }],
-      ...(after === undefined ? {} : { _id: { $gt: after } }),
-    } as LedgerFilter;
-    return this.findEntries(filter, { limit, sort: { _id: 1 } });
-  }
-
-  /**
    * Records that the host is not concerned: it neither holds the entry, nor has it pending, nor
    * is blocked.
    */
@@ -288,49 +236,6 @@ export class Ledger {
     return count;
   }
 
-  /**
-   * Finds due entries of this origin that are pending for a host: half of them the newest, half
-   * the oldest, each once.
-   * @param exceptDirs sync dirs to leave out
-   */
-  async findPending(
-    host: HostId,
-    origin: HostId,
-    limit: number,
-    exceptDirs: readonly Path[] = [],
-  ): Promise<Entry[]> {
-    const except =
-      exceptDirs.length > 0 ? { $nor: exceptDirs.map((dir) => ({ _id: matchBelow(dir) })) } : {};
-    const filter = { origin, pending: host, ...matchSendableBy(origin), ...except } as LedgerFilter;
-    const half = Math.max(1, Math.floor(limit / 2));
-    const newest = await this.findEntries(filter, {
-      sort: { capturedAt: -1 },
-      limit: half,
-      batchSize: half,
-    });
-    if (newest.length < half) return newest;
-    const oldest = await this.findEntries(filter, {
-      sort: { capturedAt: 1 },
-      limit: limit - half,
-      batchSize: limit - half,
-    });
-    return [...new Map([...newest, ...oldest].map((entry) => [entry.path, entry])).values()];
-  }
-
-  /**
-   * One query for all delivery queues: whether this origin has any due entry pending for one of
-   * these hosts.
-   */
-  async hasPending(origin: HostId, hosts: readonly HostId[]): Promise<boolean> {
-    if (hosts.length === 0) return false;
-    const filter: LedgerFilter = {
-      origin,
-      pending: { $in: [...hosts] },
-      ...matchSendableBy(origin),
-    };
-    return (await this.rows.findOne(filter, { projection: { _id: 1 } })) !== null;
-  }
-
   /** Makes this host the origin of an entry whose origin is gone or no longer holds it. */
   takeOver(entry: Entry, me: HostId): Promise<boolean> {
     const holds: LedgerFilter = entry.kind === 'tombstone' ? {} : { heldBy: me };
@@ -338,53 +243,6 @@ export class Ledger {
       { _id: entry.path, version: entry.version, origin: entry.origin, ...holds },
       { $set: { origin: me, dueAt: dueAtOnce }, $unset: { orphaned: '' } },
     );
-  }
-
-  /**
-   * Finds entries that this host may take over, because their origin lost the bytes or is one of
-   * `gone`.
-   */
-  async findOrphaned(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
-    const lostByOrigin: LedgerFilter = { orphaned: true, heldBy: me, origin: { $ne: me } };
-    const orphaned: LedgerFilter = {
-      origin: { $in: [...gone] },
-      $and: [
-        { $or: [{ pending: { $ne: [] } }, { blocked: { $ne: [] } }] },
-        { $or: [{ heldBy: me }, { kind: 'tombstone' }] },
-      ],
-    };
-    const entries = await this.findEntries(lostByOrigin, { limit });
-    if (gone.length > 0) entries.push(...(await this.findEntries(orphaned, { limit })));
-    return entries;
-  }
-
-  /** Streams the entries below a sync dir. */
-  async *streamBelow(
-    dir: Path,
-    { heldBy, ...filter }: Pick<CountFilter, 'kind' | 'since'> & { heldBy?: HostId } = {},
-  ): AsyncIterable<Entry> {
-    const rows = this.rows.find(
-      {
-        ...makeCountFilter({ ...filter, below: dir }),
-        ...(heldBy ? { heldBy } : {}),
-      } as LedgerFilter,
-      { batchSize: 500 },
-    );
-    for await (const row of rows) yield* await this.keepReadable([row]);
-  }
-
-  /**
-   * Finds entries that this host captured and that the next rescan has to hash. Sorted by path,
-   * after `after`.
-   */
-  async findUnverified(
-    capturedBy: HostId,
-    below: Path,
-    limit: number,
-    after?: Path,
-  ): Promise<Entry[]> {
-    const _id = { ...matchBelow(below), ...(after === undefined ? {} : { $gt: after }) };
-    return this.findEntries({ capturedBy, unverified: true, _id }, { limit, sort: { _id: 1 } });
   }
 
   /**
@@ -429,60 +287,6 @@ export class Ledger {
       blocked: [],
       capturedAt: { $lt: before },
     });
-  }
-
-  async count(filter: CountFilter = {}): Promise<number> {
-    return this.rows.countDocuments(makeCountFilter(filter));
-  }
-
-  /** Measures the files and bytes that an origin can send to a host now. */
-  async measureSendable(filter: {
-    pending: HostId;
-    origin: HostId;
-    below: Path;
-    before: Date;
-  }): Promise<{ files: number; bytes: number }> {
-    const [sum] = await this.rows
-      .aggregate<{ files: number; bytes: number }>([
-        { $match: makeCountFilter({ ...filter, sendable: true }) },
-        { $group: { _id: null, files: { $sum: 1 }, bytes: { $sum: '$info.size' } } },
-      ])
-      .toArray();
-    return { files: sum?.files ?? 0, bytes: sum?.bytes ?? 0 };
-  }
-
-  /** Lists the first entries by path, for the status. */
-  async listEntries(filter: { blocked?: HostId; missing?: true }, limit: number): Promise<Entry[]> {
-    return this.findEntries(makeCountFilter(filter), { limit, sort: { _id: 1 } });
-  }
-
-  /** Finds when the oldest entry that is pending for a host was captured. */
-  async findOldestPending(
-    filter: Pick<CountFilter, 'deliverableBy'> & { pending: HostId },
-  ): Promise<Date | undefined> {
-    const [oldest] = await this.findEntries(makeCountFilter(filter), {
-      sort: { capturedAt: 1 },
-      limit: 1,
-    });
-    return oldest?.capturedAt;
-  }
-
-  private async findEntries(
-    filter: LedgerFilter,
-    options: mongo.FindOptions & { limit: number },
-  ): Promise<Entry[]> {
-    return (
-      await this.reader.readList(
-        this.rows,
-        () => this.rows.find(filter, options).toArray(),
-        entryShape,
-        fenceField,
-      )
-    ).map(toEntry);
-  }
-
-  private async keepReadable(rows: readonly LedgerRow[]): Promise<Entry[]> {
-    return (await this.reader.keepReadable(this.rows, rows, entryShape, fenceField)).map(toEntry);
   }
 
   private async updateRow(

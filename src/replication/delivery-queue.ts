@@ -327,12 +327,17 @@ export class DeliveryQueue {
     this.backOff();
     const nextTryAt = new Date(Date.now() + this.waitMs);
     this.context.events.emit('failing', { host: this.id, failure });
-    await this.context.registry.recordDeliveryState(this.id, {
-      ...this.describeDelivery(),
-      failure,
-      failingSince: this.failingSince,
-      nextTryAt,
-    });
+    // The queue backs off already. An error here must not count as a second failure.
+    await this.context.registry
+      .recordDeliveryState(this.id, {
+        ...this.describeDelivery(),
+        failure,
+        failingSince: this.failingSince,
+        nextTryAt,
+      })
+      .catch((error: unknown) => {
+        this.context.events.emit('failed', { doing: `recording a failure of ${this.id}`, error });
+      });
   }
 
   private backOff(): void {

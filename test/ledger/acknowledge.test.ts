@@ -142,6 +142,8 @@ describe('the pending entries of a delivery queue', () => {
       );
       expect(names.sort()).toEqual(['0.jpg', '1.jpg', '8.jpg', '9.jpg']);
       expect(await site.ledger.findPending('B', 'A', 100)).toHaveLength(10);
+      expect(await site.ledger.findPending('B', 'A', 1)).toHaveLength(1);
+      expect(await site.ledger.findPending('B', 'A', 0)).toEqual([]);
       expect(await site.ledger.hasPending('A', ['B'])).toBe(true);
       expect(await site.ledger.hasPending('A', ['D'])).toBe(false);
     },

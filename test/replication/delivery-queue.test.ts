@@ -120,6 +120,28 @@ describe('a failing host', () => {
     expect(hoursUntil(await failOnce('d.jpg'))).toBeLessThan(1.1);
   });
 
+  test('counts each failure once, also one that cannot be recorded', async () => {
+    const context = site.context(),
+      record = context.registry.recordDeliveryState;
+    const lost = new Error('the database is gone');
+    context.registry.recordDeliveryState = () => Promise.reject(lost);
+    const queue = openQueue({}, { registry: context.registry });
+    site.backend.answer = () => failWith(unreachable);
+    await site.insert('a.jpg');
+    queue.wake();
+    await until(() => site.errors.length > 0);
+    expect(site.errors).toEqual([lost]);
+
+    context.registry.recordDeliveryState = record;
+    const began = Date.now();
+    queue.retryNow();
+    await until(() => site.states.length > 0);
+    // The second failure waits for one to two hours, a third one would wait for two to four.
+    const { nextTryAt } = site.states[0]!.state;
+    expect((nextTryAt!.getTime() - began) / hour).toBeGreaterThanOrEqual(1);
+    expect((nextTryAt!.getTime() - began) / hour).toBeLessThan(2.01);
+  });
+
   test('that an earlier process saw failing is probed although nothing is pending', async () => {
     const failingSince = new Date(1_000);
     site.setHost('A', { deliveries: { B: { failure: unreachable, failingSince } } });

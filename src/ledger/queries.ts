@@ -1,0 +1,212 @@
+import type { mongo } from 'mongoose';
+import type { RowReader } from '../database/unreadable-rows.js';
+import type { Entry } from '../model/entry.js';
+import type { HostId } from '../model/host.js';
+import type { Path } from '../model/path.js';
+import {
+  makeCountFilter,
+  matchBelow,
+  matchSendableBy,
+  type CountFilter,
+  type LedgerFilter,
+  type LedgerRow,
+} from './filters.js';
+import { entryShape } from './row-shape.js';
+
+/** Paths per query: a query has at most 16 MiB, like a document, and a path up to 2,000 bytes. */
+const readBatch = 1_000;
+/** The field that shows whether a row is still the one that was read. */
+const fenceField = 'version';
+
+function toEntry({ _id, ...rest }: LedgerRow): Entry {
+  return { path: _id as Path, ...rest };
+}
+
+/** Finds, streams and counts the entries of the ledger. */
+export class LedgerQueries {
+  /** @param collection called at each use, because the app may open its connection again */
+  constructor(
+    private readonly collection: () => mongo.Collection<LedgerRow>,
+    private readonly reader: RowReader,
+  ) {}
+
+  protected get rows(): mongo.Collection<LedgerRow> {
+    return this.collection();
+  }
+
+  async read(path: Path): Promise<Entry | undefined> {
+    const row = await this.rows.findOne({ _id: path });
+    const [entry] = row ? await this.keepReadable([row]) : [];
+    return entry;
+  }
+
+  async readMany(paths: readonly Path[]): Promise<Map<Path, Entry>> {
+    const found = new Map<Path, Entry>();
+    for (let at = 0; at < paths.length; at += readBatch) {
+      const rows = await this.rows
+        .find({ _id: { $in: paths.slice(at, at + readBatch) } })
+        .toArray();
+      for (const entry of await this.keepReadable(rows)) found.set(entry.path, entry);
+    }
+    return found;
+  }
+
+  /**
+   * Finds entries that are pending for their own origin, or that no host may send. This host must
+   * check its own disk for them. Sorted by path, after `after`.
+   */
+  async findPendingAtOrigin(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
+    const filter = {
+      pending: me,
+      $or: [{ origin: me }, { orphaned: true }],
+      ...(after === undefined ? {} : { _id: { $gt: after } }),
+    } as LedgerFilter;
+    return this.findEntries(filter, { limit, sort: { _id: 1 } });
+  }
+
+  /**
+   * Finds due entries of this origin that are pending for a host: half of them the newest, half
+   * the oldest, each once.
+   * @param exceptDirs sync dirs to leave out
+   */
+  async findPending(
+    host: HostId,
+    origin: HostId,
+    limit: number,
+    exceptDirs: readonly Path[] = [],
+  ): Promise<Entry[]> {
+    const except =
+      exceptDirs.length > 0 ? { $nor: exceptDirs.map((dir) => ({ _id: matchBelow(dir) })) } : {};
+    const filter = { origin, pending: host, ...matchSendableBy(origin), ...except } as LedgerFilter;
+    const half = Math.ceil(limit / 2);
+    const newest = await this.findEntries(filter, {
+      sort: { capturedAt: -1 },
+      limit: half,
+      batchSize: half,
+    });
+    if (newest.length < half) return newest;
+    const oldest = await this.findEntries(filter, {
+      sort: { capturedAt: 1 },
+      limit: limit - half,
+      batchSize: limit - half,
+    });
+    return [...new Map([...newest, ...oldest].map((entry) => [entry.path, entry])).values()];
+  }
+
+  /**
+   * One query for all delivery queues: whether this origin has any due entry pending for one of
+   * these hosts.
+   */
+  async hasPending(origin: HostId, hosts: readonly HostId[]): Promise<boolean> {
+    if (hosts.length === 0) return false;
+    const filter: LedgerFilter = {
+      origin,
+      pending: { $in: [...hosts] },
+      ...matchSendableBy(origin),
+    };
+    return (await this.rows.findOne(filter, { projection: { _id: 1 } })) !== null;
+  }
+
+  /**
+   * Finds entries that this host may take over, because their origin lost the bytes or is one of
+   * `gone`.
+   */
+  async findOrphaned(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
+    const lostByOrigin: LedgerFilter = { orphaned: true, heldBy: me, origin: { $ne: me } };
+    const orphaned: LedgerFilter = {
+      origin: { $in: [...gone] },
+      $and: [
+        { $or: [{ pending: { $ne: [] } }, { blocked: { $ne: [] } }] },
+        { $or: [{ heldBy: me }, { kind: 'tombstone' }] },
+      ],
+    };
+    const entries = await this.findEntries(lostByOrigin, { limit });
+    if (gone.length > 0) entries.push(...(await this.findEntries(orphaned, { limit })));
+    return entries;
+  }
+
+  /** Streams the entries below a sync dir. */
+  async *streamBelow(
+    dir: Path,
+    { heldBy, ...filter }: Pick<CountFilter, 'kind' | 'since'> & { heldBy?: HostId } = {},
+  ): AsyncIterable<Entry> {
+    const rows = this.rows.find(
+      {
+        ...makeCountFilter({ ...filter, below: dir }),
+        ...(heldBy ? { heldBy } : {}),
+      } as LedgerFilter,
+      { batchSize: 500 },
+    );
+    for await (const row of rows) yield* await this.keepReadable([row]);
+  }
+
+  /**
+   * Finds entries that this host captured and that the next rescan has to hash. Sorted by path,
+   * after `after`.
+   */
+  async findUnverified(
+    capturedBy: HostId,
+    below: Path,
+    limit: number,
+    after?: Path,
+  ): Promise<Entry[]> {
+    const _id = { ...matchBelow(below), ...(after === undefined ? {} : { $gt: after }) };
+    return this.findEntries({ capturedBy, unverified: true, _id }, { limit, sort: { _id: 1 } });
+  }
+
+  async count(filter: CountFilter = {}): Promise<number> {
+    return this.rows.countDocuments(makeCountFilter(filter));
+  }
+
+  /** Measures the files and bytes that an origin can send to a host now. */
+  async measureSendable(filter: {
+    pending: HostId;
+    origin: HostId;
+    below: Path;
+    before: Date;
+  }): Promise<{ files: number; bytes: number }> {
+    const [sum] = await this.rows
+      .aggregate<{ files: number; bytes: number }>([
+        { $match: makeCountFilter({ ...filter, sendable: true }) },
+        { $group: { _id: null, files: { $sum: 1 }, bytes: { $sum: '$info.size' } } },
+      ])
+      .toArray();
+    return { files: sum?.files ?? 0, bytes: sum?.bytes ?? 0 };
+  }
+
+  /** Lists the first entries by path, for the status. */
+  async listEntries(filter: { blocked?: HostId; missing?: true }, limit: number): Promise<Entry[]> {
+    return this.findEntries(makeCountFilter(filter), { limit, sort: { _id: 1 } });
+  }
+
+  /** Finds when the oldest entry that is pending for a host was captured. */
+  async findOldestPending(
+    filter: Pick<CountFilter, 'deliverableBy'> & { pending: HostId },
+  ): Promise<Date | undefined> {
+    const [oldest] = await this.findEntries(makeCountFilter(filter), {
+      sort: { capturedAt: 1 },
+      limit: 1,
+    });
+    return oldest?.capturedAt;
+  }
+
+  protected async findEntries(
+    filter: LedgerFilter,
+    options: mongo.FindOptions & { limit: number },
+  ): Promise<Entry[]> {
+    // MongoDB takes 0 for no limit.
+    if (options.limit === 0) return [];
+    return (
+      await this.reader.readList(
+        this.rows,
+        () => this.rows.find(filter, options).toArray(),
+        entryShape,
+        fenceField,
+      )
+    ).map(toEntry);
+  }
+
+  private async keepReadable(rows: readonly LedgerRow[]): Promise<Entry[]> {
+    return (await this.reader.keepReadable(this.rows, rows, entryShape, fenceField)).map(toEntry);
+  }
+}
