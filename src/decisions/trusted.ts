@@ -1,23 +1,30 @@
 import type { Host } from '../model/host.js';
+import { isBoolean, isList, isText, listMisfits, type FieldCheck } from '../model/row-shapes.js';
 
 /**
- * The fields of a host's row that decide whom other hosts let in and where they send. All other
- * fields are information only.
+ * The fields of a host's row that decide whom other hosts let in and where they send, each with
+ * the check of its value. All other fields are information only. Every seal was made in this order.
  */
-export type TrustedFields = Pick<
-  Host,
-  | 'id'
-  | 'hostname'
-  | 'url'
-  | 'sshPort'
-  | 'username'
-  | 'publicKey'
-  | 'hostKeys'
-  | 'rootPath'
-  | 'syncDirs'
-  | 'passive'
-  | 'status'
->;
+const trustedShape = {
+  id: isText,
+  hostname: isText,
+  url: isText,
+  sshPort: Number.isInteger,
+  username: isText,
+  publicKey: isText,
+  hostKeys: isList(isText),
+  rootPath: isText,
+  syncDirs: isList(isText),
+  passive: isBoolean,
+  status: isText,
+} satisfies Partial<Record<keyof Host, FieldCheck>>;
+const trustedNames = Object.keys(trustedShape) as (keyof TrustedFields)[];
+
+export type TrustedFields = Pick<Host, keyof typeof trustedShape>;
+
+export function pickTrusted(host: TrustedFields): TrustedFields {
+  return Object.fromEntries(trustedNames.map((name) => [name, host[name]])) as TrustedFields;
+}
 
 /**
  * Fields that identify a host or say where it is reached. A change of these needs a new approval.
@@ -40,43 +47,10 @@ export function formatTrusted(
   host: TrustedFields,
   options: { status: boolean },
 ): string | undefined {
-  const {
-    id,
-    hostname,
-    url,
-    sshPort,
-    username,
-    publicKey,
-    hostKeys,
-    rootPath,
-    syncDirs,
-    passive,
-    status,
-  } = host;
-  const texts: readonly unknown[] = [id, hostname, url, username, publicKey, rootPath, status];
-  if (!texts.every((text) => typeof text === 'string')) return undefined;
-  if (!Number.isInteger(sshPort) || typeof passive !== 'boolean') return undefined;
-  if (
-    ![hostKeys, syncDirs].every(
-      (list: unknown) => Array.isArray(list) && list.every((one) => typeof one === 'string'),
-    )
-  )
-    return undefined;
+  if (listMisfits(trustedShape, host).length > 0) return undefined;
+  const names = options.status ? trustedNames : trustedNames.filter((name) => name !== 'status');
   // An array needs no agreed order of keys.
-  return JSON.stringify([
-    1,
-    id,
-    hostname,
-    url,
-    sshPort,
-    username,
-    publicKey,
-    hostKeys,
-    rootPath,
-    syncDirs,
-    passive,
-    ...(options.status ? [status] : []),
-  ]);
+  return JSON.stringify([1, ...names.map((name) => host[name])]);
 }
 
 /** Whether these values would turn the host into one that nobody approved. */

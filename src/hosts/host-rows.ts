@@ -1,4 +1,5 @@
 import { matchReadValue, isDuplicateKey } from '../util/collections.js';
+import { pickTrusted, type TrustedFields } from '../decisions/trusted.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { Host, HostId } from '../model/host.js';
 import {
@@ -14,18 +15,8 @@ import type { HostsDeps } from './deps.js';
  * The described part of a row. Other fields are not written back, since other processes may have
  * changed them meanwhile.
  */
-export type HostDetails = Pick<
-  HostRow,
-  | 'hostname'
-  | 'url'
-  | 'sshPort'
-  | 'username'
-  | 'publicKey'
-  | 'hostKeys'
-  | 'rootPath'
-  | 'syncDirs'
-  | 'backend'
->;
+export type HostDetails = Omit<TrustedFields, 'id' | 'passive' | 'status'> &
+  Pick<HostRow, 'backend'>;
 export type HostUpdate = Partial<HostDetails & Pick<HostRow, 'passive' | 'status'>>;
 
 type RowsDeps = Pick<HostsDeps, 'connection' | 'config' | 'seals'>;
@@ -104,30 +95,7 @@ export async function updateHost(
     deps.seals.requireSecret(row.seal !== undefined);
     const now = deps.seals.readHost(row);
     const changed = change(now);
-    const {
-      hostname,
-      url,
-      sshPort,
-      username,
-      publicKey,
-      hostKeys,
-      rootPath,
-      syncDirs,
-      passive,
-      status,
-    } = { ...now, ...changed };
-    const trusted = {
-      hostname,
-      url,
-      sshPort,
-      username,
-      publicKey,
-      hostKeys,
-      rootPath,
-      syncDirs,
-      passive,
-      status,
-    };
+    const { id: _, ...trusted } = pickTrusted({ ...now, ...changed });
     const seal = deps.seals.sealHost({ ...trusted, id });
     // Write every sealed field together with the seal, so that no unseen value is ever sealed.
     const set = {
