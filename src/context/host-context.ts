@@ -3,7 +3,7 @@ import {
   isModelPlugged,
   type NamingModel,
 } from '../capture/find-named.js';
-import { Outbox } from '../capture/outbox.js';
+import type { Outbox } from '../capture/outbox.js';
 import type { EventBus } from '../model/events.js';
 import { ensureHostIndexes, type HostRow, type HostCollection } from '../hosts/host-model.js';
 import { Registry } from '../hosts/registry.js';
@@ -14,35 +14,44 @@ import type { HostState } from '../state-dir/state.js';
 import { SyncDirsStore, type SyncDirRow } from '../hosts/sync-dirs-store.js';
 import { Ledger } from '../ledger/ledger.js';
 import type { LedgerRow } from '../ledger/filters.js';
-import type { Config } from '../config/config.js';
+import type { Config, Tuning } from '../config/config.js';
 import type { KnownDirs } from './known-dirs.js';
+import type { KnownModels } from './known-models.js';
 import type { RegisteredDatabase } from '../database/registered-database.js';
 import { listParentPaths } from '../replica/paths.js';
-import { Replica } from '../replica/replica.js';
+import type { Replica } from '../replica/replica.js';
 import { RunStore, type RunRow } from './run-store.js';
-import { UnreadableRows, type StoredUnreadable } from '../database/unreadable-rows.js';
+import type { UnreadableRows } from '../database/unreadable-rows.js';
 import type { HostId } from '../model/host.js';
 import type { NamedPaths } from '../model/capture.js';
 import type { Path } from '../model/path.js';
 import type { SyncDir } from '../model/sync-dir.js';
 
+/** What is known of an initialised machine before its database is asked. */
+export interface HostBasis {
+  readonly config: Config;
+  readonly tuning: Tuning;
+  readonly state: HostState;
+  readonly events: EventBus;
+  readonly dirs: KnownDirs;
+  readonly models: KnownModels;
+  readonly replica: Replica;
+  readonly database: RegisteredDatabase;
+  readonly outbox: Outbox;
+  readonly unreadable: UnreadableRows;
+}
+
 /**
  * Everything that an instance works with on an initialised machine, once its connection is open.
  */
-export interface HostContext {
-  readonly database: RegisteredDatabase;
+export interface HostContext extends HostBasis {
   /** The collection of hosts. */
   hostRows(this: void): HostCollection;
   readonly me: HostId;
   readonly rootPath: string;
-  readonly replica: Replica;
-  readonly dirs: KnownDirs;
-  readonly events: EventBus;
   readonly registry: Registry;
   readonly ledger: Ledger;
-  readonly outbox: Outbox;
   readonly runs: RunStore;
-  readonly unreadable: UnreadableRows;
   /** Stores and opens the sync dirs of models that were compiled later. */
   declareDirs(dirs: readonly SyncDir[]): Promise<void>;
   /** The upload roots of all hosts, this one's first. */
@@ -64,24 +73,16 @@ export interface HostContext {
  * @throws BAD_STATE if the connection leads to another database than the one of `init`,
  * FORMAT_TOO_NEW, NO_CONNECTION
  */
-export async function openHostContext(
-  config: Config,
-  state: HostState,
-  database: RegisteredDatabase,
-  dirs: KnownDirs,
-  events: EventBus,
-  models: readonly NamingModel[],
-): Promise<HostContext> {
-  const prefix = config.collectionPrefix;
+export async function openHostContext(basis: HostBasis): Promise<HostContext> {
+  const { config, state, database, dirs, outbox, unreadable } = basis;
+  const models = basis.models.naming;
   await database.ready();
   const collection =
     <T extends object>(name: string) =>
     () =>
-      database.collection<T>(`${prefix}${name}`);
+      database.collection<T>(`${config.collectionPrefix}${name}`);
   const rows = collection<HostRow>('hosts');
-  const unreadable = new UnreadableRows(collection<StoredUnreadable>('unreadable'), config.log);
   const ledger = new Ledger(collection<LedgerRow>('ledger'), unreadable);
-  const outbox = new Outbox(database.connection, prefix, unreadable);
   const runs = new RunStore(collection<RunRow>('runs'), unreadable);
   const seals = new Seals(config.secret, config.previousSecret);
   const store = new SyncDirsStore(collection<SyncDirRow>('syncdirs'), config.log, seals);
@@ -108,24 +109,18 @@ export async function openHostContext(
     dirs.setStored(await store.all());
   };
   await refresh();
-  const replica = new Replica(state.root, () => dirs.current(), { me: () => state.id });
   const listRootPaths = (): string[] => [
     ...new Set([state.root, ...registry.all().map(({ rootPath }) => rootPath)]),
   ];
   return {
-    database,
+    ...basis,
     hostRows: rows,
     me: state.id,
     rootPath: state.root,
-    replica,
     listRootPaths,
-    dirs,
-    events,
     registry,
     ledger,
-    outbox,
     runs,
-    unreadable,
     refresh,
     declareModel,
     findNamedPaths: findNamed,

@@ -1,3 +1,5 @@
+import { listProtectedDirs, refuseProtectedDirs } from '../access/protected-dirs.js';
+import type { Config } from '../config/config.js';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { HostState } from '../state-dir/state.js';
 import { chooseOwnDirs } from '../decisions/own-dirs.js';
@@ -6,20 +8,6 @@ import type { Path } from '../model/path.js';
 import type { StoredRules, SyncDir } from '../model/sync-dir.js';
 import { isSafePath } from '../replica/paths.js';
 import { SyncDirs } from '../replica/sync-dirs.js';
-
-export interface KnownDirsContext {
-  /**
-   * The state that `init` stored; undefined on a machine without a host id. Returns the same
-   * object until the state changes.
-   */
-  readState(): HostState | undefined;
-  warn(message: string): void;
-  /**
-   * @throws BAD_SYNC_DIR if other hosts could write files there that decide about access, or code
-   * that runs here
-   */
-  refuseProtected(dir: Path, state: HostState): void;
-}
 
 const noAllowList: readonly string[] = [];
 
@@ -36,7 +24,14 @@ export class KnownDirs {
   private compiled: { readonly allowed: readonly Path[]; readonly dirs: SyncDirs } | undefined;
   private readonly warned = new Set<string>();
 
-  constructor(private readonly context: KnownDirsContext) {}
+  /**
+   * @param readState returns the state that `init` stored, as the same object until it changes;
+   *   undefined on a machine without a host id
+   */
+  constructor(
+    private readonly config: Pick<Config, 'log' | 'stateDir' | 'reloadCommand'>,
+    private readonly readState: () => HostState | undefined,
+  ) {}
 
   /**
    * @throws RULES_DIFFER if another model declared the same sync dir with other rules;
@@ -121,12 +116,22 @@ export class KnownDirs {
 
   /** This host's own allow-list; empty means all. */
   private readAllowList(): readonly Path[] {
-    return (this.context.readState()?.syncDirs ?? noAllowList) as readonly Path[];
+    return (this.readState()?.syncDirs ?? noAllowList) as readonly Path[];
   }
 
+  /**
+   * @throws BAD_SYNC_DIR if other hosts could write files there that decide about access, or code
+   *   that runs here
+   */
   private refuseProtected(path: Path): void {
-    const state = this.context.readState();
-    if (state) this.context.refuseProtected(path, state);
+    const state = this.readState();
+    if (state)
+      refuseProtectedDirs(
+        state.root,
+        [path],
+        state.syncDirs,
+        listProtectedDirs(state, this.config),
+      );
   }
 
   private listOwn(): Path[] {
@@ -178,6 +183,6 @@ export class KnownDirs {
   private warnOnce(message: string): void {
     if (this.warned.has(message)) return;
     this.warned.add(message);
-    this.context.warn(message);
+    this.config.log.warn(message);
   }
 }

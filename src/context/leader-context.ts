@@ -1,4 +1,3 @@
-import type { Config, Tuning } from '../config/config.js';
 import type { HeartbeatMonitor } from '../hosts/heartbeats.js';
 import type { Acknowledger } from '../ledger/acknowledge.js';
 import type { ReconcileDisk } from '../ledger/reconcile-context.js';
@@ -31,8 +30,6 @@ export interface LeaderDisk extends Omit<ReconcileDisk, 'hash'>, Omit<ScanDisk, 
  * Jobs, delivery queues and runs take the fields that they need, as `Pick<LeaderContext, …>`.
  */
 export interface LeaderContext extends HostContext {
-  readonly config: Pick<Config, 'reloadCommand'>;
-  readonly tuning: Tuning;
   readonly backend: Backend;
   readonly disk: LeaderDisk;
   readonly reconciler: PathReconciler;

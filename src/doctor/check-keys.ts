@@ -1,30 +1,21 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { checkGate, readGateDirs } from '../access/gate.js';
+import type { HostContext } from '../context/host-context.js';
 import { checkPrivateKey } from '../access/own-key.js';
 import { parsePublicKey } from '../util/public-key.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../hosts/seal.js';
 import type { HostState } from '../state-dir/state.js';
 import type { DoctorCheck } from '../api/sync-media.js';
 import type { Host } from '../model/host.js';
-import type { SyncDir } from '../model/sync-dir.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 
-export interface KeysContext {
-  readonly stateDir: string;
-  readonly state: HostState;
-  readonly sealed: boolean;
-  readonly hosts: readonly Host[];
-  readonly dirs: readonly SyncDir[];
-}
-
 /** Checks this host's keys, their confinement, and the seals of the host rows. */
-export async function checkKeys({
-  stateDir,
-  state,
-  sealed,
-  hosts,
-  dirs,
-}: KeysContext): Promise<DoctorCheck[]> {
+export async function checkKeys(
+  { config, state, dirs: known }: Pick<HostContext, 'config' | 'state' | 'dirs'>,
+  hosts: readonly Host[],
+): Promise<DoctorCheck[]> {
+  const { stateDir, secret } = config,
+    dirs = known.current().list;
   const me = hosts.find(({ id }) => id === state.id);
   return Promise.all([
     runCheck('key', 'make one with `syncmedia init --generate`', async () => {
@@ -60,7 +51,7 @@ export async function checkKeys({
             'run `syncmedia init`, or start the app, whose models declare them',
           );
     }),
-    runCheck('seals', '', () => checkSeals(sealed, hosts)),
+    runCheck('seals', '', () => checkSeals(secret !== undefined, hosts)),
     runCheck('rows of hosts', '', () => checkHostRows(hosts)),
   ]);
 }

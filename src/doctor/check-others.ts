@@ -18,18 +18,12 @@ const maxSkewSeconds = 10;
 const greetingMs = 5_000;
 const minFreeBytes = 256 * 1024 ** 2;
 
-export interface OthersContext {
-  readonly connections: SshConnections;
-  readonly hosts: readonly Host[];
-  readonly dirs: readonly SyncDir[];
-}
-
 /** Checks every other host over the same connections that its delivery queue uses. */
-export async function checkOthers({
-  connections,
-  hosts,
-  dirs,
-}: OthersContext): Promise<DoctorCheck[]> {
+export async function checkOthers(
+  connections: SshConnections,
+  hosts: readonly Host[],
+  dirs: readonly SyncDir[],
+): Promise<DoctorCheck[]> {
   const all = await Promise.all(
     hosts.map(async (host): Promise<DoctorCheck[]> => {
       const name = `host ${host.hostname}`;

@@ -2,12 +2,12 @@ import { listFirst } from '../util/list-first.js';
 import { constants } from 'node:fs';
 import { access, lstat, readFile, readdir, realpath, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HostContext } from '../context/host-context.js';
 import type { DoctorCheck } from '../api/sync-media.js';
 import { areas, newName } from '../replica/areas.js';
 import { compileExclude } from '../replica/exclude.js';
 import { nodeDisk } from '../replica/node-disk.js';
 import { OWN_FOLDER } from '../replica/paths.js';
-import type { Replica } from '../replica/replica.js';
 import type { SyncDir } from '../model/sync-dir.js';
 import { runCheck, reportFailed, reportOk, type CheckResult } from './check.js';
 
@@ -16,26 +16,23 @@ const maxDirectories = 500;
 const minFreeBytes = 1024 ** 3,
   minFreeShare = 0.05;
 
-export interface PlaceContext {
-  readonly root: Replica;
-  readonly dirs: () => readonly SyncDir[];
-  readonly isSyncDir: (path: string) => boolean;
-}
+type Place = Pick<HostContext, 'replica' | 'dirs'>;
 
 /** Checks the root and the sync dirs of this host. */
-export async function checkPlace(context: PlaceContext): Promise<DoctorCheck[]> {
-  const { root, dirs } = context;
+export async function checkPlace(place: Place): Promise<DoctorCheck[]> {
+  const { replica } = place;
+  const { list } = place.dirs.current();
   const checks = [
     await runCheck(
       'root',
-      `create or mount ${root.rootPath}, and let the user who runs the app own it`,
+      `create or mount ${replica.rootPath}, and let the user who runs the app own it`,
       async () => {
-        await access(root.rootPath, constants.R_OK | constants.W_OK | constants.X_OK);
-        return reportOk(root.rootPath);
+        await access(replica.rootPath, constants.R_OK | constants.W_OK | constants.X_OK);
+        return reportOk(replica.rootPath);
       },
     ),
   ];
-  if (dirs().length === 0)
+  if (list.length === 0)
     checks.push({
       name: 'sync dirs',
       ...reportFailed(
@@ -44,15 +41,15 @@ export async function checkPlace(context: PlaceContext): Promise<DoctorCheck[]> 
       ),
     });
   const mounts = await readMounts();
-  for (const dir of dirs()) {
-    const at = root.absolute(dir.path);
+  for (const dir of list) {
+    const at = replica.absolute(dir.path);
     checks.push(
       await runCheck(
         `sync dir ${dir.path}`,
         `create or mount ${at}, and run \`syncmedia init\``,
-        () => checkDir(context, dir, at),
+        () => checkDir(place, dir, at),
       ),
-      await runCheck(`${dir.path}: mounts`, '', () => checkMounts(context, dir, at, mounts)),
+      await runCheck(`${dir.path}: mounts`, '', () => checkMounts(place, dir, at, mounts)),
       await runCheck(
         `${dir.path}: writing`,
         `let the user who runs the app own ${at} and everything in it`,
@@ -64,8 +61,8 @@ export async function checkPlace(context: PlaceContext): Promise<DoctorCheck[]> 
   return checks;
 }
 
-async function checkDir({ root }: PlaceContext, dir: SyncDir, at: string): Promise<CheckResult> {
-  const failure = await root.check(dir);
+async function checkDir({ replica }: Place, dir: SyncDir, at: string): Promise<CheckResult> {
+  const failure = await replica.check(dir);
   return failure
     ? reportFailed(failure.message, `mount ${at}, or run \`syncmedia init\` here`)
     : reportOk('marked for this host');
@@ -73,7 +70,7 @@ async function checkDir({ root }: PlaceContext, dir: SyncDir, at: string): Promi
 
 /** Looks for nested mounts: a file cannot be renamed into place across file systems. */
 async function checkMounts(
-  { isSyncDir }: PlaceContext,
+  { dirs }: Place,
   dir: SyncDir,
   at: string,
   mounts: readonly string[],
@@ -83,7 +80,9 @@ async function checkMounts(
   const nested = mounts
     .filter((mount) => mount.startsWith(`${real}/`))
     .map((mount) => mount.slice(real.length + 1))
-    .filter((rest) => !isSyncDir(`${dir.path}/${rest}`) && !exclude.matches(rest, true));
+    .filter(
+      (rest) => !dirs.current().byPath(`${dir.path}/${rest}`) && !exclude.matches(rest, true),
+    );
   return nested.length === 0
     ? reportOk('none in it')
     : reportFailed(

@@ -1,21 +1,16 @@
 import { listFirst } from '../util/list-first.js';
+import type { HostContext } from '../context/host-context.js';
 import { explainUnsealedRules } from '../hosts/sync-dirs-store.js';
 import type { DoctorCheck } from '../api/sync-media.js';
 import { quotePath } from '../replica/paths.js';
-import type { Path } from '../model/path.js';
 import { reportFailed, reportInfo, reportOk } from './check.js';
-
-/** Rows of `syncdirs` that count only in part, or not at all. */
-export interface UncountedRules {
-  /** Sync dirs of this host whose row has no valid seal. */
-  readonly unsealed: readonly Path[];
-  /** Directories that this host does not open. */
-  readonly ignored: readonly Path[];
-}
 
 const maxShown = 20;
 
-export async function checkRules({ unsealed, ignored }: UncountedRules): Promise<DoctorCheck[]> {
+/** Checks the rows of `syncdirs` that count only in part, or not at all. */
+export async function checkRules(dirs: HostContext['dirs']): Promise<DoctorCheck[]> {
+  const unsealed = dirs.listUnsealed(),
+    ignored = dirs.listIgnored();
   const { message, remedy } = explainUnsealedRules(unsealed);
   const names = listFirst(
     ignored.map((path) => quotePath(path)),

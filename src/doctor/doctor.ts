@@ -1,33 +1,21 @@
 import type { Connection } from 'mongoose';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../config/config.js';
-import type { HostState } from '../state-dir/state.js';
+import type { HostContext } from '../context/host-context.js';
 import { nameProcess } from '../state-dir/process-identity.js';
-import type { Registry } from '../hosts/registry.js';
 import type { DoctorCheck } from '../api/sync-media.js';
-import type { SyncDirs } from '../replica/sync-dirs.js';
-import type { Replica } from '../replica/replica.js';
 import { Ssh } from '../transport/ssh/ssh.js';
-import type { UnreadableRows } from '../database/unreadable-rows.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 import { checkKeys } from './check-keys.js';
 import { checkOthers, assessSkew } from './check-others.js';
 import { checkPlace } from './check-place.js';
 import { checkPrograms } from './check-programs.js';
-import { checkRules, type UncountedRules } from './check-rules.js';
+import { checkRules } from './check-rules.js';
 
 /** What doctor examines on a machine that was initialised. */
-export interface ExaminedHost {
-  readonly config: Config;
-  readonly state: HostState;
-  readonly root: Replica;
-  readonly dirs: () => SyncDirs;
-  readonly registry: Registry;
-  readonly unreadable: UnreadableRows;
-  readonly rules: UncountedRules;
-  /** A leader whose lease counter stood still for this long has lost the lease. */
-  readonly leaseMs: number;
-}
+export type ExaminedHost = Pick<
+  HostContext,
+  'config' | 'tuning' | 'state' | 'replica' | 'dirs' | 'registry' | 'unreadable'
+>;
 
 /**
  * Checks everything that must be right on this host and on the way to the other hosts. Each
@@ -50,7 +38,7 @@ export async function examineHost(
         ...reportFailed('this machine was never initialised', 'run `syncmedia init`'),
       },
     ];
-  const { config, state, root, dirs, registry, rules } = examined;
+  const { config, state, registry } = examined;
   await registry.refresh();
   const hosts = registry.all().filter(({ status }) => status !== 'retired');
   const ssh = new Ssh({
@@ -61,29 +49,19 @@ export async function examineHost(
   });
   try {
     const parts = await Promise.all([
-      checkPlace({
-        root,
-        dirs: () => dirs().list,
-        isSyncDir: (path) => dirs().byPath(path) !== undefined,
-      }),
-      checkKeys({
-        stateDir: config.stateDir,
-        state,
-        sealed: config.secret !== undefined,
-        hosts,
-        dirs: dirs().list,
-      }),
-      checkRules(rules),
+      checkPlace(examined),
+      checkKeys(examined, hosts),
+      checkRules(examined.dirs),
       runCheck('application', '', () => checkSetup(examined)).then((one) => [one]),
       runCheck('database rows', 'see that the database answers', () =>
         checkUnreadableRows(examined),
       ).then((one) => [one]),
       runCheck('lease', 'start the app', () => checkLease(examined)).then((one) => [one]),
-      checkOthers({
-        connections: ssh.connections,
-        hosts: hosts.filter(({ id }) => id !== state.id),
-        dirs: dirs().list,
-      }),
+      checkOthers(
+        ssh.connections,
+        hosts.filter(({ id }) => id !== state.id),
+        examined.dirs.current().list,
+      ),
     ]);
     return [...checks, ...parts.flat()];
   } finally {
@@ -126,7 +104,7 @@ async function checkUnreadableRows({ unreadable }: ExaminedHost): Promise<CheckR
 }
 
 /** Waits for the leader to raise its counter. A leader whose counter stands still has stopped. */
-async function checkLease({ registry, leaseMs }: ExaminedHost): Promise<CheckResult> {
+async function checkLease({ registry, tuning: { leaseMs } }: ExaminedHost): Promise<CheckResult> {
   const first = registry.me().lease;
   const deadline = performance.now() + leaseMs;
   for (let now = first; now !== undefined; now = registry.me().lease) {

@@ -2,16 +2,13 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NamingModel } from '../capture/find-named.js';
 import { findUnknownFields } from '../capture/unknown-fields.js';
-import type { KnownDirs } from '../context/known-dirs.js';
+import type { HostContext } from '../context/host-context.js';
 import type { SetupProblem } from '../model/host.js';
 import type { UnsyncedFile } from '../model/capture.js';
 
-export interface SetupContext {
+/** What the application declares, and this host. */
+export interface Declarations extends Pick<HostContext, 'dirs' | 'rootPath' | 'state'> {
   readonly models: readonly NamingModel[];
-  readonly dirs: Pick<KnownDirs, 'listDeclared' | 'listRefused' | 'current'>;
-  readonly rootPath: string;
-  /** The sync dirs to which `init` limited this host; empty: no limit. */
-  readonly allowed: readonly string[];
   /** Directories that `serveMedia` serves, relative to the root. */
   readonly served: readonly string[];
 }
@@ -20,12 +17,13 @@ export interface SetupContext {
  * Lists the application's declarations that this host cannot sync or serve, which nobody would
  * notice otherwise.
  */
-export async function listSetupProblems(context: SetupContext): Promise<SetupProblem[]> {
+export async function listSetupProblems(declared: Declarations): Promise<SetupProblem[]> {
+  const { dirs, state } = declared;
   return [
-    ...context.dirs.listRefused().map((refused) => describeRefused(refused, context.allowed)),
-    ...(await listMissingDirs(context)),
-    ...listUnknownFields(context.models),
-    ...(await listUnsyncedServed(context)),
+    ...dirs.listRefused().map((refused) => describeRefused(refused, state.syncDirs)),
+    ...(await listMissingDirs(declared)),
+    ...listUnknownFields(declared.models),
+    ...(await listUnsyncedServed(declared)),
   ];
 }
 
@@ -53,7 +51,7 @@ export function describeUnsynced(unsynced: UnsyncedFile): string {
     : 'it lies in no sync dir that this host opens; `syncmedia doctor` has the remedy';
 }
 
-async function listMissingDirs({ dirs, rootPath }: SetupContext): Promise<SetupProblem[]> {
+async function listMissingDirs({ dirs, rootPath }: Declarations): Promise<SetupProblem[]> {
   const current = dirs.current();
   const missing = await filterMissing(
     dirs
@@ -89,7 +87,7 @@ async function listUnsyncedServed({
   served,
   dirs,
   rootPath,
-}: SetupContext): Promise<SetupProblem[]> {
+}: Declarations): Promise<SetupProblem[]> {
   const known = dirs.current().list.map(({ path }) => path);
   const isBelow = (path: string, dir: string): boolean =>
     path === dir || path.startsWith(`${dir}/`);

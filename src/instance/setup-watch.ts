@@ -1,9 +1,6 @@
-import type { NamingModel } from '../capture/find-named.js';
 import { UnnamedSaveCounter } from '../capture/unnamed-saves.js';
 import { getErrorMessage } from '../model/errors.js';
-import type { KnownDirs } from '../context/known-dirs.js';
-import type { Log } from '../model/log.js';
-import type { HostContext } from '../context/host-context.js';
+import type { ThisHost } from '../context/this-host.js';
 import { describeRefused, describeUnsynced, listSetupProblems } from './setup-problems.js';
 import { quotePath } from '../replica/paths.js';
 import { UnstartedWarning } from './unstarted.js';
@@ -11,17 +8,6 @@ import type { Capture, DocumentRef, UnsyncedFile } from '../model/capture.js';
 
 /** Limit of the problems that are remembered in order to log each one once. */
 const maxLogged = 10_000;
-
-export interface SetupWatchContext {
-  readonly log: Log;
-  readonly dirs: KnownDirs;
-  readonly models: readonly NamingModel[];
-  /** Directories that `serveMedia` serves, relative to the root. */
-  served(): readonly string[];
-  allowed(): readonly string[];
-  isStarted(): boolean;
-  parts(): Promise<HostContext>;
-}
 
 /**
  * Reports everything that the application declares but this host cannot sync, in the log and in
@@ -34,34 +20,37 @@ export class SetupWatch {
   private readonly savedModels = new Set<string>();
   private checks: Promise<void> | undefined;
 
-  constructor(private readonly context: SetupWatchContext) {
-    const { log } = context;
+  /** @param listServedDirs lists the directories that `serveMedia` serves, relative to the root */
+  constructor(
+    private readonly thisHost: ThisHost,
+    private readonly listServedDirs: () => readonly string[],
+  ) {
+    const { log } = thisHost.config;
     this.unnamed = new UnnamedSaveCounter(
-      async (counts) => (await context.parts()).registry.recordUnnamed(counts),
+      async (counts) => (await thisHost.openContext()).registry.recordUnnamed(counts),
       (error) => {
         log.warn(
           `the count of saves without a file could not be stored: ${getErrorMessage(error)}`,
         );
       },
     );
-    this.unstarted = new UnstartedWarning({
-      isStarted: () => context.isStarted(),
-      warn: (message) => {
-        log.warn(message);
-      },
-      findStored: async (ids) => (await context.parts()).outbox.findStored(ids),
-    });
+    this.unstarted = new UnstartedWarning(thisHost);
   }
 
-  /** Checks at start, and whenever a model is compiled later. Logs each problem once. */
+  /** Checks at start. Logs each problem once. */
   check(): Promise<void> {
     return (this.checks = (this.checks ?? Promise.resolve())
       .then(() => this.checkNow())
       .catch((error: unknown) => {
-        this.context.log.warn(
+        this.thisHost.config.log.warn(
           `what the application declares could not be checked: ${getErrorMessage(error)}`,
         );
       }));
+  }
+
+  /** Checks again if a model is compiled after the start. */
+  noteModel(): void {
+    if (this.checks) void this.check();
   }
 
   /**
@@ -71,11 +60,11 @@ export class SetupWatch {
   noteSave(model: string): void {
     if (this.savedModels.has(model)) return;
     this.savedModels.add(model);
-    for (const refused of this.context.dirs
+    for (const refused of this.thisHost.dirs
       .listRefused()
       .filter(({ where }) => where === `model ${model}`)) {
-      const { message, remedy } = describeRefused(refused, this.context.allowed());
-      this.context.log.warn(`${message}. Remedy: ${remedy}`);
+      const { message, remedy } = describeRefused(refused, this.thisHost.state?.syncDirs ?? []);
+      this.thisHost.config.log.warn(`${message}. Remedy: ${remedy}`);
     }
   }
 
@@ -94,7 +83,7 @@ export class SetupWatch {
       if (one.why !== 'excluded' || this.logged.has(about) || this.logged.size >= maxLogged)
         continue;
       this.logged.add(about);
-      this.context.log.warn(
+      this.thisHost.config.log.warn(
         `model ${model}, document ${id} names ${quotePath(one.path)}, which is not sent: ` +
           `${describeUnsynced(one)}. Further files like it are not logged`,
       );
@@ -106,21 +95,19 @@ export class SetupWatch {
   }
 
   private async checkNow(): Promise<void> {
-    const { context } = this;
+    const { config, models } = this.thisHost;
     // A process without models, such as the command line, cannot check the declarations.
-    if (context.models.length === 0) return;
-    const { registry, rootPath } = await context.parts();
+    if (models.naming.length === 0) return;
+    const hostContext = await this.thisHost.openContext();
     const problems = await listSetupProblems({
-      models: context.models,
-      dirs: context.dirs,
-      rootPath,
-      allowed: context.allowed(),
-      served: context.served(),
+      ...hostContext,
+      models: models.naming,
+      served: this.listServedDirs(),
     });
     for (const { about, message, remedy } of problems) {
-      if (!this.logged.has(about)) context.log.warn(`${message}. Remedy: ${remedy}`);
+      if (!this.logged.has(about)) config.log.warn(`${message}. Remedy: ${remedy}`);
       this.logged.add(about);
     }
-    await registry.recordSetup(problems);
+    await hostContext.registry.recordSetup(problems);
   }
 }

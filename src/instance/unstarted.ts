@@ -1,17 +1,10 @@
+import type { ThisHost } from '../context/this-host.js';
 import type { Capture } from '../model/capture.js';
 
 /**
  * Milliseconds after which an unprocessed capture proves that no process of this host delivers.
  */
 const warnAfterMs = 10_000;
-
-export interface UnstartedContext {
-  /** Whether this process was started. If so, it or the leader delivers. */
-  isStarted(): boolean;
-  /** Returns which of these captures are still in the outbox. */
-  findStored(ids: readonly string[]): Promise<ReadonlySet<string>>;
-  warn(message: string): void;
-}
 
 /**
  * Warns once if saves are captured but not delivered because no process of this host called
@@ -23,12 +16,12 @@ export class UnstartedWarning {
   private isDone = false;
 
   constructor(
-    private readonly context: UnstartedContext,
+    private readonly thisHost: Pick<ThisHost, 'config' | 'isStarted' | 'openContext'>,
     private readonly waitMs = warnAfterMs,
   ) {}
 
   watchCapture({ id }: Capture): void {
-    if (this.isDone || this.timer || this.check || this.context.isStarted()) return;
+    if (this.isDone || this.timer || this.check || this.thisHost.isStarted()) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
       this.check = this.checkDelivered(id).finally(() => {
@@ -44,12 +37,15 @@ export class UnstartedWarning {
   }
 
   private async checkDelivered(id: string): Promise<void> {
-    if (this.isDone || this.context.isStarted()) return;
+    if (this.isDone || this.thisHost.isStarted()) return;
     // An absent database proves nothing. The next save is checked again.
-    const stored = await this.context.findStored([id]).catch((): ReadonlySet<string> => new Set());
-    if (!stored.has(id) || this.isDone) return;
+    const stored = await this.thisHost
+      .openContext()
+      .then(({ outbox }) => outbox.findStored([id]))
+      .catch(() => undefined);
+    if (!stored?.has(id) || this.isDone) return;
     this.isDone = true;
-    this.context.warn(
+    this.thisHost.config.log.warn(
       `a file was saved ${String(this.waitMs / 1000)} s ago and is not being delivered: no ` +
         `process of this host has started syncmedia. ` +
         'Call startSyncMedia() once the models are defined and Mongoose connects; ' +

@@ -2,19 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '../transport/backend.js';
 import { createBackend } from '../transport/registry.js';
 import { withTimeout } from '../util/with-timeout.js';
-import type { Outbox } from '../capture/outbox.js';
 import { createReplacedFileResolver } from '../replication/resolve-replaced.js';
 import { WakeListener } from './listening.js';
 import { WakeClient } from './wake-client.js';
 import { getWakeSocketPath, type LeaderHint } from './wake-socket.js';
 import { SyncMediaError } from '../model/errors.js';
-import type { EventBus } from '../model/events.js';
 import { Leader } from './leader.js';
 import { KeyInstaller } from './jobs/installed-keys.js';
 import { Lease } from './lease.js';
-import type { HostState } from '../state-dir/state.js';
-import type { Config, Tuning } from '../config/config.js';
 import type { HostContext } from '../context/host-context.js';
+import type { ThisHost } from '../context/this-host.js';
 import { Ssh } from '../transport/ssh/ssh.js';
 import { version } from '../util/version.js';
 
@@ -51,15 +48,11 @@ export class LeaderElection {
   private installedKeys: KeyInstaller | undefined;
   private readonly ending = new AbortController();
 
-  /** @param outbox undefined before this process has captured anything */
   constructor(
-    private readonly config: Config,
-    private readonly tuning: Tuning,
-    private readonly events: EventBus,
-    private readonly outbox: () => Outbox | undefined,
+    private readonly thisHost: Pick<ThisHost, 'config' | 'tuning' | 'events' | 'outbox'>,
   ) {
     this.wakeClient = new WakeClient({
-      stateDir: config.stateDir,
+      stateDir: thisHost.config.stateDir,
       makeDue: (ids) => this.makeDue(ids),
       onLeaderGone: () => {
         this.lease?.pollFast();
@@ -96,12 +89,13 @@ export class LeaderElection {
   }
 
   /** Starts competing for the lease. Idempotent. */
-  start(hostContext: HostContext, state: HostState): void {
+  start(hostContext: HostContext): void {
     if (this.lease || this.ending.signal.aborted) return;
     const {
-      tuning: { leaseMs, beatMs },
       config,
-    } = this;
+      state,
+      tuning: { leaseMs, beatMs },
+    } = hostContext;
     const lease = new Lease({
       rows: hostContext.hostRows,
       host: hostContext.me,
@@ -123,7 +117,7 @@ export class LeaderElection {
     lease.onChange((isHeld) => {
       hostContext.events.emit('lease', { held: isHeld });
       this.changing = this.changing
-        .then(() => (isHeld ? this.leadUntilLost(hostContext, state, lease) : this.stepDown()))
+        .then(() => (isHeld ? this.leadUntilLost(hostContext, lease) : this.stepDown()))
         .catch((error: unknown) => {
           hostContext.events.emit('failed', { doing: 'stepping down as leader', error });
         });
@@ -132,7 +126,7 @@ export class LeaderElection {
     hostContext.database.onChange((open) => {
       this.changing = this.changing
         .then(() => this.stepDown())
-        .then(() => (open ? this.leadUntilLost(hostContext, state, lease) : undefined))
+        .then(() => (open ? this.leadUntilLost(hostContext, lease) : undefined))
         .catch((error: unknown) => {
           hostContext.events.emit('failed', { doing: 'stepping down as leader', error });
         });
@@ -181,14 +175,10 @@ export class LeaderElection {
    * Tries to lead for as long as the lease is held. A leader that runs nothing would block all
    * others.
    */
-  private async leadUntilLost(
-    hostContext: HostContext,
-    state: HostState,
-    lease: Lease,
-  ): Promise<void> {
+  private async leadUntilLost(hostContext: HostContext, lease: Lease): Promise<void> {
     while (lease.isHeld() && !this.ending.signal.aborted) {
       try {
-        await this.startLeading(hostContext, state, lease);
+        await this.startLeading(hostContext, lease);
         return;
       } catch (error) {
         hostContext.events.emit('failed', { doing: 'starting as leader', error });
@@ -200,29 +190,22 @@ export class LeaderElection {
     }
   }
 
-  private async startLeading(
-    hostContext: HostContext,
-    state: HostState,
-    lease: Lease,
-  ): Promise<void> {
+  private async startLeading(hostContext: HostContext, lease: Lease): Promise<void> {
     if (this.ending.signal.aborted || this.leader || !lease.isHeld()) return;
-    const { config, tuning } = this;
+    const { config, tuning, events } = hostContext;
     await hostContext.refresh();
     await this.installedKeys?.update();
     // Another process may have taken the lease meanwhile, and its socket must not be replaced.
     if (!(await lease.confirm()) || this.ending.signal.aborted) return;
-    const backend = this.getBackend(hostContext, state);
     const leader = new Leader(
       hostContext,
-      config,
-      tuning,
-      backend,
-      createReplacedFileResolver(hostContext.ledger, hostContext.registry, hostContext.events),
+      this.getBackend(hostContext),
+      createReplacedFileResolver(hostContext.ledger, hostContext.registry, events),
     );
     this.leader = leader;
     const listener = new WakeListener({
       stateDir: config.stateDir,
-      events: hostContext.events,
+      events,
       everyMs: tuning.pollMs,
       onHint: (hint) => leader.handleHint(hint),
       confirmLease: () => lease.confirm(),
@@ -246,31 +229,9 @@ export class LeaderElection {
    * uses it for fetches.
    * @throws CLOSED
    */
-  getBackend(hostContext: HostContext, state: HostState): Backend {
+  getBackend(hostContext: HostContext): Backend {
     if (this.ending.signal.aborted) throw new SyncMediaError('CLOSED', 'this instance was closed');
-    this.backend ??= this.makeBackend(hostContext, state);
-    return this.backend;
-  }
-
-  private makeBackend(hostContext: HostContext, { identityFile }: HostState): Backend {
-    const { replica, dirs, me } = hostContext;
-    const { stateDir, timeoutMs, bandwidthLimit, chmod, log } = this.config;
-    const ssh = new Ssh({ stateDir, identityFile, timeoutMs, idleMs: this.tuning.idleMs });
-    return createBackend[this.config.backend]({
-      replica,
-      dirs: () => dirs.current(),
-      self: me,
-      ssh,
-      createResolver: createReplacedFileResolver(
-        hostContext.ledger,
-        hostContext.registry,
-        hostContext.events,
-      ),
-      timeoutMs,
-      bandwidthLimit,
-      chmod,
-      log,
-    });
+    return (this.backend ??= makeBackend(hostContext));
   }
 
   /**
@@ -279,13 +240,13 @@ export class LeaderElection {
    */
   private async makeDue(ids: readonly string[]): Promise<void> {
     try {
-      const outbox = this.outbox();
+      const { outbox } = this.thisHost;
       if (outbox) await withTimeout(outbox.makeDue(ids), makeDueMs, 'the database');
     } catch (error) {
-      this.events.emit('failed', {
+      this.thisHost.events.emit('failed', {
         doing:
           `making captures due at once (they are in ` +
-          `${String(this.tuning.captureDueMs / 1000)} s)`,
+          `${String(this.thisHost.tuning.captureDueMs / 1000)} s)`,
         error,
       });
     }
@@ -305,4 +266,30 @@ export class LeaderElection {
       if (!this.ending.signal.aborted) this.wakeClient.keepConnected(true);
     }
   }
+}
+
+function makeBackend({
+  config,
+  tuning,
+  state,
+  replica,
+  dirs,
+  me,
+  ledger,
+  registry,
+  events,
+}: HostContext): Backend {
+  const { stateDir, timeoutMs, bandwidthLimit, chmod, log } = config;
+  const { identityFile } = state;
+  return createBackend[config.backend]({
+    replica,
+    dirs: () => dirs.current(),
+    self: me,
+    ssh: new Ssh({ stateDir, identityFile, timeoutMs, idleMs: tuning.idleMs }),
+    createResolver: createReplacedFileResolver(ledger, registry, events),
+    timeoutMs,
+    bandwidthLimit,
+    chmod,
+    log,
+  });
 }

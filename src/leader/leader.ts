@@ -1,4 +1,3 @@
-import type { Config, Tuning } from '../config/config.js';
 import type { HostContext } from '../context/host-context.js';
 import { getErrorMessage } from '../model/errors.js';
 import type { Backend } from '../transport/backend.js';
@@ -25,19 +24,10 @@ export class Leader {
 
   constructor(
     private readonly hostContext: HostContext,
-    config: Config,
-    private readonly tuning: Tuning,
     backend: Backend,
     createResolver: CreateResolver,
   ) {
-    this.opened = openLeaderContext(
-      hostContext,
-      config,
-      tuning,
-      backend,
-      createResolver,
-      this.ending.signal,
-    );
+    this.opened = openLeaderContext(hostContext, backend, createResolver, this.ending.signal);
     this.jobs = createJobs(this.opened.context, this.opened.queues);
   }
 
@@ -55,7 +45,7 @@ export class Leader {
     });
     this.timer = setInterval(() => {
       this.poll();
-    }, this.tuning.pollMs);
+    }, this.hostContext.tuning.pollMs);
     this.timer.unref();
     this.poll();
   }
@@ -95,7 +85,7 @@ export class Leader {
         await job.poll?.(round);
       }
       if (performance.now() < this.nextThoroughAt && !this.jobs.some((job) => job.isBehind)) return;
-      this.nextThoroughAt = performance.now() + this.tuning.fullPollMs;
+      this.nextThoroughAt = performance.now() + this.hostContext.tuning.fullPollMs;
       for (const job of this.jobs) {
         doing = job.name;
         await job.pollThoroughly?.();

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import { makeRecheckCapture } from '../capture/make-captures.js';
-import type { Config, Tuning } from '../config/config.js';
 import type { HostContext } from '../context/host-context.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import { wantsPath } from '../decisions/wants.js';
@@ -28,13 +27,11 @@ export interface OpenedLeaderContext {
 /** @param signal aborted when this leader ends */
 export function openLeaderContext(
   hostContext: HostContext,
-  config: Config,
-  tuning: Tuning,
   backend: Backend,
   createResolver: CreateResolver,
   signal: AbortSignal,
 ): OpenedLeaderContext {
-  const { ledger, events, registry, me, dirs, outbox, replica, rootPath } = hostContext;
+  const { tuning, ledger, events, registry, me, dirs, outbox, replica, rootPath } = hostContext;
   const disk = new OwnDisk(
     replica,
     rootPath,
@@ -79,8 +76,6 @@ export function openLeaderContext(
   const notices = new ReceiveNotices(events, (files) => registry.raiseReceived(files));
   const context: LeaderContext = {
     ...hostContext,
-    config,
-    tuning,
     backend,
     disk,
     reconciler,

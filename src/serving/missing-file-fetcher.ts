@@ -1,10 +1,13 @@
-import type { EventBus } from '../model/events.js';
-import type { Acknowledger } from '../ledger/acknowledge.js';
-import type { PathLookup } from '../context/look-up.js';
+import { makeRecheckCapture } from '../capture/make-captures.js';
+import { Acknowledger } from '../ledger/acknowledge.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import { lookUpPaths, type PathLookup } from '../context/look-up.js';
+import { TmpFolders } from '../replica/tmp-folders.js';
+import { createReplacedFileResolver } from '../replication/resolve-replaced.js';
 import type { CreateResolver } from '../transport/options.js';
+import { parseFileMode } from '../transport/rsync/small-files/put.js';
 import { SyncMediaError } from '../model/errors.js';
 import { quotePath } from '../replica/paths.js';
-import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { Path } from '../model/path.js';
 import { withTimeout } from '../util/with-timeout.js';
 import { LookUpBatcher } from './look-up-batcher.js';
@@ -19,25 +22,18 @@ import {
 import {
   openReplicaDir,
   receiveFile,
-  type ReceiveContext,
+  type ReceiveOptions,
   type IncomingFile,
 } from './receive-file.js';
 import { isTooSlow, type PaceLimits } from './is-too-slow.js';
 import { RecentFailures } from './recent-failures.js';
 import type { FetchTransfer } from './fetch-transfer.js';
 
-export interface FetchContext extends ReceiveContext, OpeningContext {
-  readonly acknowledger: Acknowledger;
-  readonly events: EventBus;
-  readonly resolveReplacedAt: CreateResolver;
-  /** Reads the captures and the ledger entry of each path. */
-  lookUpPaths(paths: readonly Path[]): Promise<(path: Path) => PathLookup>;
-  dirs(): SyncDirs;
-  /** Requests that this host checks a path. Resolves once the request is stored. */
-  requestCheck(path: Path): Promise<void>;
-  /** Notifies the leader of this host that a file was received here. */
-  notifyReceived(): Promise<void>;
-}
+export type FetchContext = OpeningContext &
+  Pick<LeaderContext, 'config' | 'replica' | 'dirs' | 'ledger' | 'outbox'>;
+
+/** The mode of received files if rsync's `--chmod` sets none. */
+const defaultFileMode = 0o644;
 
 /**
  * Limits on the work that visitors can cause, in milliseconds, counts and bytes. `answerMs` also
@@ -109,6 +105,9 @@ export class MissingFileFetcher {
   private readonly failures: RecentFailures;
   private readonly lookUpBatcher: LookUpBatcher;
   private readonly opener: RemoteFileOpener;
+  private readonly acknowledger: Acknowledger;
+  private readonly createResolver: CreateResolver;
+  private readonly receiveOptions: ReceiveOptions;
   private readonly closing = new AbortController();
   /** Numbers requests and fetches in the order in which they began. */
   private nextSequence = 0;
@@ -119,8 +118,15 @@ export class MissingFileFetcher {
     private readonly limits: FetchLimits = defaultFetchLimits,
   ) {
     this.failures = new RecentFailures(limits.failureMs, limits.failures);
-    this.lookUpBatcher = new LookUpBatcher((paths) => context.lookUpPaths(paths), limits);
+    this.lookUpBatcher = new LookUpBatcher((paths) => lookUpPaths(context, paths), limits);
     this.opener = new RemoteFileOpener(context, limits, this.closing.signal);
+    const { config, ledger, registry, events } = context;
+    this.acknowledger = new Acknowledger(ledger, events);
+    this.createResolver = createReplacedFileResolver(ledger, registry, events);
+    this.receiveOptions = {
+      fileMode: parseFileMode(config.chmod) ?? defaultFileMode,
+      tmpFolders: new TmpFolders(),
+    };
   }
 
   /** Never rejects: failures are reported as events. */
@@ -222,16 +228,21 @@ export class MissingFileFetcher {
     const { context } = this;
     try {
       // A delivery may have placed the file during the look-up.
-      if (await context.root.observe(path).catch(() => undefined)) return 'here';
-      const dir = context.dirs().findFor(path);
+      if (await context.replica.observe(path).catch(() => undefined)) return 'here';
+      const dir = context.dirs.current().findFor(path);
       if (!dir) return 'gone';
-      const placement = await openReplicaDir(context.root, dir);
+      const placement = await openReplicaDir(context.replica, dir);
       const opened = await this.openWithRetry(path, known, key);
       if (typeof opened === 'string') return opened;
       try {
         return {
           source: opened,
-          incoming: await receiveFile(context, placement, { path, info: opened.info }, opened.body),
+          incoming: await receiveFile(
+            this.receiveOptions,
+            placement,
+            { path, info: opened.info },
+            opened.body,
+          ),
         };
       } catch (error) {
         opened.stop();
@@ -299,7 +310,7 @@ export class MissingFileFetcher {
       .finish(
         version === undefined
           ? undefined
-          : context.resolveReplacedAt(context.me, () => ({ version, ruled: false })),
+          : this.createResolver(context.me, () => ({ version, ruled: false })),
       )
       .finally(() => {
         clearInterval(paceTimer);
@@ -329,10 +340,11 @@ export class MissingFileFetcher {
       // If the entry has a newer version by now, this host stays pending for it, because the
       // update is fenced by the version. If a file of the app was put back, its own capture may
       // have met the fetched bytes there.
-      if (received.isOwnFileBack) return void (await context.requestCheck(path));
+      if (received.isOwnFileBack)
+        return void (await context.outbox.insert(makeRecheckCapture(context.me, path)));
       if (version === undefined) return;
-      await context.acknowledger.acknowledge(path, version, context.me, received.sha256);
-      await context.notifyReceived();
+      await this.acknowledger.acknowledge(path, version, context.me, received.sha256);
+      await context.registry.raiseReceived(new Map([[context.me, 1]]));
     } catch (error) {
       // The next scan records that this host holds the file.
       context.events.emit('failed', {

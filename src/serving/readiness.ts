@@ -1,7 +1,6 @@
 import type { ReadyLimits } from '../config/ready-limits.js';
 import { HeartbeatMonitor } from '../hosts/heartbeats.js';
-import type { Tuning } from '../config/config.js';
-import type { HostContext } from '../context/host-context.js';
+import type { ThisHost } from '../context/this-host.js';
 import { withTimeout } from '../util/with-timeout.js';
 import type { Host, HostId } from '../model/host.js';
 
@@ -29,10 +28,10 @@ export class Readiness {
    *   here reaches another host
    */
   constructor(
-    private readonly openContext: () => Promise<HostContext>,
+    private readonly thisHost: Pick<ThisHost, 'tuning' | 'openContext'>,
     private readonly isLed: () => Promise<boolean>,
-    { leaseMs, pollMs }: Pick<Tuning, 'leaseMs' | 'pollMs'>,
   ) {
+    const { leaseMs, pollMs } = thisHost.tuning;
     this.heartbeats = new HeartbeatMonitor(2 * leaseMs, 3 * pollMs);
   }
 
@@ -53,7 +52,7 @@ export class Readiness {
   }
 
   private async readBacklog(): Promise<HostBacklog> {
-    const { registry, ledger, me } = await this.openContext();
+    const { registry, ledger, me } = await this.thisHost.openContext();
     await registry.refresh();
     const query = { pending: me, deliverableBy: this.listWorkingHosts(registry.others()) };
     const [pending, since, isLed] = await Promise.all([

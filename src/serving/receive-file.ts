@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { Backend } from '../transport/backend.js';
+import type { LeaderContext } from '../context/leader-context.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { ReplacedFileResolver } from '../replica/disk.js';
 import { dateOpen, flushOpen } from '../replica/descriptor.js';
@@ -16,7 +16,7 @@ import type { TmpFolders } from '../replica/tmp-folders.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import type { Entry } from '../model/entry.js';
 import type { FileInfo } from '../model/file.js';
-import type { Host, HostId } from '../model/host.js';
+import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import type { SyncDir } from '../model/sync-dir.js';
 import { FetchTransfer } from './fetch-transfer.js';
@@ -46,10 +46,8 @@ export type ReceiveResult =
   | { readonly sha256: string; readonly isOwnFileBack: boolean }
   | { readonly error: unknown; readonly failedSide: 'source' | 'here' };
 
-export interface ReceiveContext {
-  readonly backend: Backend;
-  readonly root: Replica;
-  readonly me: HostId;
+/** How received files are written on this disk. */
+export interface ReceiveOptions {
   readonly fileMode: number;
   readonly tmpFolders: TmpFolders;
 }
@@ -61,9 +59,9 @@ const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constant
  *
  * @throws NO_MARKER; errors of the disk
  */
-export async function openReplicaDir(root: Replica, dir: SyncDir): Promise<SyncDirLocation> {
-  const placement = { disk: nodeDisk, dirPath: await root.resolveRealDir(dir), dir: dir.path };
-  await root.requireOpenable(dir);
+export async function openReplicaDir(replica: Replica, dir: SyncDir): Promise<SyncDirLocation> {
+  const placement = { disk: nodeDisk, dirPath: await replica.resolveRealDir(dir), dir: dir.path };
+  await replica.requireOpenable(dir);
   await prepareMissingAreas(placement);
   return placement;
 }
@@ -75,7 +73,7 @@ export async function openReplicaDir(root: Replica, dir: SyncDir): Promise<SyncD
  * @throws TRANSFER_FAILED if that host has other bytes at the path; errors of the backend
  */
 export async function openHeldFile(
-  { backend }: Pick<ReceiveContext, 'backend'>,
+  { backend }: Pick<LeaderContext, 'backend'>,
   holder: Host,
   entry: Entry & { info: FileInfo },
   signal: AbortSignal,
@@ -90,7 +88,7 @@ export async function openHeldFile(
 
 /** Begins to write the content from a source to this host's tmp area. */
 export async function receiveFile(
-  { fileMode, tmpFolders }: ReceiveContext,
+  { fileMode, tmpFolders }: ReceiveOptions,
   placement: SyncDirLocation,
   { path, info }: ExpectedFile,
   body: AsyncIterable<Uint8Array>,

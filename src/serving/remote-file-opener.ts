@@ -1,30 +1,29 @@
-import type { Backend } from '../transport/backend.js';
 import { withTimeout } from '../util/with-timeout.js';
 import { hasErrorCode, getErrorMessage, SyncMediaError } from '../model/errors.js';
-import type { EventBus } from '../model/events.js';
+import type { LeaderContext } from '../context/leader-context.js';
 import type { PathLookup } from '../context/look-up.js';
 import { willMakeVersion } from '../decisions/reconcile.js';
 import { quotePath } from '../replica/paths.js';
 import type { Entry, Version } from '../model/entry.js';
 import type { FileInfo } from '../model/file.js';
-import type { Host, HostId } from '../model/host.js';
+import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import { openHeldFile } from './receive-file.js';
 import { SourceSemaphores } from './source-semaphores.js';
 import { Semaphore } from './semaphore.js';
 import { SourceRanking } from './source-ranking.js';
 
-export interface OpeningContext {
-  readonly backend: Backend;
-  readonly events: EventBus;
-  readonly me: HostId;
-  hosts(): readonly Host[];
-  /**
-   * Rereads the hosts, unless they were read recently; `isUrgent`: unless they were read a moment
-   * ago.
-   */
-  refresh(isUrgent?: boolean): Promise<void>;
-}
+export type OpeningContext = Pick<
+  LeaderContext,
+  'backend' | 'events' | 'me' | 'registry' | 'refresh'
+>;
+
+/**
+ * The oldest host list that a fetch may use, and the oldest one if it lacks a host of the file: a
+ * host that has become ready since is a source, too. In milliseconds.
+ */
+const maxHostsAgeMs = 5_000,
+  urgentHostsAgeMs = 500;
 
 export interface OpeningLimits {
   readonly fileBytes: number;
@@ -89,6 +88,8 @@ export class RemoteFileOpener {
   private readonly ranking: SourceRanking;
   private readonly sourceSemaphores: SourceSemaphores;
   private readonly semaphore: Semaphore;
+  private refreshedAt = -Infinity;
+  private refreshing: Promise<void> | undefined;
 
   constructor(
     private readonly context: OpeningContext,
@@ -134,24 +135,31 @@ export class RemoteFileOpener {
    * right before it captured the file.
    */
   private async refreshHosts({ captured, entry }: PathLookup): Promise<void> {
-    const { context } = this;
-    await this.refreshWithTimeout(false);
-    const ids = [...captured.map(({ host }) => host), ...(entry?.heldBy ?? [])],
-      hosts = context.hosts();
-    if (!ids.every((id) => hosts.some((host) => host.id === id)))
-      await this.refreshWithTimeout(true);
+    await this.refreshOlderThan(maxHostsAgeMs);
+    const ids = [...captured.map(({ host }) => host), ...(entry?.heldBy ?? [])];
+    if (!ids.every((id) => this.context.registry.find(id)))
+      await this.refreshOlderThan(urgentHostsAgeMs);
   }
 
-  private refreshWithTimeout(isUrgent: boolean): Promise<void> {
-    return withTimeout(this.context.refresh(isUrgent), this.limits.answerMs, 'the database');
+  private async refreshOlderThan(ms: number): Promise<void> {
+    if (performance.now() - this.refreshedAt < ms) return;
+    this.refreshing ??= this.context
+      .refresh()
+      .then(() => {
+        this.refreshedAt = performance.now();
+      })
+      .finally(() => {
+        this.refreshing = undefined;
+      });
+    await withTimeout(this.refreshing, this.limits.answerMs, 'the database');
   }
 
   private async openCaptured(
     path: Path,
     { captured, entry }: PathLookup,
   ): Promise<OpenedSource | NotOpenedReason> {
-    const { backend, me } = this.context,
-      hosts = this.context.hosts();
+    const { backend, me, registry } = this.context,
+      hosts = registry.all();
     const candidates = this.ranking
       .rankCapturingHosts(path, captured, hosts, me)
       .map(({ host, captured: { asserted } }): SourceCandidate => ({
@@ -181,7 +189,7 @@ export class RemoteFileOpener {
     const { context } = this,
       { path, info: facts, version } = entry;
     if (facts.size > this.limits.fileBytes) return 'unavailable';
-    const holders = this.ranking.rankHolders(entry, context.hosts(), context.me);
+    const holders = this.ranking.rankHolders(entry, context.registry.all(), context.me);
     const { opened, answers: failures } = await this.tryHosts(
       path,
       holders.map((host) => ({

@@ -1,7 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { hasErrorCode } from '../model/errors.js';
-import type { Replica } from '../replica/replica.js';
-import type { SyncDirs } from '../replica/sync-dirs.js';
+import type { ThisHost } from '../context/this-host.js';
 import type { Path } from '../model/path.js';
 import { namesTag } from './conditions.js';
 import { makeETag, type ETagCache } from './etag-cache.js';
@@ -11,17 +10,16 @@ import { createFileReader, createBodySender, type ReadRange } from './send-body.
 import { sendContent, type HttpError } from './send-content.js';
 import type { ResolvedServeOptions } from './serve-options.js';
 
-export interface ServeContext {
-  readonly root: Replica;
-  /** The served directory, relative to the root. */
+/** A directory that an application serves. */
+export interface ServedDir {
+  /** Relative to the root. */
   readonly base: string;
-  dirs(): SyncDirs;
   readonly tags: ETagCache;
   /**
    * Fetches missing files. Undefined on a machine without a host id, which serves only its own
    * files.
    */
-  fetcher(): Promise<Pick<MissingFileFetcher, 'fetchFile'> | undefined>;
+  openFetcher(this: void): Promise<Pick<MissingFileFetcher, 'fetchFile'> | undefined>;
 }
 
 /** What came of a request. unavailable: a host may have the file, but none could deliver it. */
@@ -39,14 +37,15 @@ const maxTries = 3;
 
 /** Serves the files below a directory. Fetches missing ones from a host that has them. */
 export function createServeMedia(
-  context: ServeContext,
+  thisHost: Pick<ThisHost, 'replica' | 'dirs'>,
+  { base, tags, openFetcher }: ServedDir,
   options: ResolvedServeOptions,
 ): RequestHandler {
   async function handle(request: Request, response: Response): Promise<ServeResult> {
     const requested = resolveRequestPath(
       readPathname(request.url),
-      context.base,
-      context.dirs(),
+      base,
+      thisHost.dirs.current(),
       options.dotfiles,
     );
     if ('refused' in requested) return requested.refused;
@@ -68,7 +67,7 @@ export function createServeMedia(
         } = transfer;
         const served = {
           path,
-          absolute: context.root.absolute(path),
+          absolute: thisHost.replica.absolute(path),
           info,
           tag: sha256 === undefined ? undefined : makeETag(sha256),
         };
@@ -94,7 +93,7 @@ export function createServeMedia(
    */
   async function fetchMissing(path: Path): Promise<FetchResult | HttpError | undefined> {
     try {
-      return await (await context.fetcher())?.fetchFile(path);
+      return await (await openFetcher())?.fetchFile(path);
     } catch (error) {
       return Object.assign(makeUnavailable(), { cause: error });
     }
@@ -108,7 +107,7 @@ export function createServeMedia(
   ): Promise<ServeResult | undefined> {
     let file;
     try {
-      file = await context.root.openToServe(path);
+      file = await thisHost.replica.openToServe(path);
     } catch (error) {
       // Directories and symlinks are not served. Files of a sync dir without its marker are
       // fetched.
@@ -124,10 +123,10 @@ export function createServeMedia(
     if (!file) return undefined;
     try {
       const { tag, bytes } = options.etag
-        ? await context.tags.getOrComputeTag(
+        ? await tags.getOrComputeTag(
             file,
             (known) => needsBody(request, known),
-            () => context.root.openToServe(path),
+            () => thisHost.replica.openToServe(path),
             namesTag(request.headers),
           )
         : {};
@@ -138,7 +137,7 @@ export function createServeMedia(
         (await sendContent(
           request,
           response,
-          { path, absolute: context.root.absolute(path), info: file.info, tag },
+          { path, absolute: thisHost.replica.absolute(path), info: file.info, tag },
           options,
           createBodySender(response, readRange),
         )) ?? 'answered'

@@ -1,11 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  openReplicaDir,
-  receiveFile,
-  type ReceiveContext,
-} from '../../src/serving/receive-file.js';
+import { openReplicaDir, receiveFile } from '../../src/serving/receive-file.js';
 import { createBodySender } from '../../src/serving/send-body.js';
 import { sendContent } from '../../src/serving/send-content.js';
 import { resolveServeOptions } from '../../src/serving/serve-options.js';
@@ -46,7 +42,7 @@ async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<FileInfo> =
     info: { size: content.length, mtime: 1_700_000_000, nanos: 0, ...facts },
   } as unknown as Entry & { info: FileInfo };
   const receiving = await receiveFile(
-    { fileMode: 0o640, tmpFolders: new TmpFolders() } as ReceiveContext,
+    { fileMode: 0o640, tmpFolders: new TmpFolders() },
     place,
     entry,
     body,

@@ -1,11 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { KnownDirs } from '../../src/context/known-dirs.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { Replica } from '../../src/replica/replica.js';
 import { ETagCache } from '../../src/serving/etag-cache.js';
 import { createServeMedia } from '../../src/serving/serve-media.js';
 import { resolveServeOptions, type ServeOptions } from '../../src/serving/serve-options.js';
 import type { Path } from '../../src/model/path.js';
+import { makePartial } from '../harness/partial.js';
 import { makeTestDir } from '../harness/tmp.js';
 import type { RequestHandler } from 'express';
 
@@ -22,7 +24,7 @@ export async function makeServed(): Promise<Served> {
   const dirs = new SyncDirs([
     { path: 'uploads' as Path, exclude: ['*.tmp'], conflict: 'newer', onDelete: 'keep' },
   ]);
-  const root = new Replica(folder.path, () => dirs),
+  const replica = new Replica(folder.path, () => dirs),
     tags = new ETagCache();
   await mkdir(join(folder.path, 'uploads'));
   return {
@@ -37,7 +39,8 @@ export async function makeServed(): Promise<Served> {
     },
     serve: (options = {}, base = 'uploads') =>
       createServeMedia(
-        { root, base, dirs: () => dirs, tags, fetcher: () => Promise.resolve(undefined) },
+        { replica, dirs: makePartial<KnownDirs>({ current: () => dirs }) },
+        { base, tags, openFetcher: () => Promise.resolve(undefined) },
         resolveServeOptions(options),
       ),
   };

@@ -3,12 +3,14 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
+import type { KnownDirs } from '../../src/context/known-dirs.js';
 import { Replica } from '../../src/replica/replica.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { ETagCache } from '../../src/serving/etag-cache.js';
 import { createServeMedia } from '../../src/serving/serve-media.js';
 import { resolveServeOptions } from '../../src/serving/serve-options.js';
 import type { Path } from '../../src/model/path.js';
+import { makePartial } from '../harness/partial.js';
 
 const [rootPath = ''] = process.argv.slice(2);
 process.stdin
@@ -24,12 +26,10 @@ app.use(
   '/uploads',
   createServeMedia(
     {
-      root: new Replica(rootPath, () => dirs),
-      base: 'uploads',
-      dirs: () => dirs,
-      tags: new ETagCache(),
-      fetcher: () => Promise.resolve(undefined),
+      replica: new Replica(rootPath, () => dirs),
+      dirs: makePartial<KnownDirs>({ current: () => dirs }),
     },
+    { base: 'uploads', tags: new ETagCache(), openFetcher: () => Promise.resolve(undefined) },
     resolveServeOptions({}),
   ),
 );

@@ -4,11 +4,10 @@ import { toPlainObject } from '../../capture/plain-object.js';
 import { getStoredCollection } from '../../capture/stored-documents.js';
 import { CopiesWatch } from '../../replication/copies.js';
 import { hasErrorCode, getErrorMessage, SyncMediaError } from '../../model/errors.js';
-import type { CopiesResult, DocumentStatus, FileStatus, NamedFiles } from '../../api/sync-media.js';
-import type { KnownModels } from '../../context/known-models.js';
+import type { CopiesResult, FileStatus, NamedFiles, SyncMedia } from '../../api/sync-media.js';
+import type { ThisHost } from '../../context/this-host.js';
 import type { ResolvedPluginOptions } from '../../config/plugin-options.js';
-import { resolveWaitOptions, type WaitOptions } from '../../config/wait-options.js';
-import type { Log } from '../../model/log.js';
+import { resolveWaitOptions } from '../../config/wait-options.js';
 import { isKnownPath, lookUpPaths, type PathLookup } from '../../context/look-up.js';
 import type { HostContext } from '../../context/host-context.js';
 import { describeUnsynced } from '../setup-problems.js';
@@ -23,14 +22,6 @@ import type { Host, HostId } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
 import { wantsPath } from '../../decisions/wants.js';
 
-export interface FileActionsContext {
-  readonly log: Log;
-  readonly models: KnownModels;
-  openHostContext(): Promise<HostContext>;
-  /** Checks a path that the app gave. @throws BAD_PATH */
-  toPath(rootPath: string, given: string): Path;
-}
-
 interface DocumentPaths {
   readonly paths: Path[];
   readonly unsynced: UnsyncedFile[];
@@ -40,7 +31,60 @@ interface DocumentPaths {
 export class FileActions {
   private watch: CopiesWatch | undefined;
 
-  constructor(private readonly context: FileActionsContext) {}
+  readonly actions: Pick<SyncMedia, 'statusOf' | 'showDocument' | 'waitFor'> = {
+    statusOf: async (named) => {
+      const hostContext = await this.thisHost.openContext();
+      const { paths, unsynced, ...record } = await this.findPaths(named, hostContext);
+      return { ...record, files: await describeFiles(paths, unsynced, hostContext) };
+    },
+
+    showDocument: async (modelName, id) => {
+      const { models } = this.thisHost,
+        naming = models.findModel(modelName);
+      if (!naming) {
+        throw new SyncMediaError(
+          'UNKNOWN_DOCUMENT',
+          `no plugged model of this process is called ${JSON.stringify(modelName)}; known are ` +
+            `${models.names.join(', ') || 'none'}`,
+        );
+      }
+      const document = await readDocument(naming.model, id);
+      if (!document)
+        throw new SyncMediaError(
+          'UNKNOWN_DOCUMENT',
+          `no ${modelName} has the id ${JSON.stringify(id)}`,
+        );
+      const hostContext = await this.thisHost.openContext();
+      const { paths, unsynced } = await findPathsOfDocument(document, modelName, hostContext);
+      return { model: modelName, id, files: await describeFiles(paths, unsynced, hostContext) };
+    },
+
+    waitFor: async (named, options) => {
+      const { copies, timeout } = resolveWaitOptions(options);
+      const hostContext = await this.thisHost.openContext();
+      const { paths, unsynced } = await this.findPaths(named, hostContext);
+      // An excluded file is waited for only if the caller names that file.
+      const unkept = unsynced
+        .filter(({ why }) => why === 'not synced here' || typeof named === 'string')
+        .map((one) => makeUnsyncedCopies(one.path, describeUnsynced(one)));
+      const [captures] = await Promise.all([
+        hostContext.outbox.findTouching(paths),
+        hostContext.refresh(),
+      ]);
+      const mayFold = listProcessingHosts(hostContext.registry.all());
+      const files = await this.getWatch(hostContext).wait({
+        paths,
+        unkept,
+        captures: captures.filter(({ host }) => mayFold.has(host)),
+        copies,
+        timeoutMs: timeout,
+        expected: typeof named === 'string',
+      });
+      return { files: files.map(describeCopies) };
+    },
+  };
+
+  constructor(private readonly thisHost: ThisHost) {}
 
   /**
    * Waits as the plugin's options say, after a save was captured. The save waits for this, so it
@@ -54,7 +98,7 @@ export class FileActions {
   ): Promise<void> {
     if (copies === undefined) return;
     try {
-      const watch = this.getWatch(await this.context.openHostContext());
+      const watch = this.getWatch(await this.thisHost.openContext());
       const paths = [...new Set(captures.flatMap(({ touched }) => touched))];
       await watch.wait({
         paths,
@@ -71,69 +115,11 @@ export class FileActions {
       if (copiesTimeoutAction === 'error' && hasErrorCode(error, 'MEDIA_COPIES_TIMEOUT'))
         throw error;
       const [savedBy] = captures.flatMap((capture) => capture.savedBy ?? []);
-      this.context.log.warn(
+      this.thisHost.config.log.warn(
         `${savedBy ? `model ${savedBy.model}, document ${savedBy.id}` : 'a save'}: ` +
           `${getErrorMessage(error)}`,
       );
     }
-  }
-
-  async waitFor(named: NamedFiles, options?: WaitOptions): Promise<CopiesResult> {
-    const { copies, timeout } = resolveWaitOptions(options);
-    const hostContext = await this.context.openHostContext();
-    const { paths, unsynced } = await this.findPaths(named, hostContext);
-    // An excluded file is waited for only if the caller names that file.
-    const unkept = unsynced
-      .filter(({ why }) => why === 'not synced here' || typeof named === 'string')
-      .map((one) => makeUnsyncedCopies(one.path, describeUnsynced(one)));
-    const [captures] = await Promise.all([
-      hostContext.outbox.findTouching(paths),
-      hostContext.refresh(),
-    ]);
-    const mayFold = listProcessingHosts(hostContext.registry.all());
-    const files = await this.getWatch(hostContext).wait({
-      paths,
-      unkept,
-      captures: captures.filter(({ host }) => mayFold.has(host)),
-      copies,
-      timeoutMs: timeout,
-      expected: typeof named === 'string',
-    });
-    return { files: files.map(describeCopies) };
-  }
-
-  async statusOf(named: NamedFiles): Promise<DocumentStatus> {
-    const hostContext = await this.context.openHostContext();
-    const { paths, unsynced, ...record } = await this.findPaths(named, hostContext);
-    return {
-      ...record,
-      files: [...(await describeFiles(paths, hostContext)), ...unsynced.map(describeUnsyncedFile)],
-    };
-  }
-
-  /** @throws UNKNOWN_DOCUMENT */
-  async showDocument(modelName: string, id: string): Promise<DocumentStatus> {
-    const naming = this.context.models.findModel(modelName);
-    if (!naming) {
-      throw new SyncMediaError(
-        'UNKNOWN_DOCUMENT',
-        `no plugged model of this process is called ${JSON.stringify(modelName)}; known are ` +
-          `${this.context.models.names.join(', ') || 'none'}`,
-      );
-    }
-    const document = await readDocument(naming.model, id);
-    if (!document)
-      throw new SyncMediaError(
-        'UNKNOWN_DOCUMENT',
-        `no ${modelName} has the id ${JSON.stringify(id)}`,
-      );
-    const hostContext = await this.context.openHostContext();
-    const { paths, unsynced } = await this.findPathsOfDocument(document, modelName, hostContext);
-    return {
-      model: modelName,
-      id,
-      files: [...(await describeFiles(paths, hostContext)), ...unsynced.map(describeUnsyncedFile)],
-    };
   }
 
   async close(): Promise<void> {
@@ -150,12 +136,12 @@ export class FileActions {
     hostContext: HostContext,
   ): Promise<DocumentPaths & { model?: string; id?: string }> {
     if (typeof named === 'string') {
-      const path = this.context.toPath(hostContext.rootPath, named),
+      const path = this.thisHost.toPath(named),
         unsynced = hostContext.dirs.current().explainUnsynced(path);
       return unsynced ? { paths: [], unsynced: [unsynced] } : { paths: [path], unsynced: [] };
     }
     const model = (named.constructor as Partial<PluggedModel>).modelName;
-    if (model === undefined || !this.context.models.findModel(model)) {
+    if (model === undefined || !hostContext.models.findModel(model)) {
       throw new SyncMediaError(
         'BAD_OPTION',
         'give a document of a model that is plugged, or the path of a file below a sync dir',
@@ -165,29 +151,29 @@ export class FileActions {
     return {
       model,
       id: String(document._id),
-      ...(await this.findPathsOfDocument(toPlainObject(document), model, hostContext)),
+      ...(await findPathsOfDocument(toPlainObject(document), model, hostContext)),
     };
   }
+}
 
-  private async findPathsOfDocument(
-    document: Record<string, unknown>,
-    model: string,
-    hostContext: HostContext,
-  ): Promise<DocumentPaths> {
-    const options = this.context.models.findModel(model)?.options,
-      { replica, listRootPaths, dirs } = hostContext;
-    if (!options) return { paths: [], unsynced: [] };
-    return findDocumentPaths(
-      document,
-      options,
-      model,
-      { root: replica, rootPaths: listRootPaths, dirs: () => dirs.current() },
-      async (paths) => {
-        const knownOf = await lookUpPaths(hostContext, paths);
-        return (path) => isKnownPath(knownOf(path));
-      },
-    );
-  }
+async function findPathsOfDocument(
+  document: Record<string, unknown>,
+  model: string,
+  hostContext: HostContext,
+): Promise<DocumentPaths> {
+  const { models, replica, listRootPaths, dirs } = hostContext,
+    options = models.findModel(model)?.options;
+  if (!options) return { paths: [], unsynced: [] };
+  return findDocumentPaths(
+    document,
+    options,
+    model,
+    { root: replica, rootPaths: listRootPaths, dirs: () => dirs.current() },
+    async (paths) => {
+      const knownOf = await lookUpPaths(hostContext, paths);
+      return (path) => isKnownPath(knownOf(path));
+    },
+  );
 }
 
 /**
@@ -214,11 +200,15 @@ async function readDocument(
 
 async function describeFiles(
   paths: readonly Path[],
+  unsynced: readonly UnsyncedFile[],
   hostContext: HostContext,
 ): Promise<FileStatus[]> {
   const [knownOf] = await Promise.all([lookUpPaths(hostContext, paths), hostContext.refresh()]);
   const hosts = hostContext.registry.all();
-  return paths.map((path) => describeFile(path, knownOf(path), hosts));
+  return [
+    ...paths.map((path) => describeFile(path, knownOf(path), hosts)),
+    ...unsynced.map(describeUnsyncedFile),
+  ];
 }
 
 /**

@@ -2,6 +2,7 @@ import { createReplacedFileResolver } from '../../replication/resolve-replaced.j
 import { SyncMediaError } from '../../model/errors.js';
 import type { RecoverableContent, SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
+import type { ThisHost } from '../../context/this-host.js';
 import { discardRecoverableFile, listRecoverableFiles } from '../../replica/recoverable.js';
 import { placeFile } from '../../replica/place.js';
 import { makeParentDirs, checkOwnParentDirs } from '../../replica/parents.js';
@@ -33,11 +34,11 @@ interface FoundRecoverable {
  * discard them.
  */
 export function createRecoverableActions(
-  openParts: () => Promise<HostContext>,
+  thisHost: ThisHost,
   capture: (paths: readonly Path[]) => Promise<void>,
 ): Pick<SyncMedia, 'recoverable' | 'conflicts'> {
   const list: ListRecoverable = async (area, limit = defaultListLimit) => {
-    const { dirs, replica } = await openParts();
+    const { dirs, replica } = await thisHost.openContext();
     const recoverable = await Promise.all(
       dirs
         .current()
@@ -61,7 +62,7 @@ export function createRecoverableActions(
     keptAs: string,
   ): Promise<void> => {
     const { hostContext, location, path, file } = await findRecoverable(
-      await openParts(),
+      await thisHost.openContext(),
       areas,
       dirPath,
       keptAs,
@@ -92,7 +93,7 @@ export function createRecoverableActions(
       restore: (dirPath, keptAs) => restore(['conflicts'], dirPath, keptAs),
       async compare(dirPath, keptAs) {
         const { hostContext, location, path, file } = await findRecoverable(
-          await openParts(),
+          await thisHost.openContext(),
           ['conflicts'],
           dirPath,
           keptAs,
@@ -111,7 +112,7 @@ export function createRecoverableActions(
       },
       async discard(dirPath, keptAs) {
         const { location, name } = await findRecoverable(
-          await openParts(),
+          await thisHost.openContext(),
           ['conflicts'],
           dirPath,
           keptAs,
@@ -167,9 +168,9 @@ function makeNotRecoverableError(keptAs: string): SyncMediaError {
 }
 
 /** The actions for removals that wait for a person, because there were too many at once. */
-export function createRemovalActions(openParts: () => Promise<HostContext>): SyncMedia['removals'] {
+export function createRemovalActions(thisHost: ThisHost): SyncMedia['removals'] {
   async function list(): ReturnType<SyncMedia['removals']['list']> {
-    const { registry } = await openParts();
+    const { registry } = await thisHost.openContext();
     await registry.refresh();
     return registry.all().flatMap((host) =>
       Object.entries(host.halted)
@@ -180,7 +181,7 @@ export function createRemovalActions(openParts: () => Promise<HostContext>): Syn
   return {
     list,
     async decide(dir, decision, host) {
-      const { registry } = await openParts();
+      const { registry } = await thisHost.openContext();
       const waiting = (await list()).filter(
         (one) =>
           one.dir === dir &&

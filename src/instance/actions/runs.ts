@@ -1,54 +1,48 @@
 import { SyncMediaError } from '../../model/errors.js';
-import type { LeaderHint } from '../../leader/wake-socket.js';
+import type { LeaderElection } from '../../leader/election.js';
 import type { RunRequest, SyncMedia, VerifyRequest } from '../../api/sync-media.js';
-import type { KnownDirs } from '../../context/known-dirs.js';
-import type { Config } from '../../config/config.js';
+import type { ThisHost } from '../../context/this-host.js';
 import { validateCron } from '../../config/cron.js';
 import type { HostContext } from '../../context/host-context.js';
 import { CronRuns } from '../../runs/cron.js';
 import { followRun } from '../../runs/follow.js';
 import type { Run } from '../../model/run.js';
 
-export interface RunActionsContext {
-  readonly config: Config;
-  readonly dirs: KnownDirs;
-  openHostContext(): Promise<HostContext>;
-  /** Competes for the lease of this host: if nobody has it, this process carries the run out. */
-  startElection(hostContext: HostContext): void;
-  isLeader(): boolean;
-  /** Aborts when the instance is closed. */
-  readonly ending: AbortSignal;
-  sendHint(hint: LeaderHint): void;
-}
-
 /** Requests runs, for a caller or at the times that the environment sets. */
 export class RunActions {
   private readonly crons: CronRuns[] = [];
 
-  constructor(private readonly context: RunActionsContext) {}
-
-  actions(): SyncMedia['runs'] {
-    const hostContext = (): Promise<HostContext> => this.context.openHostContext();
-    return {
-      list: async (limit = 100) => (await hostContext()).runs.list(limit),
-      show: async (id) => (await hostContext()).runs.read(id),
-      cancel: async (id) => (await hostContext()).runs.cancel(id),
+  readonly actions: Pick<SyncMedia, 'runs' | 'push' | 'pull' | 'verify' | 'adopt'> = {
+    push: (request) => this.requestRun('push', request),
+    pull: (request) => this.requestRun('pull', request),
+    verify: (request) => this.requestRun('verify', request),
+    adopt: (request) => this.requestRun('adopt', { dryRun: true, ...request }),
+    runs: {
+      list: async (limit = 100) => (await this.thisHost.openContext()).runs.list(limit),
+      show: async (id) => (await this.thisHost.openContext()).runs.read(id),
+      cancel: async (id) => (await this.thisHost.openContext()).runs.cancel(id),
       follow: async (id, onProgress, signal) => {
-        const opened = await hostContext();
-        this.context.startElection(opened);
-        const { ending } = this.context;
+        const hostContext = await this.thisHost.openContext();
+        // If nobody leads this host, this process carries the run out.
+        this.election.start(hostContext);
+        const { ending } = this.thisHost;
         return followRun(
-          opened,
+          hostContext,
           id,
           onProgress,
           signal ? AbortSignal.any([signal, ending]) : ending,
         );
       },
-    };
-  }
+    },
+  };
+
+  constructor(
+    private readonly thisHost: ThisHost,
+    private readonly election: LeaderElection,
+  ) {}
 
   /** Resolves when the row is stored. @throws UNKNOWN_HOST, BAD_SYNC_DIR */
-  async requestRun(
+  private async requestRun(
     kind: 'push' | 'pull' | 'verify' | 'adopt',
     {
       hosts = [],
@@ -56,11 +50,11 @@ export class RunActions {
       dryRun = false,
       repair = false,
       by: requestedBy = 'the app',
-    }: RunRequest & VerifyRequest,
+    }: RunRequest & VerifyRequest = {},
   ): Promise<Run> {
-    const hostContext = await this.context.openHostContext();
+    const hostContext = await this.thisHost.openContext();
     await hostContext.refresh();
-    const ownDirs = this.context.dirs.current();
+    const ownDirs = hostContext.dirs.current();
     const chosen = dirs.map((dir) => {
       const found = ownDirs.byPath(dir.replace(/\/+$/, ''));
       if (!found)
@@ -80,7 +74,7 @@ export class RunActions {
       repair,
       requestedBy,
     });
-    this.context.sendHint({ run: true });
+    this.election.sendHint({ run: true });
     return run;
   }
 
@@ -107,15 +101,14 @@ export class RunActions {
   }
 
   private listCrons(): [kind: 'pull' | 'verify', expression: string, variable: string][] {
-    const { pullCron, verifyCron } = this.context.config;
-    return [
-      ...(pullCron === undefined
-        ? []
-        : [['pull', pullCron, 'SYNCMEDIA_PULL_CRON'] as ['pull', string, string]]),
-      ...(verifyCron === undefined
-        ? []
-        : [['verify', verifyCron, 'SYNCMEDIA_VERIFY_CRON'] as ['verify', string, string]]),
-    ];
+    const { pullCron, verifyCron } = this.thisHost.config;
+    const crons = [
+      ['pull', pullCron, 'SYNCMEDIA_PULL_CRON'],
+      ['verify', verifyCron, 'SYNCMEDIA_VERIFY_CRON'],
+    ] as const;
+    return crons.flatMap(([kind, expression, variable]) =>
+      expression === undefined ? [] : [[kind, expression, variable]],
+    );
   }
 
   private async requestByCron(
@@ -123,8 +116,8 @@ export class RunActions {
     kind: 'pull' | 'verify',
     variable: string,
   ): Promise<void> {
-    if (!this.context.isLeader() || (await runs.findUnfinished(me, kind))) return;
+    if (!this.election.isLeaseHeld || (await runs.findUnfinished(me, kind))) return;
     await runs.request({ kind, at: me, hosts: [], dirs: [], dryRun: false, requestedBy: variable });
-    this.context.sendHint({ run: true });
+    this.election.sendHint({ run: true });
   }
 }

@@ -1,5 +1,7 @@
-import type { HostStatus, Status } from '../../api/sync-media.js';
+import type { HostStatus, Status, SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
+import type { ThisHost } from '../../context/this-host.js';
+import { examineHost } from '../../doctor/doctor.js';
 import { listRecoverableFiles } from '../../replica/recoverable.js';
 import { nodeDisk } from '../../replica/node-disk.js';
 import type { Host } from '../../model/host.js';
@@ -10,11 +12,35 @@ const blockedLimit = 20,
   conflictLimit = 100,
   unreadableLimit = 20;
 
+export function createStatusActions(thisHost: ThisHost): Pick<SyncMedia, 'status' | 'doctor'> {
+  return {
+    status: async () =>
+      thisHost.state
+        ? readStatus(await thisHost.openContext())
+        : {
+            initialised: false,
+            hosts: [],
+            syncDirs: thisHost.dirs.listDeclared(),
+            captures: 0,
+            entries: 0,
+            missing: 0,
+            missingPaths: [],
+            conflicts: [],
+            unreadableRows: { count: 0, newest: [] },
+          },
+    doctor: async () => {
+      const hostContext = thisHost.state && (await thisHost.openContext());
+      await hostContext?.refresh();
+      return examineHost(await thisHost.openConnection(), hostContext);
+    },
+  };
+}
+
 /**
  * Reads the status from the database and from this host's disk. It is read afresh, so every
  * process gives the same answer.
  */
-export async function readStatus(hostContext: HostContext): Promise<Status> {
+async function readStatus(hostContext: HostContext): Promise<Status> {
   const { registry, ledger, outbox, dirs, me, replica, unreadable } = hostContext;
   await hostContext.refresh();
   const hosts = registry.all().filter(({ status }) => status !== 'retired');

@@ -15,12 +15,7 @@ import { writeMarker } from '../../../src/replica/marker.js';
 import { TmpFolders } from '../../../src/replica/tmp-folders.js';
 import { Replica } from '../../../src/replica/replica.js';
 import { SyncDirs } from '../../../src/replica/sync-dirs.js';
-import {
-  openReplicaDir,
-  openHeldFile,
-  receiveFile,
-  type ReceiveContext,
-} from '../../../src/serving/receive-file.js';
+import { openReplicaDir, openHeldFile, receiveFile } from '../../../src/serving/receive-file.js';
 import { Ssh } from '../../../src/transport/ssh/ssh.js';
 import type { Entry } from '../../../src/model/entry.js';
 import type { FileInfo } from '../../../src/model/file.js';
@@ -275,18 +270,17 @@ export class ReplayHost {
       }
       return;
     }
-    const receiver: ReceiveContext = {
-      backend: this.backends.sftp,
-      root: this.root,
-      me: this.id,
-      fileMode: 0o644,
-      tmpFolders: new TmpFolders(),
-    };
+    const options = { fileMode: 0o644, tmpFolders: new TmpFolders() };
     const place = await openReplicaDir(this.root, uploads),
       known = entry as Entry & { info: FileInfo };
-    const body = await openHeldFile(receiver, from, known, this.never.signal);
+    const body = await openHeldFile(
+      { backend: this.backends.sftp },
+      from,
+      known,
+      this.never.signal,
+    );
     const received = await (
-      await receiveFile(receiver, { ...place, disk: gateDisk(place.disk) }, known, body)
+      await receiveFile(options, { ...place, disk: gateDisk(place.disk) }, known, body)
     ).finish(this.createResolver(this.id, () => ({ version, ruled: false })));
     if ('error' in received) throw received.error;
     if (received.isOwnFileBack) return pass('acknowledge');

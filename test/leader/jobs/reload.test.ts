@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Config } from '../../../src/config/config.js';
 import { ReloadRunner } from '../../../src/leader/jobs/reload.js';
 import { EventBus } from '../../../src/model/events.js';
 import type { Registry } from '../../../src/hosts/registry.js';
@@ -12,7 +13,7 @@ async function run(command: readonly string[]): Promise<Outcome[]> {
   const events = new EventBus();
   const reload = new ReloadRunner(
     {
-      config: { reloadCommand: command },
+      config: makePartial<Config>({ reloadCommand: command }),
       events,
       registry: makePartial<Registry>({
         recordReload: (outcome) => {

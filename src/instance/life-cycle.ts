@@ -1,0 +1,73 @@
+import type { SyncMedia } from '../api/sync-media.js';
+import type { ThisHost } from '../context/this-host.js';
+import type { LeaderElection } from '../leader/election.js';
+import type { RunActions } from './actions/runs.js';
+import { describeStart } from './describe-start.js';
+import { logEvents } from './log-events.js';
+import type { SetupWatch } from './setup-watch.js';
+
+/**
+ * Starts and closes an instance.
+ * @param closers close what uses the backend, which the leader election owns; in this order
+ */
+export function createLifeCycle(
+  thisHost: ThisHost,
+  election: LeaderElection,
+  runs: RunActions,
+  setup: SetupWatch,
+  closers: readonly { close(): Promise<void> }[],
+): Pick<SyncMedia, 'open' | 'start' | 'close'> {
+  const { config, dirs, ending } = thisHost;
+  const stopLogging = logEvents(
+    thisHost.events,
+    config.log,
+    (id) => thisHost.lastContext?.registry.find(id)?.hostname ?? id,
+  );
+  let starting: Promise<void> | undefined, closing: Promise<void> | undefined;
+
+  async function startNow(): Promise<void> {
+    thisHost.requireUnclosed();
+    runs.checkCrons();
+    if (!thisHost.state) {
+      config.log.info(
+        `this machine was never initialised (no host id in ${config.stateDir}): nothing is ` +
+          `synced; run \`syncmedia init\``,
+      );
+      return;
+    }
+    const hostContext = await thisHost.openContext();
+    // A symlink may lead elsewhere than at the time of `init`.
+    dirs.requireShareable();
+    election.start(hostContext);
+    election.warnOfTrust();
+    runs.startCrons(hostContext);
+    await setup.check();
+    await election.waitUntilLed(ending);
+    const leader = election.isLeaseHeld
+      ? 'this process'
+      : (await election.isLed())
+        ? 'another process'
+        : undefined;
+    if (!ending.aborted) config.log.info(describeStart(hostContext, leader));
+  }
+
+  async function closeNow(): Promise<void> {
+    thisHost.beginClose();
+    await starting?.catch(() => undefined);
+    for (const closer of [setup, runs, ...closers, election]) await closer.close();
+    await thisHost.close();
+  }
+
+  return {
+    open: async () => {
+      await thisHost.openConnection();
+      if (thisHost.state) await thisHost.openContext();
+    },
+    start: () =>
+      (starting ??= startNow().catch((error: unknown) => {
+        starting = undefined;
+        throw error;
+      })),
+    close: () => (closing ??= closeNow().finally(stopLogging)),
+  };
+}
