@@ -84,23 +84,25 @@ export type { SyncMediaInstance } from './instance/create.js';
 export type { Events } from './model/events.js';
 export type {
   AuditEntry,
-  HostChange,
   CopiesResult,
   DoctorCheck,
   DocumentStatus,
   FileStatus,
-  HostEdit,
   HostKeys,
-  HostRegistration,
   HostStatus,
   InitReport,
+  Status,
+} from './api/reports.js';
+export type {
+  HostChange,
+  HostEdit,
+  HostRegistration,
   NamedFiles,
   PassiveHostRegistration,
   RunRequest,
-  Status,
-  SyncMedia,
   VerifyRequest,
-} from './api/sync-media.js';
+} from './api/requests.js';
+export type { SyncMedia } from './api/sync-media.js';
 export type { Log } from './model/log.js';
 export type { StartOptions } from './config/start-options.js';
 export type { PluginOptions, SyncMediaOptions } from './config/config.js';

@@ -1,4 +1,5 @@
-import type { RunRequest, SyncMedia } from '../api/sync-media.js';
+import type { RunRequest } from '../api/requests.js';
+import type { SyncMedia } from '../api/sync-media.js';
 import type { Run } from '../model/run.js';
 import { listField, readFields, textField, integerField, booleanField } from './fields.js';
 import type { AdminAnswer, AdminRequest } from './admin-route.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { RunRequest } from '../api/sync-media.js';
+import type { RunRequest } from '../api/requests.js';
 import type { RunCommand } from './command-context.js';
 import { followRun, printRun } from './follow-run.js';
 import { addScopeOptions, type ScopeOptions } from './scope.js';

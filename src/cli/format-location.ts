@@ -1,4 +1,4 @@
-import type { FileStatus } from '../api/sync-media.js';
+import type { FileStatus } from '../api/reports.js';
 import type { Layout } from './layout.js';
 import { formatBytes } from './progress.js';
 

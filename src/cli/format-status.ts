@@ -1,4 +1,4 @@
-import type { HostStatus, Status } from '../api/sync-media.js';
+import type { HostStatus, Status } from '../api/reports.js';
 import type { Layout } from './layout.js';
 
 /** Formats the status: this host, a table of the hosts, and one for each kind of problem. */

@@ -5,7 +5,7 @@ import { checkPrivateKey } from '../access/own-key.js';
 import { parsePublicKey } from '../util/public-key.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../hosts/seal.js';
 import type { HostState } from '../state-dir/state.js';
-import type { DoctorCheck } from '../api/sync-media.js';
+import type { DoctorCheck } from '../api/reports.js';
 import type { Host } from '../model/host.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 

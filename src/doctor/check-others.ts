@@ -2,7 +2,7 @@ import { createConnection } from 'node:net';
 import { findRemoteRsyncVersion } from '../transport/rsync/version.js';
 import { SyncMediaError } from '../model/errors.js';
 import { explainMissingSecret, explainUnsealed } from '../hosts/seal.js';
-import type { DoctorCheck } from '../api/sync-media.js';
+import type { DoctorCheck } from '../api/reports.js';
 import { allowsPath } from '../decisions/wants.js';
 import { areas, newName } from '../replica/areas.js';
 import { checkMarker } from '../replica/marker.js';

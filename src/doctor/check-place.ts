@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, lstat, readFile, readdir, realpath, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostContext } from '../context/host-context.js';
-import type { DoctorCheck } from '../api/sync-media.js';
+import type { DoctorCheck } from '../api/reports.js';
 import { areas, newName } from '../replica/areas.js';
 import { compileExclude } from '../replica/exclude.js';
 import { nodeDisk } from '../replica/node-disk.js';

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { access, readFile, readdir } from 'node:fs/promises';
 import { isVersionAtLeast, parseRsyncVersion } from '../transport/rsync/version.js';
-import type { DoctorCheck } from '../api/sync-media.js';
+import type { DoctorCheck } from '../api/reports.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 
 const oldestNode: [number, number, number] = [20, 19, 0];

@@ -1,7 +1,7 @@
 import { listFirst } from '../util/list-first.js';
 import type { HostContext } from '../context/host-context.js';
 import { explainUnsealedRules } from '../hosts/sync-dirs-store.js';
-import type { DoctorCheck } from '../api/sync-media.js';
+import type { DoctorCheck } from '../api/reports.js';
 import { quotePath } from '../replica/paths.js';
 import { reportFailed, reportInfo, reportOk } from './check.js';
 

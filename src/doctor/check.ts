@@ -1,5 +1,5 @@
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
-import type { DoctorCheck } from '../api/sync-media.js';
+import type { DoctorCheck } from '../api/reports.js';
 
 export type CheckResult = Omit<DoctorCheck, 'name'>;
 

@@ -2,7 +2,7 @@ import type { Connection } from 'mongoose';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostContext } from '../context/host-context.js';
 import { nameProcess } from '../state-dir/process-identity.js';
-import type { DoctorCheck } from '../api/sync-media.js';
+import type { DoctorCheck } from '../api/reports.js';
 import { Ssh } from '../transport/ssh/ssh.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 import { checkKeys } from './check-keys.js';

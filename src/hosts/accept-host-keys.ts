@@ -1,5 +1,5 @@
 import { SyncMediaError } from '../model/errors.js';
-import type { HostKeys } from '../api/sync-media.js';
+import type { HostKeys } from '../api/reports.js';
 import { validateAddress } from '../transport/ssh/address.js';
 import type { Host } from '../model/host.js';
 import type { HostsDeps } from './deps.js';

@@ -1,5 +1,5 @@
 import type { Connection } from 'mongoose';
-import type { InitReport } from '../api/sync-media.js';
+import type { InitReport } from '../api/reports.js';
 import type { Config } from '../config/config.js';
 import type { Disk } from '../replica/disk.js';
 import type { Host, HostId } from '../model/host.js';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { HostChange } from '../api/sync-media.js';
+import type { HostChange } from '../api/requests.js';
 import { readOwnHostKeys } from '../access/host-keys.js';
 import { identifiesAnother } from '../decisions/trusted.js';
 import type { Host } from '../model/host.js';

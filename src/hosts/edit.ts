@@ -1,5 +1,5 @@
 import { SyncMediaError } from '../model/errors.js';
-import type { HostChange, HostEdit, HostRegistration } from '../api/sync-media.js';
+import type { HostChange, HostEdit, HostRegistration } from '../api/requests.js';
 import { normaliseSyncDirs } from '../config/normalise-sync-dir.js';
 import { identifiesAnother } from '../decisions/trusted.js';
 import { validateAddress } from '../transport/ssh/address.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { SyncMediaError } from '../model/errors.js';
-import type { HostChange, PassiveHostRegistration } from '../api/sync-media.js';
+import type { HostChange, PassiveHostRegistration } from '../api/requests.js';
 import { normaliseSyncDirs } from '../config/normalise-sync-dir.js';
 import { validateAddress } from '../transport/ssh/address.js';
 import type { Host } from '../model/host.js';

@@ -4,7 +4,7 @@ import { access, stat } from 'node:fs/promises';
 import { hostname as machineName, userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { SyncMediaError } from '../model/errors.js';
-import type { HostRegistration } from '../api/sync-media.js';
+import type { HostRegistration } from '../api/requests.js';
 import { normaliseSyncDirs } from '../config/normalise-sync-dir.js';
 import { validateAddress } from '../transport/ssh/address.js';
 import type { Host } from '../model/host.js';

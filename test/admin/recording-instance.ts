@@ -7,8 +7,8 @@ import type {
   DocumentStatus,
   InitReport,
   Status,
-  SyncMedia,
-} from '../../src/api/sync-media.js';
+} from '../../src/api/reports.js';
+import type { SyncMedia } from '../../src/api/sync-media.js';
 import type { Host } from '../../src/model/host.js';
 import type { Path } from '../../src/model/path.js';
 import type { Run } from '../../src/model/run.js';

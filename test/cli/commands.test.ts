@@ -6,12 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findProgram } from '../../scripts/programs.mjs';
 import { createSyncMedia } from '../../src/instance/create.js';
 import type { HostDescription } from '../../src/api/describe-host.js';
-import type {
-  DocumentStatus,
-  InitReport,
-  RecoverableFile,
-  Status,
-} from '../../src/api/sync-media.js';
+import type { DocumentStatus, InitReport, RecoverableFile, Status } from '../../src/api/reports.js';
 import type { Run } from '../../src/model/run.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';

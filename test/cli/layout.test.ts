@@ -5,7 +5,7 @@ import { formatAge, Layout } from '../../src/cli/layout.js';
 import { formatLocation } from '../../src/cli/format-location.js';
 import { formatStatus } from '../../src/cli/format-status.js';
 import { measureWidth, shortenMiddle } from '../../src/cli/text-width.js';
-import type { FileStatus, Status } from '../../src/api/sync-media.js';
+import type { FileStatus, Status } from '../../src/api/reports.js';
 import type { Failure } from '../../src/model/failure.js';
 import type { Path } from '../../src/model/path.js';
 

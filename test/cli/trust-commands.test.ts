@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { AuditEntry, DoctorCheck } from '../../src/api/sync-media.js';
+import type { AuditEntry, DoctorCheck } from '../../src/api/reports.js';
 import { fingerprint, publicKey } from '../admin/recording-instance.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';

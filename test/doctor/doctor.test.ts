@@ -1,7 +1,7 @@
 import { appendFile, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { DoctorCheck } from '../../src/api/sync-media.js';
+import type { DoctorCheck } from '../../src/api/reports.js';
 import { assessSkew } from '../../src/doctor/check-others.js';
 import { assessSpace } from '../../src/doctor/check-place.js';
 import { assessRsync } from '../../src/doctor/check-programs.js';

@@ -3,7 +3,7 @@ import { mkdir, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Schema, type Connection, type Model } from 'mongoose';
 import { createSyncMedia, type SyncMediaInstance } from '../../src/instance/create.js';
-import type { HostRegistration } from '../../src/api/sync-media.js';
+import type { HostRegistration } from '../../src/api/requests.js';
 import type { PluginOptions, SyncMediaOptions, Tuning } from '../../src/config/config.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type DatabaseServer, type TestDatabase } from '../harness/database.js';

@@ -11,7 +11,7 @@ import { installKeys } from '../../src/access/install-keys.js';
 import { addPassiveHost } from '../../src/hosts/passive.js';
 import { Seals } from '../../src/hosts/seal.js';
 import { readState } from '../../src/state-dir/state.js';
-import type { HostEdit } from '../../src/api/sync-media.js';
+import type { HostEdit } from '../../src/api/requests.js';
 import type { Host } from '../../src/model/host.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';

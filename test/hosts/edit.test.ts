@@ -5,7 +5,7 @@ import { editHost } from '../../src/hosts/edit.js';
 import { getHostCollection, toHost } from '../../src/hosts/host-model.js';
 import { initHost } from '../../src/hosts/init.js';
 import { readState } from '../../src/state-dir/state.js';
-import type { HostEdit } from '../../src/api/sync-media.js';
+import type { HostEdit } from '../../src/api/requests.js';
 import type { Host } from '../../src/model/host.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';

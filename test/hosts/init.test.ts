@@ -10,7 +10,7 @@ import { initHost } from '../../src/hosts/init.js';
 import { installKeys } from '../../src/access/install-keys.js';
 import { readState, writeState } from '../../src/state-dir/state.js';
 import { unregisterHost } from '../../src/hosts/unregister.js';
-import type { HostRegistration } from '../../src/api/sync-media.js';
+import type { HostRegistration } from '../../src/api/requests.js';
 import { readMarker } from '../../src/replica/marker.js';
 import { nodeDisk } from '../../src/replica/node-disk.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { getHostCollection } from '../../src/hosts/host-model.js';
 import { addPassiveHost } from '../../src/hosts/passive.js';
 import { formatFingerprint } from '../../src/util/public-key.js';
-import type { PassiveHostRegistration } from '../../src/api/sync-media.js';
+import type { PassiveHostRegistration } from '../../src/api/requests.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { declare, makeMachine, type Machine } from './site.js';

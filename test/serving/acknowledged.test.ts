@@ -10,7 +10,7 @@ import {
   type Machine,
   type Site,
 } from '../flow/site.js';
-import type { FileStatus } from '../../src/api/sync-media.js';
+import type { FileStatus } from '../../src/api/reports.js';
 import { until } from '../harness/wait.js';
 import { startWeb, type Got, type Web } from './web.js';
 

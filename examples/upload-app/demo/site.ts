@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import mongoose from 'mongoose';
 import { startDatabase, uriOfDatabase } from '../../../scripts/database.mjs';
 import { endProcesses } from '../../../scripts/processes.mjs';
-import type { Status } from '../../../src/api/sync-media.js';
+import type { Status } from '../../../src/api/reports.js';
 import { Guard } from './guard.js';
 import { DemoHost, type Site } from './host.js';
 import type { Owner } from './owner.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { SyncMediaError } from '../../model/errors.js';
-import type { RunRequest } from '../../api/sync-media.js';
+import type { RunRequest } from '../../api/requests.js';
 import { askQuestion, isInteractive } from '../prompt.js';
 import type { CommandContext, RunCommand } from '../command-context.js';
 import { followRun } from '../follow-run.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ConflictComparison } from '../../api/sync-media.js';
+import type { ConflictComparison } from '../../api/reports.js';
 import type { RunCommand } from '../command-context.js';
 import { formatRecoverable } from '../format-recoverable.js';
 import { formatBytes } from '../progress.js';

@@ -1,6 +1,7 @@
 import { createReplacedFileResolver } from '../../replication/resolve-replaced.js';
 import { SyncMediaError } from '../../model/errors.js';
-import type { RecoverableContent, SyncMedia } from '../../api/sync-media.js';
+import type { RecoverableContent } from '../../api/reports.js';
+import type { SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import type { ThisHost } from '../../context/this-host.js';
 import { discardRecoverableFile, listRecoverableFiles } from '../../replica/recoverable.js';

@@ -1,6 +1,7 @@
 import { SyncMediaError } from '../../model/errors.js';
 import type { LeaderElection } from '../../leader/election.js';
-import type { RunRequest, SyncMedia, VerifyRequest } from '../../api/sync-media.js';
+import type { RunRequest, VerifyRequest } from '../../api/requests.js';
+import type { SyncMedia } from '../../api/sync-media.js';
 import type { ThisHost } from '../../context/this-host.js';
 import { validateCron } from '../../config/cron.js';
 import type { HostContext } from '../../context/host-context.js';

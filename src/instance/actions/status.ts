@@ -1,4 +1,5 @@
-import type { HostStatus, Status, SyncMedia } from '../../api/sync-media.js';
+import type { HostStatus, Status } from '../../api/reports.js';
+import type { SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import type { ThisHost } from '../../context/this-host.js';
 import { examineHost } from '../../doctor/doctor.js';
