@@ -93,7 +93,6 @@ export class LeaderElection {
     if (this.lease || this.ending.signal.aborted) return;
     const {
       config,
-      state,
       tuning: { leaseMs, beatMs },
     } = hostContext;
     const lease = new Lease({
@@ -106,14 +105,7 @@ export class LeaderElection {
       socketPath: getWakeSocketPath(config.stateDir),
     });
     this.lease = lease;
-    const target = { stateDir: config.stateDir, state, log: config.log };
-    this.installedKeys = new KeyInstaller({
-      target,
-      registry: hostContext.registry,
-      events: hostContext.events,
-      isLeader: () => this.isLeaseHeld,
-      sealed: config.secret !== undefined,
-    });
+    this.installedKeys = new KeyInstaller(hostContext, () => this.isLeaseHeld);
     lease.onChange((isHeld) => {
       hostContext.events.emit('lease', { held: isHeld });
       this.changing = this.changing

@@ -3,6 +3,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Config } from '../../src/config/config.js';
 import { EventBus } from '../../src/model/events.js';
 import { getGateFolder, openGateDirs } from '../../src/access/gate.js';
 import { getHostCollection } from '../../src/hosts/host-model.js';
@@ -19,6 +20,7 @@ import type { Host } from '../../src/model/host.js';
 import type { Path } from '../../src/model/path.js';
 import { gateIsMissing } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { makePartial } from '../harness/partial.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
 import { makeMachine, type Machine } from '../hosts/site.js';
@@ -116,14 +118,10 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
   };
   const keep = async (registry: Registry): Promise<KeyInstaller> => {
     await registry.refresh();
-    const target = { stateDir: sshds[0].stateDir, state, log: machines[0].deps.config.log };
-    kept = new KeyInstaller({
-      target,
-      registry,
-      events: new EventBus(),
-      isLeader: () => true,
-      sealed: true,
-    });
+    const { stateDir } = sshds[0],
+      { log } = machines[0].deps.config;
+    const config = makePartial<Config>({ stateDir, log, secret: 'of this site' });
+    kept = new KeyInstaller({ config, state, registry, events: new EventBus() }, () => true);
     await kept.update();
     return kept;
   };

@@ -10,12 +10,14 @@ import { getHostCollection } from '../../src/hosts/host-model.js';
 import { listHosts } from '../../src/hosts/host-rows.js';
 import { initHost } from '../../src/hosts/init.js';
 import { installKeys } from '../../src/access/install-keys.js';
+import type { Config } from '../../src/config/config.js';
 import { KeyInstaller } from '../../src/leader/jobs/installed-keys.js';
 import { Registry } from '../../src/hosts/registry.js';
 import { readState } from '../../src/state-dir/state.js';
 import type { Path } from '../../src/model/path.js';
 import { gateIsMissing } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
+import { makePartial } from '../harness/partial.js';
 import { startHost, type TestHost } from '../harness/sshd.js';
 import { declare, makeMachine, type Machine } from './site.js';
 
@@ -154,13 +156,10 @@ describe('init --unconfined', () => {
     const state = readState(sshd.stateDir) ?? expect.fail('no state');
     expect(state.unconfined).toBe(true);
     const registry = new Registry(() => getHostCollection(database.connection, 'p_'), state.id);
-    const kept = new KeyInstaller({
-      target: { stateDir: sshd.stateDir, state, log: one.deps.config.log },
-      registry,
-      events: new EventBus(),
-      isLeader: () => true,
-      sealed: true,
-    });
+    const { stateDir } = sshd,
+      { log } = one.deps.config;
+    const config = makePartial<Config>({ stateDir, log, secret: 'of this site' });
+    const kept = new KeyInstaller({ config, state, registry, events: new EventBus() }, () => true);
     one.said.length = 0;
     kept.warnOfRisks();
     await kept.close();

@@ -1,23 +1,11 @@
-import type { EventBus } from '../../model/events.js';
+import type { HostContext } from '../../context/host-context.js';
 import type { HostId } from '../../model/host.js';
 import { checkGate } from '../../access/gate.js';
-import { installKeys, type KeyTarget } from '../../access/install-keys.js';
-import type { Registry } from '../../hosts/registry.js';
+import { installKeys } from '../../access/install-keys.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../../hosts/seal.js';
 
 /** Interval of the retries, and so the longest time that a retired host stays logged in. */
 const INSTALL_INTERVAL_MS = 20_000;
-
-export interface KeyInstallerDeps {
-  readonly target: KeyTarget;
-  readonly registry: Registry;
-  readonly events: EventBus;
-  /** Whether this process is the leader: one process writes for all. */
-  readonly isLeader: () => boolean;
-  /** Whether rows of hosts need a valid seal. */
-  readonly sealed: boolean;
-  readonly intervalMs?: number;
-}
 
 /** Keeps authorized_keys and the gate in step with the registry while this process runs. */
 export class KeyInstaller {
@@ -31,19 +19,23 @@ export class KeyInstaller {
   private readonly warnedUnreadable = new Set<HostId>();
   private warnedNoSecret = false;
 
-  constructor(private readonly deps: KeyInstallerDeps) {
-    this.unsubscribe = deps.registry.onChange(() => {
+  /** @param isLeader whether this process is the leader: one process writes for all */
+  constructor(
+    private readonly hostContext: Pick<HostContext, 'config' | 'state' | 'registry' | 'events'>,
+    private readonly isLeader: () => boolean,
+  ) {
+    const { registry } = hostContext;
+    this.unsubscribe = registry.onChange(() => {
       void this.update();
     });
     // The leader reads the hosts often enough by itself.
-    const refresh = (): Promise<unknown> =>
-      deps.isLeader() ? Promise.resolve() : deps.registry.refresh();
+    const refresh = (): Promise<unknown> => (isLeader() ? Promise.resolve() : registry.refresh());
     this.timer = setInterval(() => {
       void refresh().then(
         () => this.update(),
         () => undefined,
       );
-    }, deps.intervalMs ?? INSTALL_INTERVAL_MS);
+    }, INSTALL_INTERVAL_MS);
     this.timer.unref();
   }
 
@@ -53,10 +45,10 @@ export class KeyInstaller {
    */
   warnOfRisks(): void {
     const {
-      sealed,
-      target: { state, log },
-    } = this.deps;
-    if (!sealed) {
+      config: { secret, log },
+      state,
+    } = this.hostContext;
+    if (secret === undefined) {
       log.warn(
         `SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a ` +
           `host of their own, which then ` +
@@ -102,33 +94,33 @@ export class KeyInstaller {
   }
 
   private async installNow(): Promise<void> {
-    const { target, registry, isLeader: held } = this.deps;
+    const { config, state, registry } = this.hostContext;
     // A retired host gets no lease, and its keys must go all the same.
     const retired = registry
       .all()
-      .some(({ id, status }) => id === target.state.id && status === 'retired');
-    if (this.closed || (!held() && !retired)) return;
+      .some(({ id, status }) => id === state.id && status === 'retired');
+    if (this.closed || (!this.isLeader() && !retired)) return;
     this.warnOfHostRows();
     try {
-      await installKeys(target, registry.all());
+      await installKeys({ stateDir: config.stateDir, state, log: config.log }, registry.all());
     } catch (error) {
-      this.reportFailure(`writing ${target.state.authorizedKeysFile}`, error);
+      this.reportFailure(`writing ${state.authorizedKeysFile}`, error);
     }
   }
 
   private warnOfHostRows(): void {
     const {
       registry,
-      sealed,
-      target: { log },
-    } = this.deps;
+      config: { secret, log },
+    } = this.hostContext;
     const unsealed = registry.all().filter((host) => host.unsealed);
     for (const { id, hostname } of unsealed) {
       if (this.warnedUnsealed.has(id)) continue;
       const { message, remedy } = explainUnsealed({ hostname });
       log.warn(
         `host ${JSON.stringify(hostname)} (${id}) is pending: ` +
-          `${sealed ? message : 'its row in the database is malformed'}. Remedy: ${remedy}`,
+          `${secret === undefined ? 'its row in the database is malformed' : message}. ` +
+          `Remedy: ${remedy}`,
       );
     }
     this.warnedUnsealed.clear();
@@ -153,6 +145,6 @@ export class KeyInstaller {
   }
 
   private reportFailure(doing: string, error: unknown): void {
-    this.deps.events.emit('failed', { doing, error });
+    this.hostContext.events.emit('failed', { doing, error });
   }
 }
