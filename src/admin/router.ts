@@ -1,0 +1,146 @@
+import {
+  type ErrorRequestHandler,
+  type Request,
+  type RequestHandler,
+  type Response,
+  Router,
+} from 'express';
+import { answerHeaders } from './answer-headers.js';
+import type { SyncMedia } from '../api/sync-media.js';
+import type { resolveAdminOptions } from './admin-options.js';
+import { createErrorAnswer, type ErrorAnswer } from './answer-error.js';
+import type { Authorizer } from './authorizer.js';
+import { readBody } from './read-body.js';
+import { describeRequester } from './describe-requester.js';
+import { refuseCrossOrigin } from './refuse-cross-origin.js';
+import { Refusal } from './refusal.js';
+import type { AdminAnswer, AdminRoute } from './admin-route.js';
+import { routes } from './routes.js';
+
+/**
+ * Creates the JSON router of an instance. It depends on nothing else that the app mounts, and
+ * answers every request below its address itself.
+ */
+export function createRouter(
+  sync: SyncMedia,
+  authorizer: Authorizer,
+  { log, nameOf, readOnly }: Omit<ReturnType<typeof resolveAdminOptions>, 'authorize' | 'token'>,
+): RequestHandler {
+  const router = Router({ caseSensitive: true, strict: true, mergeParams: true });
+  const allowed = new WeakMap<Request, Set<string>>();
+  const mountParams = new WeakMap<Request, Request['params']>();
+
+  function addRoute(route: AdminRoute): void {
+    const verb = route.method.toLowerCase() as Lowercase<AdminRoute['method']>;
+    router[verb](route.path, (request, response) => {
+      const { params } = request;
+      respond(route, request, response).catch((error: unknown) => {
+        sendError(error, request, response, [params, request.body]);
+      });
+    });
+  }
+
+  async function respond(route: AdminRoute, request: Request, response: Response): Promise<void> {
+    const params = request.params as Record<string, string>;
+    // The options' functions see the parameters of the mount. Those of the route, which the
+    // requester chooses, may have the same names.
+    request.params = mountParams.get(request) ?? {};
+    const requireApprover = (): Promise<void> => authorizer.requireApprover(request);
+    if (route.method === 'GET') {
+      // `request.query` depends on a setting of the app.
+      const query = Object.fromEntries(new URLSearchParams(request.url.replace(/^[^?]*/, '')));
+      const given = { params, query, body: {}, requireApprover };
+      sendAnswer(request, response, await route.handle(sync, given));
+      return;
+    }
+    refuseCrossOrigin(request.headers);
+    if (readOnly)
+      throw new Refusal(
+        403,
+        'FORBIDDEN',
+        'This router is read-only; make changes on the command line.',
+      );
+    const body = await readBody(request, response);
+    const requester = sync.as(describeRequester(request, nameOf));
+    const given = { params, query: {}, body, requireApprover };
+    sendAnswer(request, response, await route.handle(requester, given));
+  }
+
+  function sendError(error: unknown, request: Request, response: Response, sent?: unknown): void {
+    try {
+      sendAnswer(request, response, createErrorAnswer(error, sent, log));
+    } catch {
+      // The log has thrown. Nobody is left to tell.
+      response.destroy();
+    }
+  }
+
+  router.use((request, response, next) => {
+    mountParams.set(request, request.params);
+    for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value);
+    next();
+  });
+  routes.filter(({ isPublic }) => isPublic).forEach(addRoute);
+  // The check comes before all other routes, so that a refusal does not reveal which addresses
+  // exist. Its error must not reach `next`, which takes `undefined` and 'route' for a success.
+  router.use((request, response, next) => {
+    authorizer.requireAuthorized(request).then(
+      () => {
+        next();
+      },
+      (error: unknown) => {
+        sendError(error, request, response);
+      },
+    );
+  });
+  routes.filter(({ isPublic }) => !isPublic).forEach(addRoute);
+  for (const { method, path } of routes) {
+    router.all(path, (request, _response, next) => {
+      allowed.set(request, (allowed.get(request) ?? new Set()).add(method));
+      next();
+    });
+  }
+  router.use((request, response) => {
+    sendError(refuseAddress(allowed.get(request)), request, response);
+  });
+  // Express itself reports here that an address does not decode.
+  const answerExpressError: ErrorRequestHandler = (error, request, response, _next) => {
+    const isMalformed = error instanceof URIError;
+    sendError(
+      isMalformed
+        ? new Refusal(400, 'BAD_REQUEST', 'The address is not well-formed.')
+        : (error as unknown),
+      request,
+      response,
+    );
+  };
+  router.use(answerExpressError);
+  return router;
+}
+
+function refuseAddress(allowed: ReadonlySet<string> | undefined): Refusal {
+  if (!allowed) return new Refusal(404, 'NOT_FOUND', 'There is nothing at this address.');
+  const methods = [...allowed].join(', ');
+  return new Refusal(405, 'METHOD_NOT_ALLOWED', `This address supports ${methods}.`, {
+    Allow: methods,
+  });
+}
+
+/**
+ * Writes with Node's own methods: what the app has set for `res.json` or `res.send` (spaces,
+ * ETags) does not apply to these answers.
+ */
+function sendAnswer(
+  request: Request,
+  response: Response,
+  { status, body, location, headers = {} }: AdminAnswer & { headers?: ErrorAnswer['headers'] },
+): void {
+  if (response.headersSent || response.destroyed) return;
+  const text = JSON.stringify(body);
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (location !== undefined) response.setHeader('Location', `${request.baseUrl}${location}`);
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(request.method === 'HEAD' ? undefined : text);
+}
