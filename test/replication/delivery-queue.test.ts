@@ -41,7 +41,6 @@ function openQueue(
 const hour = 3_600_000;
 const nameFiles = (count: number, prefix = 'f'): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(3, '0')}.jpg`);
-const nameOf = ({ path }: { path: Path }): string => path.slice(path.lastIndexOf('/') + 1);
 
 describe('a failing host', () => {
   test('is retried after each failure until it receives everything that is pending', async () => {
@@ -195,6 +194,24 @@ describe('a failing host', () => {
     await site.waitUntilHeld([entry]);
     expect(site.backend.files).toEqual(['a.jpg v1', 'a.jpg v1']);
   });
+
+  test('that is probed receives a file that is saved meanwhile', async () => {
+    const failingSince = new Date(1_000);
+    site.setHost('A', { deliveries: { B: { failure: unreachable, failingSince } } });
+    const queue = openQueue();
+    const saved: Entry[] = [];
+    const entry = await site.insert('a.jpg', { pending: [] });
+    site.backend.answerPrepare = (dirs) => {
+      if (dirs.length === 0 && saved.length === 0) {
+        saved.push({ ...entry, pending: ['B'] });
+        queue.enqueue(saved);
+      }
+      return undefined;
+    };
+    queue.wake();
+    await site.waitUntilHeld([entry]);
+    expect(site.backend.files).toEqual(['a.jpg v1']);
+  });
 });
 
 describe('a blocked path', () => {
@@ -242,76 +259,22 @@ describe('a blocked path', () => {
     expect((await site.read(refused!)).blocked[0]).not.toHaveProperty('retryAt');
     expect((await site.read(obstructed!)).blocked[0]).toHaveProperty('retryAt');
   });
-});
 
-describe('backpressure', () => {
-  test('entries beyond the limit stay in the ledger, and all are delivered once', async () => {
-    const entries = await site.insertMany(nameFiles(23));
-    openQueue({ queueEntries: 4, batchFiles: 3 }).wake();
-    await site.waitUntilHeld(entries);
-    expect([...site.backend.files].sort()).toEqual(entries.map((entry) => `${nameOf(entry)} v1`));
-    for (const { files } of site.backend.sends) expect(files.length).toBeLessThanOrEqual(3);
-  });
-
-  test('hints beyond the limit are dropped: those files are read from the ledger later', async () => {
-    const [first, ...others] = await site.insertMany(nameFiles(8));
-    const gate = makeGate();
-    site.backend.answer = async () => {
-      await gate.opened;
-      return delivered;
-    };
-    const queue = openQueue({ queueEntries: 4 });
-    queue.enqueue([first!]);
-    await until(() => site.backend.sends.length === 1);
-    queue.enqueue(others);
-    // No hint tells of the new versions, so only the ledger can bring them to the queue.
-    for (const entry of others) await site.supersede(entry, 'v2');
-    gate.open();
-    await site.waitUntilHeld([first!]);
-    await until(() => site.backend.files.filter((file) => file.endsWith(' v2')).length >= 3);
-    expect(site.backend.files.filter((file) => file.endsWith(' v1'))).toEqual([
-      'f000.jpg v1',
-      'f001.jpg v1',
-      'f002.jpg v1',
-      'f003.jpg v1',
-      'f004.jpg v1',
-    ]);
-    queue.wake();
-    await site.waitUntilHeld(others);
-    for (const entry of others)
-      expect(await site.read(entry)).toMatchObject({ version: 'v2', pending: [] });
-  });
-
-  test('a batch holds so many bytes, and a larger file goes alone', async () => {
-    const sizes = [40, 50, 200, 10];
-    const entries = await Promise.all(
-      sizes.map((size, i) =>
-        site.insert(`${String(i)}.jpg`, { info: { size, mtime: 1, nanos: 0 } }),
-      ),
-    );
-    openQueue({ batchBytes: 100 }).enqueue(entries);
-    await site.waitUntilHeld(entries);
-    expect(site.backend.sends.map(({ files }) => files)).toEqual([
-      ['0.jpg v1', '1.jpg v1'],
-      ['2.jpg v1'],
-      ['3.jpg v1'],
-    ]);
-  });
-
-  test('nothing more is sent while as many outcomes as the limit are not stored', async () => {
-    const entries = await site.insertMany(nameFiles(6));
-    const gate = makeGate();
-    const acknowledger = site.makeAcknowledger(() => gate.opened);
-    const queue = openQueue({ queueEntries: 4 }, { acknowledger });
-    queue.enqueue(entries.slice(0, 2));
-    queue.enqueue(entries.slice(2, 4));
-    await until(() => site.backend.files.length === 4);
-    queue.enqueue(entries.slice(4));
-    await site.letItWork();
-    expect(site.backend.files).toHaveLength(4);
-    gate.open();
-    await site.waitUntilHeld(entries);
-    expect(site.backend.files).toHaveLength(6);
+  test('keeps the time of its own first failure, not that of another host', async () => {
+    const [own, others] = [new Date(1_000), new Date(2_000)];
+    const blocks = (...hosts: [string, Date][]) => ({
+      blocked: hosts.map(([host, since]) => ({ host, failure: diskFull, since })),
+    });
+    const again = await site.insert('again.jpg', blocks(['C', others], ['B', own]));
+    const first = await site.insert('first.jpg', blocks(['C', others]));
+    site.backend.answer = () => failWith(diskFull);
+    openQueue().enqueue([again, first]);
+    const sinceOf = async (entry: Entry): Promise<Date | undefined> =>
+      (await site.read(entry)).blocked.find(({ host }) => host === 'B')?.since;
+    await until(async () => (await sinceOf(first)) !== undefined);
+    expect(await sinceOf(first)).not.toEqual(others);
+    await until(async () => (await site.read(again)).pending.length === 0);
+    expect(await sinceOf(again)).toEqual(own);
   });
 });
 
@@ -373,106 +336,22 @@ describe('a failing sync dir', () => {
     await site.waitUntilHeld(good);
     expect((await site.read(bad[0]!)).pending).toEqual(['B']);
   });
-});
 
-describe('a late hint', () => {
-  test('of a version that is being sent does not send it twice', async () => {
-    const entry = await site.insert('a.jpg');
-    const gate = makeGate();
-    site.backend.answer = async () => {
-      await gate.opened;
-      return delivered;
-    };
+  test('is not tried, and nothing is recorded, for its files until a retry is due', async () => {
+    const [bad, badToo] = await site.insertMany(['d.jpg', 'e.jpg'], {}, documents);
+    site.backend.answerPrepare = (dirs) => (dirs.includes(documents.path) ? noMarker : undefined);
     const queue = openQueue();
-    queue.wake();
-    await until(() => site.backend.sends.length === 1);
-    queue.enqueue([entry]);
-    const other = await site.insert('b.jpg');
-    queue.enqueue([other]);
-    gate.open();
-    await site.waitUntilHeld([entry, other]);
-    expect(site.backend.files).toEqual(['a.jpg v1', 'b.jpg v1']);
+    queue.enqueue([bad!]);
+    await until(() => site.states.length > 0);
+    queue.enqueue([bad!, badToo!]);
+    await site.letItWork();
+    expect(site.states).toHaveLength(1);
+    const good = await site.insert('a.jpg');
+    queue.enqueue([badToo!, good]);
+    await site.waitUntilHeld([good]);
+    const tried = site.backend.prepares.filter(({ dirs }) => dirs.includes(documents.path));
+    expect(tried).toHaveLength(1);
   });
-
-  test('of a version that was acknowledged does not send it again', async () => {
-    const entry = await site.insert('a.jpg');
-    const queue = openQueue();
-    queue.wake();
-    await site.waitUntilHeld([entry]);
-    const other = await site.insert('b.jpg');
-    queue.enqueue([entry, other]);
-    await site.waitUntilHeld([other]);
-    expect(site.backend.files).toEqual(['a.jpg v1', 'b.jpg v1']);
-  });
-
-  test('of a version that a host has lost since does not keep the ledger from sending it', async () => {
-    const entry = await site.insert('a.jpg');
-    const queue = openQueue();
-    queue.wake();
-    await site.waitUntilHeld([entry]);
-    await site.site.ledger.markPending(entry.path, ['B']);
-    queue.enqueue([entry]);
-    queue.wake();
-    await site.waitUntilHeld([entry]);
-    expect(site.backend.files).toEqual(['a.jpg v1', 'a.jpg v1']);
-  });
-
-  test('of a newer version takes the place of the older one before it is sent', async () => {
-    const [first, entry] = await site.insertMany(['a.jpg', 'b.jpg']);
-    const gate = makeGate();
-    site.backend.answer = async () => {
-      await gate.opened;
-      return delivered;
-    };
-    const queue = openQueue();
-    queue.enqueue([first!]);
-    await until(() => site.backend.sends.length === 1);
-    queue.enqueue([entry!]);
-    queue.enqueue([await site.supersede(entry!, 'v2')]);
-    gate.open();
-    await site.waitUntilHeld([first!, entry!]);
-    expect(site.backend.files).toEqual(['a.jpg v1', 'b.jpg v2']);
-  });
-
-  test('an older version that arrives last is not acknowledged: the newer one is sent again', async () => {
-    const entry = await site.insert('a.jpg');
-    const gate = makeGate();
-    site.backend.answer = async ({ version }) => {
-      if (version === 'v1') await gate.opened;
-      return delivered;
-    };
-    const queue = openQueue();
-    queue.enqueue([entry]);
-    await until(() => site.backend.sends.length === 1);
-    // The host has got the newer version by another way, before the older one arrives there.
-    const newer: Entry = { ...entry, version: 'v2', heldBy: ['A', 'B'], pending: [] };
-    await site.site.ledger.replace('v1', newer);
-    gate.open();
-    await until(() => {
-      queue.wake();
-      return site.backend.sends.length === 2;
-    });
-    await site.waitUntilHeld([entry]);
-    expect(site.backend.files).toEqual(['a.jpg v1', 'a.jpg v2']);
-  });
-
-  test.each(['changed', 'vanished'] as const)(
-    'of a version whose source has %s has the path reconciled, and waits for a newer one',
-    async (result) => {
-      const entry = await site.insert('a.jpg');
-      const other = await site.insert('b.jpg');
-      site.backend.answer = ({ path }) => (path === entry.path ? { result } : delivered);
-      const queue = openQueue();
-      queue.enqueue([entry, other]);
-      await site.waitUntilHeld([other]);
-      await until(async () => (await site.read(entry)).dueAt > new Date());
-      queue.wake();
-      await site.letItWork();
-      expect(site.reconciled).toEqual([entry.path]);
-      expect(site.backend.files).toEqual(['a.jpg v1', 'b.jpg v1']);
-      expect(await site.read(entry)).toMatchObject({ pending: ['B'], blocked: [], heldBy: ['A'] });
-    },
-  );
 });
 
 describe('a file that the host refuses', () => {
@@ -539,6 +418,14 @@ describe('a file that the host refuses', () => {
     await site.waitUntilHeld([tombstone]);
     expect(does).toEqual(['remove']);
   });
+
+  test('is released if a rule of its sync dir excludes it', async () => {
+    const entry = await site.insert('a.tmp');
+    openQueue({}, { findSyncDir: () => undefined }).enqueue([entry]);
+    await until(async () => (await site.read(entry)).pending.length === 0);
+    expect(await site.read(entry)).toMatchObject({ heldBy: ['A'], blocked: [] });
+    expect(site.backend.sends).toEqual([]);
+  });
 });
 
 describe('a host that is paused or gone', () => {
@@ -579,6 +466,33 @@ describe('a host that is paused or gone', () => {
     openQueue().enqueue(entries);
     await site.waitUntilHeld(entries.slice(1));
     expect(site.notices).toEqual([{ to: 'B', files: 2 }]);
+  });
+});
+
+describe('a delivery', () => {
+  test('is announced, and the ledger learns the hash of the sent bytes', async () => {
+    const entry = await site.insert('a.jpg');
+    const outcomes: unknown[] = [];
+    site.events.on('outcome', ({ host, outcome }) => {
+      outcomes.push([host, outcome.change.path, outcome.result]);
+    });
+    site.backend.answer = () => ({ result: 'delivered', sha256: 'ff' });
+    openQueue().enqueue([entry]);
+    await site.waitUntilHeld([entry]);
+    expect((await site.read(entry)).info?.sha256).toBe('ff');
+    expect(outcomes).toEqual([['B', entry.path, 'delivered']]);
+  });
+
+  test('that brings nothing is not announced to the receiver, and a working host is not probed', async () => {
+    const entry = await site.insert('a.jpg');
+    site.backend.answer = () => failWith(diskFull);
+    const queue = openQueue();
+    queue.enqueue([entry]);
+    await until(async () => (await site.read(entry)).blocked.length > 0);
+    queue.wake();
+    await site.letItWork();
+    expect(site.notices).toEqual([]);
+    expect(site.backend.prepares).toEqual([{ to: 'B', dirs: ['uploads/photos'] }]);
   });
 });
 
@@ -665,6 +579,23 @@ describe('closing during a delivery', () => {
     const closing = queue.close();
     gate.open();
     await closing;
+    expect((await site.read(entry)).pending).toEqual(['B']);
+  });
+
+  test('does not fail if an outcome of the last batch cannot be stored', async () => {
+    const acknowledger = site.makeAcknowledger(() => Promise.reject(new Error('no database')));
+    const entry = await site.insert('a.jpg');
+    const gate = makeGate();
+    site.backend.answer = async () => {
+      await gate.opened;
+      return delivered;
+    };
+    const queue = openQueue({}, { acknowledger });
+    queue.enqueue([entry]);
+    await until(() => site.backend.sends.length === 1);
+    const closing = queue.close();
+    gate.open();
+    await expect(closing).resolves.toBeUndefined();
     expect((await site.read(entry)).pending).toEqual(['B']);
   });
 });
