@@ -212,6 +212,47 @@ describe('a failing host', () => {
     await site.waitUntilHeld([entry]);
     expect(site.backend.files).toEqual(['a.jpg v1']);
   });
+
+  test('is prepared again before it receives more, and may have failed for two reasons', async () => {
+    const failures = [unreachable, { ...unreachable, message: 'refused' }];
+    const [first, second] = await site.insertMany(['a.jpg', 'b.jpg']);
+    site.backend.answer = () => failWith(failures.shift() ?? unreachable);
+    const queue = openQueue();
+    queue.enqueue([first!]);
+    await until(() => site.states.length === 1);
+    // The queue keeps nothing in memory meanwhile: the newer version is read from the ledger.
+    await site.supersede(second!, 'v2');
+    queue.retryNow();
+    await until(() => site.states.length === 2);
+    site.backend.answer = () => delivered;
+    queue.retryNow();
+    await site.waitUntilHeld([first!, second!]);
+    expect(site.backend.prepares).toHaveLength(3);
+    expect(site.backend.files).not.toContain('b.jpg v1');
+  });
+
+  test('that has recovered fails from the time of its next failure', async () => {
+    const queue = openQueue();
+    const failingSince = new Date(1_000);
+    site.setHost('A', { deliveries: { B: { failure: unreachable, failingSince } } });
+    const later = openQueue();
+    later.wake();
+    await until(() => site.recovered === 1);
+    await queue.close();
+    site.backend.answer = () => failWith(unreachable);
+    later.enqueue([await site.insert('a.jpg')]);
+    await until(() => site.states.at(-1)?.state.failure !== undefined);
+    expect(site.states.at(-1)?.state.failingSince?.getTime()).toBeGreaterThan(1_000);
+  });
+
+  test('keeps the time of the last delivery, also that of an earlier process', async () => {
+    const deliveredAt = new Date(5_000);
+    site.setHost('A', { deliveries: { B: { deliveredAt } } });
+    site.backend.answerPrepare = () => unreachable;
+    openQueue().enqueue([await site.insert('a.jpg')]);
+    await until(() => site.states.length > 0);
+    expect(site.states[0]?.state).toMatchObject({ deliveredAt, failure: unreachable });
+  });
 });
 
 describe('a blocked path', () => {
@@ -244,20 +285,25 @@ describe('a blocked path', () => {
   });
 
   test('that is refused waits for a person, but for an obstacle that may go away', async () => {
-    const [refused, obstructed] = await site.insertMany(['a.jpg', 'b.jpg']);
+    const codes = ['BAD_PATH', 'NOT_A_FILE', 'SYMLINK_IN_PATH'];
+    const entries = await site.insertMany(codes.map((code) => `${code}.jpg`));
     site.backend.answer = ({ path }) => ({
       result: 'refused',
       failure: {
         ...diskFull,
         retryable: false,
-        code: path === refused!.path ? 'BAD_PATH' : 'NOT_A_FILE',
+        code: codes.find((code) => path.includes(code)) ?? '',
       },
     });
     openQueue().wake();
-    await until(async () => (await site.read(obstructed!)).blocked.length > 0);
-    await until(async () => (await site.read(refused!)).blocked.length > 0);
-    expect((await site.read(refused!)).blocked[0]).not.toHaveProperty('retryAt');
-    expect((await site.read(obstructed!)).blocked[0]).toHaveProperty('retryAt');
+    const isRetried = async (entry: Entry): Promise<boolean> => {
+      const [block] = await until(async () => {
+        const { blocked } = await site.read(entry);
+        return blocked.length > 0 && blocked;
+      });
+      return block?.retryAt !== undefined;
+    };
+    expect(await Promise.all(entries.map(isRetried))).toEqual([false, true, true]);
   });
 
   test('keeps the time of its own first failure, not that of another host', async () => {
@@ -352,6 +398,17 @@ describe('a failing sync dir', () => {
     const tried = site.backend.prepares.filter(({ dirs }) => dirs.includes(documents.path));
     expect(tried).toHaveLength(1);
   });
+
+  test('keeps a host from counting as recovered', async () => {
+    site.setHost('A', { deliveries: { B: { failure: unreachable, failingSince: new Date(1) } } });
+    const bad = await site.insert('d.jpg', {}, documents);
+    const good = await site.insert('a.jpg');
+    site.backend.answerPrepare = (dirs) => (dirs.includes(documents.path) ? noMarker : undefined);
+    openQueue().enqueue([bad, good]);
+    await site.waitUntilHeld([good]);
+    await until(() => site.states.length > 0);
+    expect(site.recovered).toBe(0);
+  });
 });
 
 describe('a file that the host refuses', () => {
@@ -426,6 +483,15 @@ describe('a file that the host refuses', () => {
     expect(await site.read(entry)).toMatchObject({ heldBy: ['A'], blocked: [] });
     expect(site.backend.sends).toEqual([]);
   });
+
+  test('is not checked by a passive host, which captures nothing', async () => {
+    site.setHost('B', { passive: true });
+    const entry = await site.insert('a.jpg');
+    site.backend.answer = () => ({ result: 'kept' });
+    openQueue().enqueue([entry]);
+    await until(async () => (await site.read(entry)).pending.length === 0);
+    expect(site.checks).toEqual([]);
+  });
 });
 
 describe('a host that is paused or gone', () => {
@@ -493,6 +559,15 @@ describe('a delivery', () => {
     await site.letItWork();
     expect(site.notices).toEqual([]);
     expect(site.backend.prepares).toEqual([{ to: 'B', dirs: ['uploads/photos'] }]);
+  });
+
+  test('is recorded in the state of the host at intervals, not with every batch', async () => {
+    const entries = await site.insertMany(nameFiles(20));
+    const queue = openQueue({ batchFiles: 1 });
+    queue.enqueue(entries);
+    await site.waitUntilHeld(entries);
+    expect(site.backend.sends).toHaveLength(20);
+    expect(site.states.length).toBeLessThan(20);
   });
 });
 
