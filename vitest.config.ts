@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
-import { groupTests } from './scripts/test-groups.mjs';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { groupTests, longTests } from './scripts/test-groups.mjs';
 
 /** For every project. Paths are absolute, since other configurations use them too. */
 const atRoot = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -15,14 +17,28 @@ const each = {
   hookTimeout: 60_000,
 };
 
+/** Long files begin first, so that no run ends with one of them alone. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const order = longTests.map(atRoot);
+    const rankOf = ({ moduleId }: TestSpecification): number => {
+      const rank = order.indexOf(moduleId);
+      return rank < 0 ? order.length : rank;
+    };
+    return (await super.sort(files)).sort((one, other) => rankOf(one) - rankOf(other));
+  }
+}
+
 /** For tests, benchmarks and replays. */
 export const shared = {
   ...each,
   globalSetup: [atRoot('test/harness/global-setup.ts')],
   reporters: ['default', atRoot('test/harness/reporter.ts')],
   teardownTimeout: 20_000,
-  // Here and not in a project, where it would overrule the option --maxWorkers.
-  maxWorkers: 2,
+  // Most files wait for sshd, rsync and timers for more than half of their time, so two of them
+  // share a core. Here and not in a project, where it would overrule the option --maxWorkers.
+  maxWorkers: Math.min(8, 2 * availableParallelism()),
+  sequence: { sequencer: LongestFirst },
 };
 
 const groups = groupTests(atRoot('.'));

@@ -12,20 +12,39 @@ export const slowTests = {
   'test/admin/express4.test.ts': 'loads Express 4 in the place of Express 5 in its process',
   'test/capture/named-and-saved.test.ts': 'saves hundreds of random documents by random models',
   'test/capture/new-primary.test.ts': 'starts a replica set of three servers, and kills them',
-  'test/consumers/consumers.test.ts': 'packs, installs with npm, and type-checks whole apps',
+  'test/consumers/mongoose8-express4.test.ts': 'installs with npm and type-checks a whole app',
+  'test/consumers/mongoose9-express5.test.ts': 'installs with npm and type-checks a whole app',
+  'test/consumers/package.test.ts': 'builds and packs',
   'test/explore/explore.test.ts': 'computes every order of events',
   'test/explore/lease.test.ts': 'computes every order of events',
+  'test/explore/mutations.test.ts': 'computes every order of events',
   'test/explore/trees.test.ts': 'replays random trees on a real disk',
+  'test/docs/samples.test.ts': 'type-checks every sample',
   'test/ledger/saves-win.test.ts': 'hashes files that are too large to be hashed at once',
   'test/leader/lease.test.ts': 'lets leases of real processes run out',
   'test/replica/crash.test.ts': 'cuts every placement off at every step',
   'test/replica/exclude.test.ts': "compares random patterns with rsync's own decisions",
   'test/scripts/mongod-wheel.test.ts': 'runs pip many times',
+  'test/security/endless-replies.test.ts': 'reads replies up to their limits',
   'test/serving/aborted-downloads.test.ts': 'aborts thousands of downloads',
   'test/serving/browser.test.ts': 'starts Chromium',
   'test/serving/etags.test.ts': 'sends hundreds of large responses',
   'test/state-dir/file-lock.test.ts': 'waits until a lock has stood still for long enough',
 };
+
+/** Files that take long. They begin first, so that no run ends with one of them alone. */
+export const longTests = [
+  'test/consumers/mongoose9-express5.test.ts',
+  'test/consumers/mongoose8-express4.test.ts',
+  'test/consumers/deployed.test.ts',
+  'test/random/random.test.ts',
+  'test/explore/explore.test.ts',
+  'test/explore/mutations.test.ts',
+  'test/serving/read-through.test.ts',
+  'test/transport/rsync/rsync-backend.test.ts',
+  'test/cli/commands.test.ts',
+  'test/serving/acknowledged.test.ts',
+];
 
 /** Every test that starts an sshd finds it by this file. */
 const sshd = 'scripts/sshd.mjs';

@@ -13,11 +13,10 @@ import { copyApp, execute, installByNpm, pack } from './packed.js';
  * Apps in the forms in which they are deployed: two hosts that deliver to each other and fetch from
  * each other, from a bundle or under Yarn Plug'n'Play.
  */
-let packed: { dir: TestDir; tarball: string };
+let tarball: string;
 beforeAll(async () => {
-  packed = await pack();
+  tarball = await pack();
 }, 300_000);
-afterAll(() => packed.dir.remove());
 
 /** Runs a program of the app. */
 type Run = (args: string[], env: Record<string, string>) => Promise<string>;
@@ -95,12 +94,12 @@ beforeEach(async () => {
 afterEach(() => pair.close());
 
 describe('bundled', () => {
-  let app: TestDir;
+  let app: TestDir, target: TestDir;
   beforeAll(async () => {
-    app = await copyApp('bundlers', packed.tarball);
+    [app, target] = await Promise.all([copyApp('bundlers', tarball), makeTestDir()]);
     await installByNpm(app);
   }, 300_000);
-  afterAll(() => app.remove());
+  afterAll(() => Promise.all([app.remove(), target.remove()]));
 
   const cli: Run = async (args, env) => {
     const { code, stdout, stderr } = await runCli(args, { env });
@@ -138,7 +137,7 @@ describe('bundled', () => {
         isScript ? [program] : args,
       );
       // A bundle is deployed without its sources.
-      const deployed = join(packed.dir.path, to);
+      const deployed = join(target.path, to);
       await cp(join(app.path, to), deployed, { recursive: true });
       await pair.init(cli);
       await pair.expectSync(cli, (words, env) =>
@@ -152,7 +151,7 @@ describe('bundled', () => {
 describe("under Yarn Plug'n'Play", () => {
   let yarn: TestDir, app: TestDir;
   beforeAll(async () => {
-    [yarn, app] = await Promise.all([makeTestDir(), copyApp('plug-n-play', packed.tarball)]);
+    [yarn, app] = await Promise.all([makeTestDir(), copyApp('plug-n-play', tarball)]);
     await writeFile(
       join(yarn.path, 'package.json'),
       JSON.stringify({ private: true, dependencies: { '@yarnpkg/cli-dist': '^4.18.0' } }),

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { inject } from 'vitest';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
+import { until } from '../harness/wait.js';
 
 export const here = fileURLToPath(new URL('.', import.meta.url));
 const run = promisify(execFile);
@@ -24,12 +26,34 @@ export async function execute(
   }
 }
 
-/** The tarball that would be published, in a directory of its own. */
-export async function pack(): Promise<{ dir: TestDir; tarball: string }> {
-  const dir = await makeTestDir();
-  await execute(join(here, '../..'), 'npm', ['pack', '--silent', '--pack-destination', dir.path]);
-  const [name = ''] = await readdir(dir.path);
-  return { dir, tarball: join(dir.path, name) };
+/**
+ * Packs the tarball that would be published, once per run of vitest: packing builds dist/, which
+ * two workers must not do at once. Returns its path.
+ */
+export async function pack(): Promise<string> {
+  const folder = join(inject('programs'), 'package');
+  const result = join(inject('programs'), 'package-result');
+  const isFirst = await mkdir(folder).then(
+    () => true,
+    () => false,
+  );
+  if (isFirst) {
+    const problem = await execute(join(here, '../..'), 'npm', [
+      'pack',
+      '--silent',
+      '--pack-destination',
+      folder,
+    ]).then(() => '', String);
+    await writeFile(`${result}.new`, problem);
+    await rename(`${result}.new`, result);
+  }
+  const problem = await until(() => readFile(result, 'utf8').then((text) => [text]), {
+    timeout: 280_000,
+    what: 'the packed tarball',
+  });
+  if (problem[0] !== '') throw new Error(problem[0]);
+  const [name = ''] = await readdir(folder);
+  return join(folder, name);
 }
 
 /**

@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { groupTests } from '../../scripts/test-groups.mjs';
+import { groupTests, longTests } from '../../scripts/test-groups.mjs';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);
@@ -116,4 +116,11 @@ describe('refuse-sshd.ts', () => {
   it('lets a file pass that starts none', async () => {
     expect(await runFile('expect(await findSshd()).toBeDefined();')).toMatch(/1 passed/);
   }, 60_000);
+});
+
+describe('longTests', () => {
+  it('names files that exist', () => {
+    const all = Object.values(groupTests(project)).flat();
+    expect(longTests.filter((file) => !all.includes(file))).toEqual([]);
+  });
 });
