@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Run } from '../../src/model/run.js';
 import { startHost } from '../harness/sshd.js';
 import { until } from '../harness/wait.js';
@@ -29,9 +29,15 @@ async function follow(machine: Machine, kind: 'push' | 'pull', request = {}): Pr
   return sync.runs.follow((await sync[kind](request)).id);
 }
 
-describe('a push', () => {
-  test('of everything brings the other hosts the files that no document named', async () => {
-    const [one, two, three] = threeOf(await open({ plugin: { rescan: false } }));
+describe('on one site', () => {
+  let shared: Site, one: Machine, two: Machine, three: Machine;
+  beforeAll(async () => {
+    shared = await openSite({ plugin: { rescan: false } });
+    [one, two, three] = threeOf(shared);
+  });
+  afterAll(() => shared.close());
+
+  test('a push of everything brings the other hosts the files that no document named', async () => {
     await one.write(`${dir}/old/a.jpg`, 'a', 1_000);
     await one.write(`${dir}/b.jpg`, 'b', 2_000);
     expect(await follow(one, 'push')).toMatchObject({ state: 'done', failures: [] });
@@ -40,57 +46,53 @@ describe('a push', () => {
     expect(await follow(one, 'push')).toMatchObject({ state: 'done', files: 0 });
   });
 
-  test('to one host goes to that one first; a file that another host lost is sent again', async () => {
-    const [one, two] = threeOf(await open({ plugin: { rescan: false } }));
-    await one.write(`${dir}/a.jpg`, 'a');
+  test('a push to one host goes to that one first; a file that another host lost is sent again', async () => {
+    await one.write(`${dir}/lost.jpg`, 'a');
     await follow(one, 'push');
-    await rm(two.path(`${dir}/a.jpg`));
+    await rm(two.path(`${dir}/lost.jpg`));
     expect(await follow(one, 'push', { hosts: ['two'] })).toMatchObject({
       state: 'done',
       files: 1,
     });
-    expect(await two.read(`${dir}/a.jpg`)).toBe('a');
+    expect(await two.read(`${dir}/lost.jpg`)).toBe('a');
   });
 
-  test('as a dry run changes nothing and lists the files it would send', async () => {
-    const [one, two] = threeOf(await open({ plugin: { rescan: false } }));
-    await one.write(`${dir}/a.jpg`, 'a');
+  test('a push as a dry run changes nothing and lists the files it would send', async () => {
+    await one.write(`${dir}/dry.jpg`, 'a');
     await follow(one, 'push');
-    await rm(two.path(`${dir}/a.jpg`));
+    await rm(two.path(`${dir}/dry.jpg`));
     const run = await follow(one, 'push', { dryRun: true });
     expect(run.wouldTransfer).toEqual([
-      { host: (await one.app.sync.hosts.show('two')).id, path: `${dir}/a.jpg` },
+      { host: (await one.app.sync.hosts.show('two')).id, path: `${dir}/dry.jpg` },
     ]);
-    expect(await two.read(`${dir}/a.jpg`)).toBeUndefined();
+    expect(await two.read(`${dir}/dry.jpg`)).toBeUndefined();
   });
 
-  test('with a host down says so, and serves the others', async () => {
-    const [one, two, three] = threeOf(await open({ plugin: { rescan: false } }));
-    await two.ssh.stop({ hard: true });
-    await one.write(`${dir}/a.jpg`, 'a');
-    const run = await follow(one, 'push');
-    expect(run).toMatchObject({ state: 'failed', failure: { code: 'RUN_FAILED' } });
-    expect(run.failures.map(({ failure }) => failure.code)).toEqual(['HOST_UNREACHABLE']);
-    await until(async () => (await three.read(`${dir}/a.jpg`)) === 'a');
-  });
-});
-
-describe('a pull', () => {
-  test('fetches a file that another host has and the ledger does not know, and captures it', async () => {
-    const [one, two, three] = threeOf(await open({ plugin: { rescan: false } }));
+  test('a pull fetches a file that another host has and the ledger does not know, and captures it', async () => {
     await two.write(`${dir}/only-here.jpg`, '2', 1_000);
     expect(await follow(one, 'pull')).toMatchObject({ state: 'done', files: 1 });
     expect(await one.read(`${dir}/only-here.jpg`)).toBe('2');
     await until(async () => (await three.read(`${dir}/only-here.jpg`)) === '2');
   });
 
+  test('a push with a host down says so, and serves the others', async () => {
+    await two.ssh.stop({ hard: true });
+    await one.write(`${dir}/down.jpg`, 'a');
+    const run = await follow(one, 'push');
+    expect(run).toMatchObject({ state: 'failed', failure: { code: 'RUN_FAILED' } });
+    expect(run.failures.map(({ failure }) => failure.code)).toEqual(['HOST_UNREACHABLE']);
+    await until(async () => (await three.read(`${dir}/down.jpg`)) === 'a');
+  });
+});
+
+describe('a pull', () => {
   test('by cron, as the environment asks', async () => {
-    const [one, two] = threeOf(
-      await open({
-        plugin: { rescan: false },
-        environment: { SYNCMEDIA_PULL_CRON: '* * * * * *' },
-      }),
-    );
+    const { machines } = await open({
+      hosts: ['one', 'two'],
+      plugin: { rescan: false },
+      environment: { SYNCMEDIA_PULL_CRON: '* * * * * *' },
+    });
+    const [one, two] = machines as [Machine, Machine];
     await two.write(`${dir}/a.jpg`, 'a');
     await until(async () => (await one.read(`${dir}/a.jpg`)) === 'a', { timeout: 15_000 });
     expect(
@@ -101,7 +103,7 @@ describe('a pull', () => {
   });
 
   test('an expression that node-cron would let through is an error at start that names the variable', async () => {
-    const [one] = threeOf(await open());
+    const [one] = (await open({ hosts: ['one'] })).machines as [Machine];
     const environment = { ...one.environment, SYNCMEDIA_PULL_CRON: '*/90 * * * *' };
     const { createSyncMedia } = await import('../../src/instance/create.js');
     await expect(
@@ -147,9 +149,11 @@ test(
   'the reload command runs on hosts that received files, without a shell, and its ' +
     'outcome is recorded',
   async () => {
-    const [one, two] = threeOf(
-      await open({ environment: { SYNCMEDIA_RELOAD_COMMAND: 'printf %s "reloaded; $(id)"' } }),
-    );
+    const { machines } = await open({
+      hosts: ['one', 'two'],
+      environment: { SYNCMEDIA_RELOAD_COMMAND: 'printf %s "reloaded; $(id)"' },
+    });
+    const [one, two] = machines as [Machine, Machine];
     await one.write(`${dir}/a.jpg`, 'a');
     await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
     await until(
@@ -180,8 +184,8 @@ test('each host has only the sync dirs it wants', async () => {
 });
 
 test('a symlinked sync dir stays a symlink, on both sides', async () => {
-  const opened = await open();
-  const [one, two] = threeOf(opened);
+  const opened = await open({ hosts: ['one', 'two'] });
+  const [one, two] = opened.machines as [Machine, Machine];
   for (const machine of [one, two]) {
     const { rename } = await import('node:fs/promises');
     await rename(machine.path(dir), machine.path('shared'));

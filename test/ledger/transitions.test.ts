@@ -105,7 +105,7 @@ test('the queries for sending, taking over and pending agree with the decisions'
         const gone = others.filter((host) => host !== me);
         const all = many.map((entry) => ({ ...entry, path: photo(`${++count}.jpg`) }));
         await site.database.connection.collection('ledger').deleteMany({});
-        for (const entry of all) await ledger.insert(entry);
+        await Promise.all(all.map((entry) => ledger.insert(entry)));
         for (const to of hosts.filter((host) => host !== me)) {
           expect(paths(await ledger.findPending(to, me, 1_000)).sort()).toEqual(
             paths(all.filter((entry) => mayDeliver(entry, me, to))).sort(),
@@ -114,14 +114,16 @@ test('the queries for sending, taking over and pending agree with the decisions'
         expect(new Set(paths(await ledger.findOrphaned(me, gone, 1_000)))).toEqual(
           new Set(paths(all.filter((entry) => mayTakeOver(entry, me, gone)))),
         );
-        for (const entry of all) {
-          if (!(await ledger.takeOver(entry, me)))
-            expect(mayTakeOver(entry, me, [...hosts])).toBe(false);
-          else
-            expect(sorted((await ledger.read(entry.path)) as Entry)).toEqual(
-              sorted(takeOver(entry, me)),
-            );
-        }
+        await Promise.all(
+          all.map(async (entry) => {
+            if (!(await ledger.takeOver(entry, me)))
+              expect(mayTakeOver(entry, me, [...hosts])).toBe(false);
+            else
+              expect(sorted((await ledger.read(entry.path)) as Entry)).toEqual(
+                sorted(takeOver(entry, me)),
+              );
+          }),
+        );
         const before = new Map(
           (await Promise.all(all.map(({ path }) => ledger.read(path)))).map((entry) => [
             entry?.path,
@@ -129,12 +131,14 @@ test('the queries for sending, taking over and pending agree with the decisions'
           ]),
         );
         await ledger.markLackingPending(photos.path, me);
-        for (const entry of all) {
-          const was = before.get(entry.path) as Entry;
-          expect((await ledger.read(entry.path))?.pending.includes(me)).toBe(
-            isUnconcerned(was, me) || was.pending.includes(me),
-          );
-        }
+        await Promise.all(
+          all.map(async (entry) => {
+            const was = before.get(entry.path) as Entry;
+            expect((await ledger.read(entry.path))?.pending.includes(me)).toBe(
+              isUnconcerned(was, me) || was.pending.includes(me),
+            );
+          }),
+        );
       },
     ),
     { numRuns: 40 },

@@ -74,13 +74,13 @@ describe('a file that is missing here', () => {
     'is fetched once for two hundred visitors who ask at the same time, and served from this ' +
       'disk afterwards',
     async () => {
-      const content = megabytes(5);
+      const content = megabytes(2);
       const url = await save(one, 'large.bin', content);
       expect(await two.read(`${dir}/large.bin`)).toBeUndefined();
       const got = await Promise.all(Array.from({ length: 200 }, () => web.get(url)));
       expect(got.filter(({ status, broken }) => status === 200 && !broken)).toHaveLength(200);
       const expected = sha256Of(content);
-      expect(new Set(got.map(({ body }) => sha256Of(body)))).toEqual(new Set([expected]));
+      expect(got.filter(({ body }) => !body.equals(content))).toEqual([]);
       await until(() => fetched.length > 0);
       expect(fetched).toHaveLength(1);
       await until(async () => (await holders('large.bin')).includes('two'));

@@ -79,10 +79,12 @@ function capture(touched: Path[]): Capture {
 
 test('one poll begins with all due captures, however many there are', async () => {
   const paths = Array.from({ length: 450 }, (_, i) => photo(`${i}.jpg`));
-  for (const path of paths) {
-    await a.write(path, path);
-    await outbox.insert(capture([path]));
-  }
+  await Promise.all(
+    paths.map(async (path) => {
+      await a.write(path, path);
+      await outbox.insert(capture([path]));
+    }),
+  );
   await processor.poll();
   await until(async () => (await outbox.count()) === 0, { timeout: 20_000 });
   expect(offered).toHaveLength(450);

@@ -67,7 +67,7 @@ test('of several holders one takes over each entry, and the others are too late'
 
 test('more entries than one read holds are taken over in one go', async () => {
   const names = Array.from({ length: 600 }, (_, index) => `${index}.jpg`).sort();
-  for (const name of names) await insert(name, {});
+  await Promise.all(names.map((name) => insert(name, {})));
   expect(await takeOver('B', ['A'])).toEqual(names);
 });
 
