@@ -217,8 +217,8 @@ describe('a failing host', () => {
     const failures = [unreachable, { ...unreachable, message: 'refused' }];
     const [first, second] = await site.insertMany(['a.jpg', 'b.jpg']);
     site.backend.answer = () => failWith(failures.shift() ?? unreachable);
-    const queue = openQueue();
-    queue.enqueue([first!]);
+    const queue = openQueue({ batchFiles: 1 });
+    queue.enqueue([first!, second!]);
     await until(() => site.states.length === 1);
     // The queue keeps nothing in memory meanwhile: the newer version is read from the ledger.
     await site.supersede(second!, 'v2');
