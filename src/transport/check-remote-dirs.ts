@@ -30,7 +30,7 @@ export interface ReadyTransfer {
 export async function prepareTransfer(
   route: TransferRoute,
   change: PutChange,
-  known: CheckedDirs,
+  known: RealDirs,
 ): Promise<ReadyTransfer | DeliveryOutcome> {
   const { receiver } = route;
   const answer = { change, via: 'rsync', bytes: 0 } as const;
@@ -57,7 +57,7 @@ export async function prepareTransfer(
  * Absolute paths of real directories: on the disk that sends the files, and on the one that
  * receives them.
  */
-export interface CheckedDirs {
+export interface RealDirs {
   readonly source: Set<string>;
   readonly receiver: Set<string>;
 }

@@ -5,7 +5,7 @@ import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../to-failur
 import { streamConcurrently, mergeConcurrently } from '../../util/map-concurrently.js';
 import {
   checkSourceUnchanged,
-  type CheckedDirs,
+  type RealDirs,
   type ReadyTransfer,
 } from '../check-remote-dirs.js';
 import type { BackendOptions } from '../options.js';
@@ -108,7 +108,7 @@ async function* confirmArrived(
   route: TransferRoute,
   files: readonly ReadyTransfer[],
 ): AsyncGenerator<DeliveryOutcome> {
-  const known: CheckedDirs = { source: new Set(), receiver: new Set() };
+  const known: RealDirs = { source: new Set(), receiver: new Set() };
   yield* streamConcurrently(files, CHECKS_AT_ONCE, async (file): Promise<DeliveryOutcome> => {
     const { change, info } = file;
     try {

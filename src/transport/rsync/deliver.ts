@@ -5,7 +5,7 @@ import type { Host } from '../../model/host.js';
 import type { SyncDir } from '../../model/sync-dir.js';
 import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../to-failure.js';
 import { streamConcurrently } from '../../util/map-concurrently.js';
-import { prepareTransfer, type CheckedDirs, type ReadyTransfer } from '../check-remote-dirs.js';
+import { prepareTransfer, type RealDirs, type ReadyTransfer } from '../check-remote-dirs.js';
 import type { RsyncBackendContext } from '../options.js';
 import { removeFiles } from '../remove.js';
 import { openTransferRoute, type PutChange, type TransferRoute } from '../transfer-route.js';
@@ -66,7 +66,7 @@ async function* deliverToDir(
     return;
   }
   const route = await openTransferRoute(options, connection, host, dir, direction, changes);
-  const known: CheckedDirs = { source: new Set(), receiver: new Set() };
+  const known: RealDirs = { source: new Set(), receiver: new Set() };
   const removals = changes.filter((change) => change.do === 'remove');
   const { small, others } = splitBySize(
     changes.filter((change): change is PutChange => change.do === 'put'),
