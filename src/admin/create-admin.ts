@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { SyncMedia } from '../api/sync-media.js';
 import { Authorizer } from './authorizer.js';
+import { escapeMessages } from '../model/log.js';
 import { type AdminOptions, resolveAdminOptions } from './admin-options.js';
 
 /**
@@ -12,7 +13,8 @@ import { type AdminOptions, resolveAdminOptions } from './admin-options.js';
  *   too short
  */
 export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): RequestHandler {
-  const { authorize, token, ...rest } = resolveAdminOptions(options);
+  const { authorize, token, log, ...others } = resolveAdminOptions(options);
+  const rest = { ...others, log: escapeMessages(log) };
   const authorizer = new Authorizer({ authorize, token }, rest.log);
   const loading = import('./router.js').then(({ createRouter }) =>
     createRouter(sync, authorizer, rest),

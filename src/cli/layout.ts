@@ -3,7 +3,7 @@ import { formatPairs, fitsTable, formatTable } from './table.js';
 type Rows = readonly (readonly string[])[];
 
 /** Columns of a terminal that does not tell its width. */
-const defaultColumns = 80;
+export const defaultColumns = 80;
 
 const hint = 'Shortened to fit; --wide shows everything.\n';
 

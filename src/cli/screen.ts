@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:tty';
-import { escapeControls, type Log } from '../model/log.js';
+import { defaultColumns } from './layout.js';
+import { escapeControls, escapeJson, type Log } from '../model/log.js';
 
 type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 
@@ -24,14 +25,15 @@ export class Screen {
     return this.err.isTTY ?? false;
   }
 
-  /** Prints data to stdout. */
+  /** Prints lines of data to stdout. */
   print(text: string): void {
     this.endProgress();
-    this.out.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
+    const lines = text.split('\n').map(escapeControls).join('\n');
+    this.out.write(lines.endsWith('\n') || lines === '' ? lines : `${lines}\n`);
   }
 
   printJson(data: unknown): void {
-    this.print(JSON.stringify(data, null, 2));
+    this.print(escapeJson(JSON.stringify(data, null, 2)));
   }
 
   /** Prints one line for people to stderr. */
@@ -43,7 +45,9 @@ export class Screen {
   showProgress(line: string): void {
     if (line === this.shownLine) return;
     if (this.err.isTTY) {
-      this.err.write(`\r\x1b[K${escapeControls(line).slice(0, (this.err.columns ?? 80) - 1)}`);
+      // A terminal may say 0 where it does not know.
+      const columns = this.err.columns || defaultColumns;
+      this.err.write(`\r\x1b[K${escapeControls(line).slice(0, columns - 1)}`);
     } else {
       const now = performance.now();
       if (now - this.shownAt < plainEveryMs) return;

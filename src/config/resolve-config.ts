@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join, normalize } from 'node:path';
 import { SyncMediaError } from '../model/errors.js';
+import { escapeMessages } from '../model/log.js';
 import type { Config, SyncMediaOptions } from './config.js';
 import { type Environment, fillDefaults, listVariables, readEnvironment } from './environment.js';
 import { instanceOptions } from './instance-options.js';
@@ -21,11 +22,12 @@ const socketName = 'leader.sock';
  * BAD_SYNC_DIR, and BAD_STATE if the path of the socket in the state folder would be too long.
  */
 export function resolveConfig(options: SyncMediaOptions = {}): Config {
-  const { log, collectionPrefix, ...given } = parseOptions(
-    instanceOptions,
-    options,
-    'createSyncMedia',
-  );
+  const {
+    log: givenLog,
+    collectionPrefix,
+    ...given
+  } = parseOptions(instanceOptions, options, 'createSyncMedia');
+  const log = escapeMessages(givenLog);
   const variables = given.environment ?? process.env;
   const home = variables['HOME'] || homedir();
   const { environment: set, unknown } = readEnvironment(variables, home);

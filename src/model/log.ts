@@ -47,15 +47,44 @@ function writeLine(message: string): void {
 }
 
 /**
- * Escapes control characters: file names and answers of other hosts may hold line ends and
- * commands of a terminal.
+ * Passes messages to another log with control characters escaped, because not every logger does
+ * that.
+ */
+export function escapeMessages(log: Log): Log {
+  return {
+    info: (message) => {
+      log.info(escapeControls(message));
+    },
+    warn: (message) => {
+      log.warn(escapeControls(message));
+    },
+    error: (message) => {
+      log.error(escapeControls(message));
+    },
+  };
+}
+
+/**
+ * Escapes control characters: file names and answers of other hosts may hold line ends, commands
+ * of a terminal, and characters that reorder the text around them.
  */
 export function escapeControls(text: string): string {
-  return text.replace(/\p{Cc}/gu, (control) =>
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (control) =>
     control === '\n'
       ? '\\n'
       : control === '\t'
         ? '\\t'
-        : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`,
+        : control <= '\xff'
+          ? `\\x${toHex(control, 2)}`
+          : `\\u${toHex(control, 4)}`,
   );
+}
+
+/** Escapes in JSON the control characters that `JSON.stringify` leaves as they are. */
+export function escapeJson(json: string): string {
+  return json.replace(/[\x7f-\x9f\p{Bidi_Control}]/gu, (control) => `\\u${toHex(control, 4)}`);
+}
+
+function toHex(character: string, digits: number): string {
+  return character.charCodeAt(0).toString(16).padStart(digits, '0');
 }

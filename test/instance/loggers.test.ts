@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import winston from 'winston';
 import { createSyncMedia, startSyncMedia, type Log } from '../../src/index.js';
+import { resolveConfig } from '../../src/config/resolve-config.js';
 import { resolveStartOptions } from '../../src/config/start-options.js';
 import { RedirectableLog, stderrLog } from '../../src/model/log.js';
 import { makeTestDir } from '../harness/tmp.js';
@@ -30,6 +31,12 @@ function captureStderr(): string[] {
   const written: string[] = [];
   vi.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(String(text)) > 0);
   return written;
+}
+
+function collectMessages(): { lines: string[]; log: Log } {
+  const lines: string[] = [];
+  const add = (line: string): void => void lines.push(line);
+  return { lines, log: { info: add, warn: add, error: add } };
 }
 
 /** Logs a message of each level through an instance's log. */
@@ -75,6 +82,12 @@ describe('log', () => {
       `syncmedia: warning: ${message}\n`,
       'syncmedia: error: failed: Error\\n    at x\\x1b[2J\n',
     ]);
+  });
+
+  test('gets every character that would reorder its line as an escape', () => {
+    const { lines, log } = collectMessages();
+    resolveConfig({ log, environment: { HOME: '/' } }).log.error('a\u202eb\u2066c\u200ed\ne');
+    expect(lines.at(-1)).toBe('a\\u202eb\\u2066c\\u200ed\\ne');
   });
 
   test('that lacks a method is refused by name', () => {
