@@ -6,6 +6,7 @@ import { chooseOwnDirs } from '../decisions/own-dirs.js';
 import { allowsPath } from '../decisions/wants.js';
 import type { Path } from '../model/path.js';
 import type { StoredRules, SyncDir } from '../model/sync-dir.js';
+import type { SetupProblem } from '../model/host.js';
 import { isSafePath } from '../replica/paths.js';
 import { SyncDirs } from '../replica/sync-dirs.js';
 
@@ -22,15 +23,16 @@ export class KnownDirs {
   private stored: readonly StoredRules[] = [];
   private opened: readonly Path[] = [];
   private compiled: { readonly allowed: readonly Path[]; readonly dirs: SyncDirs } | undefined;
-  private readonly warned = new Set<string>();
+  private readonly reported = new Set<string>();
 
   /**
    * @param readState returns the state that `init` stored, as the same object until it changes;
    *   undefined on a machine without a host id
    */
   constructor(
-    private readonly config: Pick<Config, 'log' | 'stateDir' | 'reloadCommand'>,
+    private readonly config: Pick<Config, 'stateDir' | 'reloadCommand'>,
     private readonly readState: () => HostState | undefined,
+    private readonly report: (problem: SetupProblem) => void,
   ) {}
 
   /**
@@ -149,7 +151,11 @@ export class KnownDirs {
         try {
           this.refuseProtected(path);
         } catch (error) {
-          this.warnOnce(`the sync dir ${path} is left out: ${getErrorMessage(error)}`);
+          this.reportOnce({
+            about: path,
+            message: `the sync dir ${path} is left out: ${getErrorMessage(error)}`,
+            remedy: 'declare another directory, or move what the message names',
+          });
           return [];
         }
         return this.declared.get(path)?.dir ?? this.readRules(path, stored.get(path));
@@ -163,26 +169,31 @@ export class KnownDirs {
     if (!stored) return defaults;
     const { exclude, conflict, onDelete, unsealed } = stored;
     if (unsealed)
-      this.warnOnce(
-        `the rules of the sync dir ${path} in the database have no valid seal: \`syncmedia ` +
-          `doctor\` has the remedy`,
-      );
+      this.reportOnce({
+        about: `rules of ${path}`,
+        message: `the rules of the sync dir ${path} in the database have no valid seal`,
+        remedy: 'run `syncmedia doctor`, which explains it',
+      });
     try {
       const rules: SyncDir = { path, exclude, conflict, onDelete };
       new SyncDirs([rules]);
       return rules;
     } catch (error) {
-      this.warnOnce(
-        `the stored rules of the sync dir ${JSON.stringify(path)} are ignored: ` +
-          `${getErrorMessage(error)}`,
-      );
+      this.reportOnce({
+        about: `rules of ${path}`,
+        message:
+          `the stored rules of the sync dir ${JSON.stringify(path)} are ignored: ` +
+          getErrorMessage(error),
+        remedy:
+          'restart an application that declares the sync dir, or remove its row from the database',
+      });
       return defaults;
     }
   }
 
-  private warnOnce(message: string): void {
-    if (this.warned.has(message)) return;
-    this.warned.add(message);
-    this.config.log.warn(message);
+  private reportOnce(problem: SetupProblem): void {
+    if (this.reported.has(problem.message)) return;
+    this.reported.add(problem.message);
+    this.report(problem);
   }
 }

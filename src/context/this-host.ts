@@ -17,6 +17,7 @@ import { readState, type HostState } from '../state-dir/state.js';
 import { openHostContext, type HostContext } from './host-context.js';
 import { KnownDirs } from './known-dirs.js';
 import { KnownModels } from './known-models.js';
+import { Problems } from './problems.js';
 
 /**
  * This machine as an instance knows it: the state that `init` stored, the app's connection, the
@@ -27,6 +28,7 @@ export class ThisHost {
   readonly events = new EventBus();
   readonly models = new KnownModels();
   readonly dirs: KnownDirs;
+  readonly problems: Problems;
   private readonly connection: AppConnection;
   private readonly closing = new AbortController();
   private read: { readonly state: HostState | undefined } | undefined;
@@ -56,7 +58,8 @@ export class ThisHost {
           'are restarted',
       );
     });
-    this.dirs = new KnownDirs(config, () => this.state);
+    this.problems = new Problems(config.log);
+    this.dirs = new KnownDirs(config, () => this.state, this.problems.report);
   }
 
   /** The state that `init` stored. Undefined on a machine without a host id. */

@@ -2,7 +2,7 @@ import type { SyncMedia } from '../api/sync-media.js';
 import type { ThisHost } from '../context/this-host.js';
 import type { LeaderElection } from '../leader/election.js';
 import type { RunActions } from './actions/runs.js';
-import { describeStart } from './describe-start.js';
+import { logStart } from './describe-start.js';
 import { logEvents } from './log-events.js';
 import type { SetupWatch } from './setup-watch.js';
 
@@ -17,7 +17,7 @@ export function createLifeCycle(
   setup: SetupWatch,
   closers: readonly { close(): Promise<void> }[],
 ): Pick<SyncMedia, 'open' | 'start' | 'close'> {
-  const { config, dirs, ending } = thisHost;
+  const { config, dirs, ending, problems } = thisHost;
   const stopLogging = logEvents(
     thisHost.events,
     config.log,
@@ -35,20 +35,16 @@ export function createLifeCycle(
       );
       return;
     }
+    problems.collect();
     const hostContext = await thisHost.openContext();
     // A symlink may lead elsewhere than at the time of `init`.
     dirs.requireShareable();
     election.start(hostContext);
-    election.warnOfTrust();
     runs.startCrons(hostContext);
     await setup.check();
-    await election.waitUntilLed(ending);
-    const leader = election.isLeaseHeld
-      ? 'this process'
-      : (await election.isLed())
-        ? 'another process'
-        : undefined;
-    if (!ending.aborted) config.log.info(describeStart(hostContext, leader));
+    await election.reportRisks();
+    const leader = await election.waitForLeader(ending);
+    if (!ending.aborted) logStart(hostContext, config.log, leader, problems.take());
   }
 
   async function closeNow(): Promise<void> {
@@ -65,6 +61,7 @@ export function createLifeCycle(
     },
     start: () =>
       (starting ??= startNow().catch((error: unknown) => {
+        problems.flush();
         starting = undefined;
         throw error;
       })),

@@ -7,7 +7,7 @@ import type { SetupProblem } from '../model/host.js';
 import type { UnsyncedFile } from '../model/capture.js';
 
 /** What the application declares, and this host. */
-export interface Declarations extends Pick<HostContext, 'dirs' | 'rootPath' | 'state'> {
+export interface Declarations extends Pick<HostContext, 'dirs' | 'rootPath' | 'state' | 'replica'> {
   readonly models: readonly NamingModel[];
   /** Directories that `serveMedia` serves, relative to the root. */
   readonly served: readonly string[];
@@ -20,27 +20,28 @@ export interface Declarations extends Pick<HostContext, 'dirs' | 'rootPath' | 's
 export async function listSetupProblems(declared: Declarations): Promise<SetupProblem[]> {
   const { dirs, state } = declared;
   return [
-    ...dirs.listRefused().map((refused) => describeRefused(refused, state.syncDirs)),
-    ...(await listMissingDirs(declared)),
+    ...describeRefused(dirs.listRefused(), state.syncDirs),
+    ...(await listUnusableDirs(declared)),
     ...listUnknownFields(declared.models),
     ...(await listUnsyncedServed(declared)),
   ];
 }
 
-/** Describes a sync dir that a model declares but `init` did not allow. */
+/** Describes sync dirs that models declare but `init` did not allow. */
 export function describeRefused(
-  { dir, where }: { dir: string; where: string },
+  refused: readonly { readonly dir: string; readonly where: string }[],
   allowed: readonly string[],
-): SetupProblem {
-  return {
+): SetupProblem[] {
+  const all = [...new Set([...allowed, ...refused.map(({ dir }) => dir)])];
+  return refused.map(({ dir, where }) => ({
     about: dir,
     message:
       `${where} declares the sync dir ${dir}, but this host was initialised for ` +
       `${allowed.join(', ')} only: files in ${dir} are neither sent nor received here`,
     remedy:
-      `run \`syncmedia init --sync-dirs ${[...allowed, dir].join(',')}\` on every host ` +
-      `that is to keep them, and restart its processes`,
-  };
+      `run \`syncmedia init --sync-dirs ${all.join(',')}\` on every host that is to keep them, ` +
+      `and restart its processes`,
+  }));
 }
 
 /** Explains why a file is not sent. */
@@ -51,22 +52,49 @@ export function describeUnsynced(unsynced: UnsyncedFile): string {
     : 'it lies in no sync dir that this host opens; `syncmedia doctor` has the remedy';
 }
 
-async function listMissingDirs({ dirs, rootPath }: Declarations): Promise<SetupProblem[]> {
-  const current = dirs.current();
-  const missing = await filterMissing(
-    dirs
-      .listDeclared()
-      .map(({ path }) => path)
-      .filter((path) => current.byPath(path) !== undefined),
-    rootPath,
+/**
+ * Lists sync dirs, declared or listed by `init`, that are no directory or carry no marker of this
+ * host.
+ */
+async function listUnusableDirs({
+  dirs,
+  rootPath,
+  state,
+  replica,
+}: Declarations): Promise<SetupProblem[]> {
+  // Directories that only earlier processes declared may be gone for good.
+  const wanted = new Set<string>([
+    ...state.syncDirs,
+    ...dirs.listDeclared().map(({ path }) => path),
+  ]);
+  const own = dirs
+    .current()
+    .list.map(({ path }) => path)
+    .filter((path) => wanted.has(path));
+  const missing = await filterMissing(own, rootPath);
+  const unmarked = await Promise.all(
+    own.map(async (path) =>
+      !missing.includes(path) && (await replica.check({ path }).catch(() => undefined))
+        ? [path]
+        : [],
+    ),
   );
-  return missing.map((dir) => ({
-    about: dir,
-    message:
-      `the sync dir ${dir} is declared, but ${join(rootPath, dir)} is not a directory: ` +
-      `nothing in it is sent or received here`,
-    remedy: `create or mount ${join(rootPath, dir)}, and run \`syncmedia init\``,
-  }));
+  return [
+    ...missing.map((dir) => ({
+      about: dir,
+      message:
+        `the sync dir ${dir} is missing, since ${join(rootPath, dir)} is not a directory: ` +
+        `nothing in it is sent or received here`,
+      remedy: `create or mount ${join(rootPath, dir)}, and run \`syncmedia init\``,
+    })),
+    ...unmarked.flat().map((dir) => ({
+      about: dir,
+      message:
+        `the sync dir ${dir} has no marker of this host: ` +
+        'nothing in it is sent or received here',
+      remedy: 'run `syncmedia init`, which marks it, and restart the application',
+    })),
+  ];
 }
 
 function listUnknownFields(models: readonly NamingModel[]): SetupProblem[] {

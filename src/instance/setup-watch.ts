@@ -37,13 +37,13 @@ export class SetupWatch {
     this.unstarted = new UnstartedWarning(thisHost);
   }
 
-  /** Checks at start. Logs each problem once. */
+  /** Checks at start. Reports each problem once. */
   check(): Promise<void> {
     return (this.checks = (this.checks ?? Promise.resolve())
       .then(() => this.checkNow())
       .catch((error: unknown) => {
         this.thisHost.config.log.warn(
-          `what the application declares could not be checked: ${getErrorMessage(error)}`,
+          `the sync dirs of the application could not be checked: ${getErrorMessage(error)}`,
         );
       }));
   }
@@ -60,12 +60,11 @@ export class SetupWatch {
   noteSave(model: string): void {
     if (this.savedModels.has(model)) return;
     this.savedModels.add(model);
-    for (const refused of this.thisHost.dirs
-      .listRefused()
-      .filter(({ where }) => where === `model ${model}`)) {
-      const { message, remedy } = describeRefused(refused, this.thisHost.state?.syncDirs ?? []);
-      this.thisHost.config.log.warn(`${message}. Remedy: ${remedy}`);
-    }
+    const { dirs, state, problems } = this.thisHost;
+    const refused = dirs.listRefused();
+    const own = refused.filter(({ where }) => where === `model ${model}`).map(({ dir }) => dir);
+    for (const problem of describeRefused(refused, state?.syncDirs ?? []))
+      if (own.some((dir) => dir === problem.about)) problems.report(problem);
   }
 
   noteCapture(capture: Capture): void {
@@ -95,7 +94,7 @@ export class SetupWatch {
   }
 
   private async checkNow(): Promise<void> {
-    const { config, models } = this.thisHost;
+    const { models } = this.thisHost;
     // A process without models, such as the command line, cannot check the declarations.
     if (models.naming.length === 0) return;
     const hostContext = await this.thisHost.openContext();
@@ -104,9 +103,9 @@ export class SetupWatch {
       models: models.naming,
       served: this.listServedDirs(),
     });
-    for (const { about, message, remedy } of problems) {
-      if (!this.logged.has(about)) config.log.warn(`${message}. Remedy: ${remedy}`);
-      this.logged.add(about);
+    for (const problem of problems) {
+      if (!this.logged.has(problem.about)) this.thisHost.problems.report(problem);
+      this.logged.add(problem.about);
     }
     await hostContext.registry.recordSetup(problems);
   }

@@ -49,7 +49,10 @@ export class LeaderElection {
   private readonly ending = new AbortController();
 
   constructor(
-    private readonly thisHost: Pick<ThisHost, 'config' | 'tuning' | 'events' | 'outbox'>,
+    private readonly thisHost: Pick<
+      ThisHost,
+      'config' | 'tuning' | 'events' | 'outbox' | 'problems'
+    >,
   ) {
     this.wakeClient = new WakeClient({
       stateDir: thisHost.config.stateDir,
@@ -73,10 +76,12 @@ export class LeaderElection {
   }
 
   /**
-   * Resolves when a process of this host leads. Resolves as well after five seconds, and where
-   * none can lead.
+   * Resolves when a process of this host leads, with that process. Resolves with undefined after
+   * five seconds, and where none can lead.
    */
-  async waitUntilLed(signal: AbortSignal): Promise<void> {
+  async waitForLeader(
+    signal: AbortSignal,
+  ): Promise<'this process' | 'another process' | undefined> {
     const deadline = performance.now() + ledPatienceMs;
     while (
       performance.now() < deadline &&
@@ -86,6 +91,8 @@ export class LeaderElection {
     ) {
       await sleep(ledCheckMs, undefined, { signal }).catch(() => undefined);
     }
+    if (this.isLeaseHeld) return 'this process';
+    return (await this.isLed()) ? 'another process' : undefined;
   }
 
   /** Starts competing for the lease. Idempotent. */
@@ -105,7 +112,11 @@ export class LeaderElection {
       socketPath: getWakeSocketPath(config.stateDir),
     });
     this.lease = lease;
-    this.installedKeys = new KeyInstaller(hostContext, () => this.isLeaseHeld);
+    this.installedKeys = new KeyInstaller(
+      hostContext,
+      () => this.isLeaseHeld,
+      this.thisHost.problems.report,
+    );
     lease.onChange((isHeld) => {
       hostContext.events.emit('lease', { held: isHeld });
       this.changing = this.changing
@@ -127,9 +138,9 @@ export class LeaderElection {
     this.wakeClient.keepConnected(true);
   }
 
-  /** For the start of an application; a command that carries out a run does not warn. */
-  warnOfTrust(): void {
-    this.installedKeys?.warnOfRisks();
+  /** For the start of an application; a command that carries out a run does not report them. */
+  async reportRisks(): Promise<void> {
+    await this.installedKeys?.reportRisks();
   }
 
   /** Passes a hint to the leader, in this process or another. Neither throws nor waits. */

@@ -121,7 +121,11 @@ describe.skipIf(gateIsMissing !== undefined)('open connections', () => {
     const { stateDir } = sshds[0],
       { log } = machines[0].deps.config;
     const config = makePartial<Config>({ stateDir, log, secret: 'of this site' });
-    kept = new KeyInstaller({ config, state, registry, events: new EventBus() }, () => true);
+    kept = new KeyInstaller(
+      { config, state, registry, events: new EventBus() },
+      () => true,
+      () => undefined,
+    );
     await kept.update();
     return kept;
   };

@@ -14,6 +14,7 @@ import type { Config } from '../../src/config/config.js';
 import { KeyInstaller } from '../../src/leader/jobs/installed-keys.js';
 import { Registry } from '../../src/hosts/registry.js';
 import { readState } from '../../src/state-dir/state.js';
+import type { SetupProblem } from '../../src/model/host.js';
 import type { Path } from '../../src/model/path.js';
 import { gateIsMissing } from '../gate/confined.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
@@ -159,11 +160,21 @@ describe('init --unconfined', () => {
     const { stateDir } = sshd,
       { log } = one.deps.config;
     const config = makePartial<Config>({ stateDir, log, secret: 'of this site' });
-    const kept = new KeyInstaller({ config, state, registry, events: new EventBus() }, () => true);
-    one.said.length = 0;
-    kept.warnOfRisks();
+    const problems: SetupProblem[] = [];
+    const kept = new KeyInstaller(
+      { config, state, registry, events: new EventBus() },
+      () => true,
+      (problem) => problems.push(problem),
+    );
+    await kept.reportRisks();
     await kept.close();
-    expect(one.said).toEqual([expect.stringContaining('not confined')]);
+    expect(problems).toMatchObject([
+      {
+        about: 'confinement',
+        message: expect.stringContaining('not confined') as string,
+        remedy: expect.stringContaining('init --confined') as string,
+      },
+    ]);
   });
 
   test.skipIf(gateIsMissing !== undefined)('and back', async () => {

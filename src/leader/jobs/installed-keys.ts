@@ -1,5 +1,6 @@
 import type { HostContext } from '../../context/host-context.js';
-import type { HostId } from '../../model/host.js';
+import { getErrorMessage } from '../../model/errors.js';
+import type { HostId, SetupProblem } from '../../model/host.js';
 import { checkGate } from '../../access/gate.js';
 import { installKeys } from '../../access/install-keys.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../../hosts/seal.js';
@@ -12,17 +13,20 @@ export class KeyInstaller {
   private readonly unsubscribe: () => void;
   private readonly timer: NodeJS.Timeout;
   private running: Promise<void> = Promise.resolve();
-  private warning: Promise<void> | undefined;
   private isQueued = false;
   private closed = false;
   private readonly warnedUnsealed = new Set<HostId>();
   private readonly warnedUnreadable = new Set<HostId>();
   private warnedNoSecret = false;
 
-  /** @param isLeader whether this process is the leader: one process writes for all */
+  /**
+   * @param isLeader whether this process is the leader: one process writes for all
+   * @param report receives problems that a person has to solve
+   */
   constructor(
     private readonly hostContext: Pick<HostContext, 'config' | 'state' | 'registry' | 'events'>,
     private readonly isLeader: () => boolean,
+    private readonly report: (problem: SetupProblem) => void,
   ) {
     const { registry } = hostContext;
     this.unsubscribe = registry.onChange(() => {
@@ -40,36 +44,43 @@ export class KeyInstaller {
   }
 
   /**
-   * Logs at start what anyone with write access to the database could do, and warns if the keys
-   * of other hosts are not confined, or can no longer be.
+   * Reports for the start of an application a missing secret, and keys of other hosts that are not
+   * confined or can no longer be.
    */
-  warnOfRisks(): void {
-    const {
-      config: { secret, log },
-      state,
-    } = this.hostContext;
-    if (secret === undefined) {
-      log.warn(
-        `SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a ` +
-          `host of their own, which then ` +
-          (state.unconfined
-            ? 'has a login shell on this one'
-            : 'reads and replaces every file in the sync dirs') +
-          `; SECURITY.md says more`,
-      );
+  async reportRisks(): Promise<void> {
+    const { config, state } = this.hostContext;
+    if (config.secret === undefined) {
+      const power = state.unconfined
+        ? 'has a login shell on this one'
+        : 'reads and replaces every file in the sync dirs';
+      this.report({
+        about: 'SYNCMEDIA_SECRET',
+        message:
+          'SYNCMEDIA_SECRET is not set: anyone with write access to the database can register a ' +
+          `host of their own, which then ${power}`,
+        remedy:
+          'set the same SYNCMEDIA_SECRET on all machines, restart the applications, and run ' +
+          '`syncmedia init` on each machine',
+      });
     }
-    if (state.unconfined)
-      log.warn(
-        'the keys of the other hosts are not confined: each of them has a login shell here. ' +
-          '`syncmedia init --confined` changes that',
-      );
-    else
-      this.warning = checkGate().then(
-        () => undefined,
-        (error: unknown) => {
-          this.reportFailure('confining the keys of other hosts', error);
-        },
-      );
+    if (state.unconfined) {
+      this.report({
+        about: 'confinement',
+        message:
+          'the keys of the other hosts are not confined: each of them has a login shell here',
+        remedy: 'run `syncmedia init --confined`',
+      });
+      return;
+    }
+    try {
+      await checkGate();
+    } catch (error) {
+      this.report({
+        about: 'confinement',
+        message: `the keys of the other hosts cannot be confined: ${getErrorMessage(error)}`,
+        remedy: 'run `syncmedia doctor`, which checks it',
+      });
+    }
   }
 
   /**
@@ -90,7 +101,7 @@ export class KeyInstaller {
     this.closed = true;
     this.unsubscribe();
     clearInterval(this.timer);
-    await Promise.all([this.running, this.warning]);
+    await this.running;
   }
 
   private async installNow(): Promise<void> {
@@ -111,35 +122,38 @@ export class KeyInstaller {
   private warnOfHostRows(): void {
     const {
       registry,
-      config: { secret, log },
+      config: { secret },
     } = this.hostContext;
     const unsealed = registry.all().filter((host) => host.unsealed);
     for (const { id, hostname } of unsealed) {
       if (this.warnedUnsealed.has(id)) continue;
       const { message, remedy } = explainUnsealed({ hostname });
-      log.warn(
-        `host ${JSON.stringify(hostname)} (${id}) is pending: ` +
-          `${secret === undefined ? 'its row in the database is malformed' : message}. ` +
-          `Remedy: ${remedy}`,
-      );
+      this.report({
+        about: `host ${hostname}`,
+        message:
+          `host ${JSON.stringify(hostname)} (${id}) waits for approval: ` +
+          (secret === undefined ? 'its row in the database is malformed' : message),
+        remedy,
+      });
     }
     this.warnedUnsealed.clear();
     for (const { id } of unsealed) this.warnedUnsealed.add(id);
     for (const { id, hostname, unreadable } of registry.all()) {
       if (!unreadable || this.warnedUnreadable.has(id)) continue;
       this.warnedUnreadable.add(id);
-      log.warn(
-        `the row of host ${JSON.stringify(hostname)} (${id}) in the database has fields that ` +
-          `cannot be used and count as left out: ${unreadable.join(', ')}. Remedy: ` +
-          `${remedyForUnreadable}`,
-      );
+      this.report({
+        about: `row of host ${hostname}`,
+        message:
+          `the row of host ${JSON.stringify(hostname)} (${id}) in the database has fields that ` +
+          `cannot be used and count as left out: ${unreadable.join(', ')}`,
+        remedy: remedyForUnreadable,
+      });
     }
     const sealedElsewhere = registry
       .all()
       .filter((host) => host.uncheckedSeal && host.status !== 'retired');
     if (sealedElsewhere.length > 0 && !this.warnedNoSecret) {
-      const { message, remedy } = explainMissingSecret(sealedElsewhere);
-      log.warn(`${message}. Remedy: ${remedy}`);
+      this.report({ about: 'SYNCMEDIA_SECRET', ...explainMissingSecret(sealedElsewhere) });
     }
     this.warnedNoSecret = sealedElsewhere.length > 0;
   }

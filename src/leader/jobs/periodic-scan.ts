@@ -1,3 +1,4 @@
+import { hasErrorCode } from '../../model/errors.js';
 import type { LeaderContext } from '../../context/leader-context.js';
 import { Stopwatch } from '../../util/stopwatch.js';
 import { DirectoryIds } from '../../replica/directory-ids.js';
@@ -65,6 +66,8 @@ export class PeriodicScan implements LeaderJob {
       } catch (error) {
         if (this.ending.signal.aborted) return;
         this.notBefore.set(dir.path, performance.now() + retryMs);
+        // The start has reported a sync dir that had no marker from the beginning.
+        if (hasErrorCode(error, 'NO_MARKER') && !this.knownDirs.has(dir.path)) continue;
         this.context.events.emit('failed', { doing: `the periodic scan of ${dir.path}`, error });
       } finally {
         stopwatch.stop();
