@@ -128,13 +128,17 @@ export const environmentVariables = {
   },
   SYNCMEDIA_PULL_CRON: {
     schema: cronExpression('SYNCMEDIA_PULL_CRON'),
-    description: 'When this host pulls periodically, as in `*/15 * * * *`.',
+    description:
+      'When this host pulls periodically, as in `*/15 * * * *`. Times are those of the time zone ' +
+      'of the process (`TZ`).',
     expected: 'a cron expression of five or six fields',
     default: 'never',
   },
   SYNCMEDIA_VERIFY_CRON: {
     schema: cronExpression('SYNCMEDIA_VERIFY_CRON'),
-    description: 'When this host verifies periodically, without repair.',
+    description:
+      'When this host verifies periodically, without repair. Times are those of the time zone of ' +
+      'the process (`TZ`).',
     expected: 'a cron expression of five or six fields',
     default: 'never',
   },

@@ -197,6 +197,14 @@ export const errorCatalogue = {
     meaning: 'It was cancelled.',
     remedy: 'Request it again if that was not intended.',
   },
+  REMOVALS_HALTED: {
+    meaning:
+      'Very many files of a sync dir were deleted within ten minutes, which looks like an ' +
+      'accident. The other hosts keep the files until a person decides.',
+    remedy:
+      'Run `syncmedia removals`, and then `syncmedia removals approve` or ' +
+      '`syncmedia removals reject` with the sync dir.',
+  },
   UNAUTHORIZED: {
     meaning: 'The router was asked without valid credentials.',
     remedy: 'Send the token, as Bearer or as the password of Basic.',
@@ -240,8 +248,10 @@ export const refusalCatalogue = {
     remedy: 'Wait as long as `Retry-After` says, and find out who sends wrong tokens.',
   },
   INTERNAL: {
-    meaning: 'It failed for a reason that is only in the log, under the reference of the message.',
-    remedy: 'Look for the reference in the log of the app.',
+    meaning:
+      'Something failed unexpectedly. The router writes the reason to the log, under the ' +
+      'reference in its message; the command line prints it.',
+    remedy: 'Look for the reference in the log of the app, or run the command with `--debug`.',
   },
 } as const satisfies Record<string, ErrorEntry>;
 

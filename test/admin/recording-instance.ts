@@ -155,7 +155,7 @@ export class RecordingInstance implements SyncMedia {
             host: makeHost(),
             dir: 'uploads' as Path,
             failure: {
-              code: 'REMOVALS_HALTED',
+              code: 'REMOVALS_HALTED' as const,
               message: '30 of 40',
               retryable: false,
               scope: 'host' as const,

@@ -11,7 +11,7 @@ const current: FileInfo = { size: 10, mtime: 1_000 },
   other: FileInfo = { size: 11, mtime: 900 },
   newer: FileInfo = { size: 11, mtime: 1_100 };
 const held = fileEntry({ heldBy: ['A', 'B'] });
-const failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' as const };
+const failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' } as const;
 
 describe('a fault on host B', () => {
   test.each<

@@ -76,7 +76,7 @@ describe('a file entry', () => {
   );
 
   test('a blocked host counts as pending', () => {
-    const failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' as const };
+    const failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' } as const;
     const entry = fileEntry({
       origin: 'B',
       heldBy: ['B'],

@@ -57,7 +57,7 @@ test('docs/design/reconciling.md shows the answers of reconcile', () => {
   expect(rows).toHaveLength(6);
   const blocked = {
     host: 'A',
-    failure: { code: 'DISK_FULL', message: '', retryable: true, scope: 'path' as const },
+    failure: { code: 'DISK_FULL' as const, message: '', retryable: true, scope: 'path' as const },
     since: new Date(0),
   };
   for (const [on = '', ...cells] of rows) {

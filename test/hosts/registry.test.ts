@@ -103,7 +103,7 @@ describe('Registry', () => {
     async () => {
       const due = new Date(1_700_000_000_000);
       const failure = {
-        code: 'HOST_UNREACHABLE',
+        code: 'HOST_UNREACHABLE' as const,
         message: 'm',
         retryable: true,
         scope: 'host' as const,

@@ -19,7 +19,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => site.close());
 
-const failure = { code: 'X', message: 'x', retryable: true, scope: 'host' } as const;
+const failure = { code: 'DISK_FULL', message: 'x', retryable: true, scope: 'host' } as const;
 /** Every field of a row, filled as it should be. */
 const full: HostRow = makeRow('full', {
   readyAt: new Date(1),

@@ -5,7 +5,7 @@ import { openSite, photo, type Site } from '../../ledger/site.js';
 import { fileEntry, tombstoneEntry } from '../../decisions/entries.js';
 
 const never = new AbortController().signal;
-const failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' as const };
+const failure = { code: 'DISK_FULL', message: 'full', retryable: true, scope: 'path' } as const;
 let site: Site;
 beforeEach(async () => {
   site = await openSite(['A', 'B', 'C', 'D']);
