@@ -18,7 +18,7 @@ export interface AdminOptions {
   /**
    * Decides whether a request may use the router: only `true` and `'approve'` allow it. The
    * router calls it if the request has no valid token. `'approve'` also allows the approval of
-   * pending hosts; for that the router calls it even if the token is valid. Default: nobody.
+   * hosts; for that the router calls it even if the token is valid. Default: nobody.
    */
   authorize?: ((request: Request) => Authorization | Promise<Authorization>) | undefined;
   /**
@@ -43,7 +43,7 @@ export const adminOptions = {
       "Decides whether a request may use the router: only `true` and `'approve'` allow it. The " +
       'router calls it if the request has no valid token. ' +
       "`'approve'` also allows the approval of " +
-      'pending hosts; for that the router calls it even if the token is valid.',
+      'hosts; for that the router calls it even if the token is valid.',
     expected: 'a function of the request',
     default: 'nobody',
   },

@@ -4,7 +4,7 @@ import { readFields, requireFields, textField, integerField } from './fields.js'
 import type { AdminAnswer, AdminRequest } from './admin-route.js';
 
 /**
- * Approves a pending host. The token that can add a host must not approve it, too, because an
+ * Approves a host. The token that can add a host must not approve it, too, because an
  * approved host reads and replaces files on all others.
  */
 export async function approveHost(

@@ -4,7 +4,7 @@ import type { Log } from '../model/log.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { Refusal } from './refusal.js';
 
-/** Whether a request may use the router; 'approve' also allows the approval of pending hosts. */
+/** Whether a request may use the router; 'approve' also allows the approval of hosts. */
 export type Authorization = boolean | 'approve';
 
 /** What gives access to the router. */

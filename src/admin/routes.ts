@@ -58,11 +58,11 @@ export const routes: readonly AdminRoute[] = [
   get('/hosts', 'all hosts', listHosts),
   get('/hosts/:host', 'one host, by name or id', showHost),
   post('/hosts/init', 'register this host, or bring its row up to date', initHost),
-  post('/hosts', 'add a passive host, pending until it is approved', addHost),
+  post('/hosts', 'add a passive host, which waits for approval', addHost),
   patch('/hosts/:host', 'change, pause or resume a host', editHost),
   post(
     '/hosts/:host/approve',
-    'let a pending host in; only by somebody for whom authorize answers "approve"',
+    'approve a host; only by somebody for whom authorize answers "approve"',
     approveHost,
   ),
   remove('/hosts/:host', 'unregister a host', unregisterHost),

@@ -44,7 +44,7 @@ export interface PassiveHostRegistration extends Omit<HostRegistration, 'unconfi
 export interface HostChange {
   /**
    * Whether the request comes from somebody who is not at one of the hosts. A change of what
-   * identifies or reaches a host then makes the host pending, and nothing connects to an
+   * identifies or reaches a host then makes it wait for approval, and nothing connects to an
    * unapproved address. Default false.
    */
   remote?: boolean;

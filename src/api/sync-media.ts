@@ -66,10 +66,13 @@ export interface SyncMedia {
      * and marks its sync dirs.
      */
     add(registration: PassiveHostRegistration, change?: HostChange): Promise<Host>;
-    /** Throws BAD_OPTION for the status of a pending host, which only `approve` changes. */
+    /**
+     * Throws BAD_OPTION for the status of a host that waits for approval, which only `approve`
+     * changes.
+     */
     edit(nameOrId: string, edit: HostEdit, change?: HostChange): Promise<Host>;
     /**
-     * Approves a pending host. `digest` is that of the host as it was shown. Throws HOST_CHANGED
+     * Approves a host. `digest` is that of the host as it was shown. Throws HOST_CHANGED
      * if its row has changed since.
      */
     approve(nameOrId: string, digest: string): Promise<Host>;

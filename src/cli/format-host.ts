@@ -23,9 +23,14 @@ export function formatAddress({ username, url, sshPort }: HostDescription): stri
   return `${username}@${url}:${String(sshPort)}`;
 }
 
+/** Says for people what the status of a host means: a file is pending, a host waits. */
+export function describeHostStatus(status: HostDescription['status']): string {
+  return status === 'pending' ? 'waits for approval' : status;
+}
+
 export function formatHostStatus({ status, passive, readyAt, unsealed }: HostDescription): string {
   const marks = [
-    status,
+    describeHostStatus(status),
     unsealed && 'no valid seal',
     passive && 'passive',
     !passive && !readyAt && 'not ready',

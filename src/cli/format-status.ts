@@ -1,4 +1,5 @@
 import type { HostStatus, Status } from '../api/reports.js';
+import { describeHostStatus } from './format-host.js';
 import type { Layout } from './layout.js';
 
 /** Formats the status: this host, a table of the hosts, and one for each kind of problem. */
@@ -129,7 +130,7 @@ function formatHostRow(host: HostStatus, layout: Layout): string[] {
   ].filter((mark) => mark !== false);
   return [
     host.hostname,
-    [host.status, ...marks].join(', '),
+    [describeHostStatus(host.status), ...marks].join(', '),
     String(host.pending),
     layout.formatTime(host.pendingSince),
     String(host.blocked),

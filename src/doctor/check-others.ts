@@ -31,10 +31,10 @@ export async function checkOthers(
         const { message, remedy } = host.unsealed
           ? explainUnsealed(host)
           : {
-              message: 'it waits for approval',
+              message: 'nobody has approved it yet',
               remedy: `compare its fingerprints, then \`syncmedia approve ${host.hostname}\``,
             };
-        return [{ name, ...reportInfo(`pending: ${message}`, remedy) }];
+        return [{ name, ...reportInfo(`waits for approval: ${message}`, remedy) }];
       }
       const reached = await runCheck(
         name,

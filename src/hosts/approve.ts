@@ -7,7 +7,7 @@ import { listPassiveDirs } from './own-dirs.js';
 import { readState } from '../state-dir/state.js';
 
 /**
- * Approves a pending host: from now on the other hosts install its key, mark files pending for it
+ * Approves a host: from now on the other hosts install its key, mark files pending for it
  * and send to it. The approval counts for exactly what the person was shown. The sync dirs of a
  * passive host are marked first.
  *

@@ -9,6 +9,7 @@ import { updateHost, type HostUpdate } from './host-rows.js';
 import { initHost } from './init.js';
 import { parsePublicKey } from '../util/public-key.js';
 import { limitRemoteChange } from './remote-limits.js';
+import { listPassiveDirs } from './own-dirs.js';
 import { validateHostname, validateRootPath } from './registration.js';
 import { readState } from '../state-dir/state.js';
 
@@ -17,11 +18,12 @@ import { readState } from '../state-dir/state.js';
  *
  * For this host it runs `init` with the changes, because root and keys can only be checked here.
  * The root of another active host belongs to its own configuration, so it can only be changed
- * there. A remote change of a host's key, address, user or root makes the host pending, because
- * it was approved with the old values.
+ * there. After a remote change of its key, address, user or root a host waits for approval,
+ * because it was approved with the old values.
+ * New sync dirs of a passive host are marked there.
  *
- * @throws BAD_OPTION, also for setting the status of a pending host; BAD_SYNC_DIR, BAD_KEY,
- *   HOST_EXISTS, HOST_RETIRED
+ * @throws BAD_OPTION, also for setting the status of a host that waits for approval;
+ *   BAD_SYNC_DIR, BAD_KEY, HOST_EXISTS, HOST_RETIRED; the errors of marking
  */
 export async function editHost(
   deps: HostsDeps,
@@ -58,6 +60,8 @@ export async function editHost(
     });
   }
   if (isThis && wanted) await initHost(deps, toRegistration(edit), parts, change);
+  if (host.passive && !change.remote && (edit.syncDirs ?? edit.rootPath) !== undefined)
+    await markPassiveDirs(deps, { ...host, ...checkOtherHost(host, edit) });
   const edited = await updateHost(deps, host.id, (now) => {
     const fields = isThis ? {} : checkOtherHost(now, edit);
     if (change.remote && identifiesAnother(now, fields)) return { ...fields, status: 'pending' };
@@ -72,11 +76,18 @@ export async function editHost(
   return edited;
 }
 
+/** Marks directories on a passive host, which has no `init` of its own to do it. */
+async function markPassiveDirs(deps: HostsDeps, host: Host): Promise<void> {
+  if (host.status === 'pending') return;
+  const state = readState(deps.config.stateDir);
+  await deps.markRemoteDirs(host, await listPassiveDirs(deps, host, state));
+}
+
 function makePendingError({ hostname, id }: Host): SyncMediaError {
   return new SyncMediaError(
     'BAD_OPTION',
-    `the host ${hostname} is pending: compare its fingerprints (\`syncmedia hosts show ${id}\`) ` +
-      `and run \`syncmedia approve ${id}\``,
+    `the host ${hostname} waits for approval: compare its fingerprints ` +
+      `(\`syncmedia hosts show ${id}\`) and run \`syncmedia approve ${id}\``,
   );
 }
 

@@ -221,7 +221,7 @@ async function registerThisHost(
 
 /**
  * Tests the connection. A remote request must not make us connect to an address before a person
- * has seen it, so a pending host is not tested then.
+ * has seen it, so a host that waits for approval is not tested then.
  */
 async function testConnection(
   deps: HostsDeps,
@@ -234,7 +234,8 @@ async function testConnection(
   const waits: InitCheck = {
     name: 'approval',
     ok: true,
-    message: 'this host is pending: the others let it in and send to it once it is approved',
+    message:
+      'this host waits for approval: until then the others refuse its key and send it nothing',
     remedy: `compare its fingerprints and run \`syncmedia approve ${host.hostname}\`, on any host`,
   };
   return remote ? [waits] : [waits, ...(await deps.tryHost(host, state, open))];

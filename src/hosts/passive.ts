@@ -21,7 +21,7 @@ import { readState } from '../state-dir/state.js';
  * It is approved and ready at once, because a person adds it by hand. Its sync dirs are marked
  * before it is registered, so our key must already be accepted there. Only the key with the given
  * fingerprint is pinned, because nothing proves the others. A remote request must give the host
- * key itself. The host is pending then, and nothing connects to it before a person approves it.
+ * key itself. The host then waits for approval, and nothing connects to it before.
  *
  * @throws BAD_OPTION, BAD_SYNC_DIR, BAD_KEY, HOST_EXISTS, HOST_UNREACHABLE, HOST_KEY_MISMATCH
  *   with the fingerprints it presents; the errors of marking

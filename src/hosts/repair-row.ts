@@ -11,8 +11,8 @@ const listFields = ['hostKeys', 'syncDirs'] as const;
 const hostStatuses: readonly unknown[] = ['pending', 'approved', 'paused', 'retired'];
 
 /**
- * Replaces each malformed value of a row by an empty one. A host with a malformed identity is
- * pending, unless it was retired.
+ * Replaces each malformed value of a row by an empty one. A host with a malformed identity waits
+ * for approval, unless it was retired.
  * @returns the row itself if nothing is malformed
  */
 export function repairRow(row: HostRow): HostRow {

@@ -5,7 +5,7 @@ import type { Host } from '../model/host.js';
 import { toHost, type HostRow } from './host-model.js';
 import { listUnreadable, repairRow } from './repair-row.js';
 
-/** Explains why a host is pending without anybody's decision, with the remedy. */
+/** Explains why a host waits for approval although nobody decided so, with the remedy. */
 export function explainUnsealed({ hostname }: Pick<Host, 'hostname'>): {
   message: string;
   remedy: string;
@@ -32,8 +32,8 @@ export function explainMissingSecret(sealed: readonly Pick<Host, 'hostname'>[]):
   return {
     message:
       `this machine has no SYNCMEDIA_SECRET, but ` +
-      `${sealed.map(({ hostname }) => hostname).join(', ')} registered with one: hosts with a ` +
-      `secret take this host for pending and refuse its key (AUTH_FAILED)`,
+      `${sealed.map(({ hostname }) => hostname).join(', ')} registered with one: they ` +
+      `refuse the key of this host (AUTH_FAILED)`,
     remedy: 'set the same SYNCMEDIA_SECRET here and run `syncmedia init`',
   };
 }
@@ -41,7 +41,7 @@ export function explainMissingSecret(sealed: readonly Pick<Host, 'hostname'>[]):
 /**
  * Distinguishes this site's rows from rows that somebody else wrote into its database. With
  * SYNCMEDIA_SECRET each row carries a seal, an HMAC-SHA256 over its trusted fields, and a host
- * without a valid seal counts as pending. Without a secret every row is trusted.
+ * without a valid seal waits for approval. Without a secret every row is trusted.
  */
 export class Seals {
   /**
@@ -75,7 +75,7 @@ export class Seals {
 
   /**
    * Reads a row and verifies its seal. Retired hosts need none, since nobody lets them in. A
-   * malformed row is pending even without a secret.
+   * malformed row waits for approval even without a secret.
    */
   readHost(row: HostRow): Host {
     const repaired = repairRow(row),

@@ -47,7 +47,7 @@ export interface Host {
    */
   status: 'pending' | 'approved' | 'paused' | 'retired';
   /**
-   * The host counts as pending, because its row lacks a valid seal of this site. Never stored.
+   * The host waits for approval, because its row lacks a valid seal of this site. Never stored.
    */
   unsealed?: true;
   /** Fields of the row with values of a wrong type. They count as missing. Never stored. */

@@ -178,7 +178,7 @@ export class RemoteFileOpener {
     const { opened, answers: failures } = await this.tryHosts(path, candidates);
     if (opened) return opened;
     if (failures.includes('busy')) return 'busy';
-    // A pending host is not asked, but it may have the file.
+    // A host that waits for approval is not asked, but it may have the file.
     const isUnknown = captured.some(({ host }) =>
       hosts.some(({ id, status }) => id === host && status === 'pending'),
     );

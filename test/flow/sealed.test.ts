@@ -66,7 +66,7 @@ test(
     ).toEqual([]);
     await until(() =>
       [one, two, three].every(({ app }) =>
-        app.log.some((line) => line.includes('"forged" (forged) is pending')),
+        app.log.some((line) => line.includes('"forged" (forged) waits for approval')),
       ),
     );
   },

@@ -94,6 +94,16 @@ describe('editHost', () => {
     expect((await edit('other', { rootPath: '/srv/app' })).rootPath).toBe('/srv/app');
   });
 
+  test('marks new sync dirs of a passive host there, before its row names them', async () => {
+    await edit('mirror', { url: '10.0.0.9' });
+    expect(machine.marked).toEqual([]);
+    await edit('mirror', { syncDirs: ['uploads', 'invoices'] });
+    expect(machine.marked).toEqual([['mirror', ['invoices', 'uploads']]]);
+    machine.deps.markRemoteDirs = () => Promise.reject(new Error('no login there'));
+    await expect(edit('mirror', { syncDirs: ['videos'] })).rejects.toThrow('no login there');
+    expect((await read('mirror')).syncDirs).toEqual(['uploads', 'invoices']);
+  });
+
   test('registers this host anew, state folder and all', async () => {
     const after = await edit(me.id, { hostname: 'new-name', syncDirs: [], status: 'paused' });
     expect(after).toMatchObject({

@@ -15,8 +15,10 @@ interface ApproveOptions {
 export function addApproveCommand(program: Command, runCommand: RunCommand): void {
   program
     .command('approve')
-    .description('Lets pending hosts in, once a person has compared their fingerprints.')
-    .argument('[hosts...]', 'names or ids; none: lists those that wait')
+    .description(
+      'Lets hosts in that wait for approval, once a person has compared their fingerprints.',
+    )
+    .argument('[hosts...]', 'names or ids; none: lists the hosts that wait')
     .option('--all', 'all that wait')
     .option(
       '--fingerprint <SHA256:…>',

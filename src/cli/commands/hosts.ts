@@ -128,7 +128,7 @@ export function addHostsCommands(program: Command, runCommand: RunCommand): void
         else
           screen.print(
             `Sealed: ${sealed.map(({ hostname }) => hostname).join(', ') || 'none'}\n` +
-              pending.map(({ hostname }) => `Pending, to be approved: ${hostname}\n`).join(''),
+              pending.map(({ hostname }) => `Waits for approval: ${hostname}\n`).join(''),
           );
         return pending.length === 0 ? 0 : 3;
       }),
