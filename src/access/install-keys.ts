@@ -73,10 +73,9 @@ async function endOtherConnections(
   mayStay: (id: string) => boolean,
 ): Promise<void> {
   for (const id of await endConnections(stateDir, mayStay)) {
-    log.info(
-      `the open connections of host ${hosts.find((host) => host.id === id)?.hostname ?? id} ` +
-        `were ended: it may not log in here any more`,
-    );
+    // The row of a retired host has its id after the name.
+    const name = hosts.find((host) => host.id === id)?.hostname.replace(`#${id}`, '') ?? id;
+    log.info(`the open connections of host ${name} were ended: it may not log in here any more`);
   }
 }
 

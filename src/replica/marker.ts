@@ -65,7 +65,7 @@ export async function writeMarker(
     throw new SyncMediaError(
       'BAD_STATE',
       `The sync dir ${quotePath(dirPath)} belongs to the host ${before.host}: give every host ` +
-        `its own directory, or force it if that host is gone.`,
+        `its own directory, or remove ${areas.marker} from it if that host is gone.`,
     );
   }
   await prepareAreas({ disk, dirPath, dir });

@@ -110,6 +110,12 @@ test(
         sent.push(outcome.change.path);
       });
     expect(await adopt({ dryRun: false })).toMatchObject({ state: 'done', failures: [] });
+    // Another date is no damage.
+    const { sync } = one.app;
+    const verified = await sync.runs.follow((await sync.verify()).id);
+    expect((verified.pathFindings ?? []).filter(({ path }) => path.includes('deployed'))).toEqual(
+      [],
+    );
     for (const machine of [one, two, three]) {
       // By its regular scan, or the next save that names it, each host gives them the date that the
       // ledger has.
