@@ -5,13 +5,19 @@ import type { CodeBlock } from './pages.js';
 
 const program = createProgram(() => Promise.resolve(), new Screen(process.stdout, process.stderr));
 
-/** The commands of a shell block: comments are left out, continued lines are joined. */
-export function listCommandLines({ page, code }: CodeBlock): { page: string; line: string }[] {
+/**
+ * The commands of a shell block: comments are left out, continued lines are joined.
+ * @param assignments whether variables that are set before a command stay
+ */
+export function listCommandLines(
+  { page, code }: CodeBlock,
+  { assignments = false } = {},
+): { page: string; line: string }[] {
   return code
     .replaceAll(/\\\n\s*/g, ' ')
     .split('\n')
     .map((line) => line.replace(/(^|\s)#.*$/, '').trim())
-    .map((line) => line.replace(/^(?:[A-Z_]+=\S+ )+/, ''))
+    .map((line) => (assignments ? line : line.replace(/^(?:[A-Z_]+=\S+ )+/, '')))
     .filter((line) => line !== '')
     .map((line) => ({ page, line }));
 }

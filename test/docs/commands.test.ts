@@ -9,11 +9,15 @@ import { readEnvFile } from '../../src/cli/read-env-file.js';
 import { listVariables, readEnvironment } from '../../src/config/environment.js';
 import { makeTestDir } from '../harness/tmp.js';
 import { findCommandFault, isCommandLine, listCommandLines } from './command-lines.js';
+import { listOutputs } from './outputs.js';
+import { executedElsewhere, sampleLines, unexecuted } from './sample-lines.js';
 import { listCodeBlocks, listInlineCode, listUserPages, readPage, rootDir } from './pages.js';
 
 const pages = listUserPages();
 const blocks = pages.flatMap(listCodeBlocks);
-const shellLines = blocks.filter(({ language }) => language === 'sh').flatMap(listCommandLines);
+const shellLines = blocks
+  .filter(({ language }) => language === 'sh')
+  .flatMap((block) => listCommandLines(block));
 const packageJson = JSON.parse(readFileSync(join(rootDir, 'package.json'), 'utf8')) as {
   name: string;
   scripts: Record<string, string>;
@@ -62,6 +66,30 @@ test('every other command of a code block is checked here or exists on every mac
     return everywhere.test(line) || /\bsyncmedia [a-z-]/.test(line) ? [] : [`${page}: ${line}`];
   });
   expect(unknown).toEqual([]);
+});
+
+test('every line that is not executed is on some page, and is valid shell', async () => {
+  for (const line of [...Object.keys(unexecuted), ...Object.keys(executedElsewhere)]) {
+    expect(sampleLines).toContain(line);
+    await promisify(execFile)('bash', ['-n', '-c', line]);
+  }
+});
+
+test('a test that is said to execute a line of a page names that page', () => {
+  for (const file of new Set(Object.values(executedElsewhere)))
+    expect(readFileSync(join(rootDir, file), 'utf8')).toContain("'docs/five-minutes.md'");
+});
+
+test('every output on the pages of the commands says which command printed it', () => {
+  const commandPages = pages.filter(({ file }) => file.startsWith('docs/commands/'));
+  const outputs = listOutputs().filter(({ page }) => page.startsWith('docs/commands/'));
+  expect(outputs.length).toBeGreaterThan(15);
+  expect(outputs.filter(({ line }) => !sampleLines.includes(line))).toEqual([]);
+  // The one that has no comment is an error message within a sentence.
+  const blocksOfText = commandPages
+    .flatMap(listCodeBlocks)
+    .filter(({ language }) => language === 'text');
+  expect(blocksOfText).toHaveLength(outputs.length + 1);
 });
 
 test('every environment variable that a page names is read', () => {

@@ -74,6 +74,8 @@ export interface SiteOptions {
   readonly sync?: Partial<SyncMediaOptions>;
   readonly ssh?: Partial<HostOptions>;
   readonly environment?: Record<string, string>;
+  /** Where everything of a host lies; default: a temporary directory. */
+  readonly hostDir?: (name: string) => string;
   readonly registration?: (name: string) => HostRegistration;
   readonly tuning?: Partial<Tuning>;
   /** Compiles further models in every process, before it starts. */
@@ -98,7 +100,11 @@ export async function openSite(options: SiteOptions = {}): Promise<Site> {
     for (const one of closers.reverse()) await one();
   };
   const add = async (name: string): Promise<Machine> => {
-    const ssh = await startHost({ name, ...options.ssh });
+    const ssh = await startHost({
+      name,
+      ...(options.hostDir && { dir: options.hostDir(name) }),
+      ...options.ssh,
+    });
     closers.push(() => ssh.close());
     const machine = await addMachine(database, ssh, name, options);
     closers.push(machine.closeApps);

@@ -1,0 +1,40 @@
+import { listCommandLines } from './command-lines.js';
+import { listCodeBlocks, listUserPages } from './pages.js';
+
+/** Lines that need more than this test has, each with its reason. Only their syntax is checked. */
+export const unexecuted: Readonly<Record<string, string>> = {
+  'npm run demo': 'test/examples runs the demo',
+  'npm test': 'it is the suite that this test is part of',
+  'npm run test:explore -- --writes 2 --crashes 1 --late 1':
+    'it takes minutes; test/explore runs a short form',
+  'npm run test:explore -- --mutations': 'it takes minutes; test/explore runs a short form',
+  'SYNCMEDIA_STATE_DIR=/tmp/no-syncmedia npx vitest run': 'it runs the tests of the reader',
+};
+
+/** Lines that another test takes from the page and executes. */
+export const executedElsewhere: Readonly<Record<string, string>> = {
+  'npm install syncmedia': 'test/consumers/five-minutes.test.ts',
+  'node --env-file=syncmedia.env server.mjs': 'test/consumers/five-minutes.test.ts',
+  'curl --data-binary @cat.jpg http://127.0.0.1:3000/photos': 'test/consumers/five-minutes.test.ts',
+  'curl -H "Authorization: Bearer $SYNCMEDIA_ADMIN_TOKEN" http://127.0.0.1:3000/sync-admin/status':
+    'test/consumers/five-minutes.test.ts',
+};
+
+/** Lines of the env file of Five minutes, which test/docs/commands.test.ts executes as a block. */
+const isEnvFile = (line: string): boolean => /^printf |^chmod 600 syncmedia\.env/.test(line);
+
+/** All shell lines of README and docs/. */
+export const sampleLines: readonly string[] = [
+  ...new Set(
+    listUserPages()
+      .flatMap(listCodeBlocks)
+      .filter(({ language }) => language === 'sh')
+      .flatMap((block) => listCommandLines(block, { assignments: true }))
+      .map(({ line }) => line),
+  ),
+];
+
+/** The lines that test/docs/run-samples.test.ts executes. */
+export const executedSamples: readonly string[] = sampleLines.filter(
+  (line) => !(line in unexecuted) && !(line in executedElsewhere) && !isEnvFile(line),
+);
