@@ -89,6 +89,23 @@ describe.skipIf(skipReason !== undefined)('the shell lines of the pages', () => 
     await run('npx syncmedia hosts seal');
   });
 
+  test('where', async () => {
+    const { ssh } = samples.machine('web3');
+    await ssh.stop();
+    await save('web1', 'team.jpg', 't'.repeat(20_480));
+    await until(
+      async () => {
+        const { files } = await samples.machine('web1').app.sync.statusOf(photo('team.jpg'));
+        const [file] = files;
+        return file?.heldBy.length === 2 && file.pending.some(({ failure }) => failure !== undefined);
+      },
+      { timeout: 30_000, what: 'the file on one of the other hosts' },
+    );
+    await run('npx syncmedia where uploads/photos/team.jpg', { code: 3 });
+    await ssh.start();
+    await settle();
+  });
+
   test('push, pull, verify', async () => {
     // Somebody removed a file of another host by hand.
     await rm(samples.machine('web2').path(photo('old-1.jpg')));
