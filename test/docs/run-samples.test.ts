@@ -97,7 +97,9 @@ describe.skipIf(skipReason !== undefined)('the shell lines of the pages', () => 
       async () => {
         const { files } = await samples.machine('web1').app.sync.statusOf(photo('team.jpg'));
         const [file] = files;
-        return file?.heldBy.length === 2 && file.pending.some(({ failure }) => failure !== undefined);
+        return (
+          file?.heldBy.length === 2 && file.pending.some(({ failure }) => failure !== undefined)
+        );
       },
       { timeout: 30_000, what: 'the file on one of the other hosts' },
     );
