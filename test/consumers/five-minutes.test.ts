@@ -34,18 +34,15 @@ interface Reader {
 
 /** Follows the page on two machines with the package as it is published. */
 describe.skipIf(gateIsMissing !== undefined)('the page Five minutes', () => {
-  let packed: { dir: TestDir; tarball: string };
   let app: TestDir;
   let database: TestDatabase;
   const readers: Reader[] = [];
   beforeAll(async () => {
-    packed = await pack();
-    app = await copyApp('mongoose9-express5', packed.tarball);
+    app = await copyApp('mongoose9-express5', await pack());
     await installByNpm(app);
   });
   afterAll(async () => {
     await app.remove();
-    await packed.dir.remove();
   });
   afterEach(async () => {
     for (const { host, server } of readers.splice(0)) {

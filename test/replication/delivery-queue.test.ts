@@ -285,14 +285,14 @@ describe('a blocked path', () => {
   });
 
   test('that is refused waits for a person, but for an obstacle that may go away', async () => {
-    const codes = ['BAD_PATH', 'NOT_A_FILE', 'SYMLINK_IN_PATH'];
+    const codes = ['BAD_PATH', 'NOT_A_FILE', 'SYMLINK_IN_PATH'] as const;
     const entries = await site.insertMany(codes.map((code) => `${code}.jpg`));
     site.backend.answer = ({ path }) => ({
       result: 'refused',
       failure: {
         ...diskFull,
         retryable: false,
-        code: codes.find((code) => path.includes(code)) ?? '',
+        code: codes.find((code) => path.includes(code)) ?? 'BAD_PATH',
       },
     });
     openQueue().wake();
