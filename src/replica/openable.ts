@@ -2,7 +2,7 @@ import type { Failure } from '../model/failure.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import { areas } from './areas.js';
-import { CheckedDirs } from './checked-dirs.js';
+import { DirCheckCache } from './dir-check-cache.js';
 import { nodeDisk, statSynchronously } from './node-disk.js';
 import type { LocalDisks } from './local-disks.js';
 import { quotePath } from './paths.js';
@@ -25,7 +25,7 @@ export interface OpenableContext {
  * marker that names this host. All code that serves, hashes, sends, receives or scans asks here.
  */
 export class OpenableDirs {
-  private readonly checkedDirs = new CheckedDirs();
+  private readonly dirChecks = new DirCheckCache();
 
   constructor(private readonly context: OpenableContext) {}
 
@@ -44,7 +44,7 @@ export class OpenableDirs {
     }
     const me = context.me();
     if (me === undefined || this.isOpenNow(dir)) return undefined;
-    return this.checkedDirs.checkMarker(nodeDisk, context.absolute(dir), me, dir);
+    return this.dirChecks.checkMarker(nodeDisk, context.absolute(dir), me, dir);
   }
 
   /**
@@ -56,10 +56,10 @@ export class OpenableDirs {
     if (!context.dirs().byPath(dir)) return false;
     if (context.me() === undefined) return true;
     const dirPath = context.absolute(dir);
-    if (!this.checkedDirs.hasMarker(nodeDisk, dirPath) || !context.localDisks.isLocal(dirPath))
+    if (!this.dirChecks.hasMarker(nodeDisk, dirPath) || !context.localDisks.isLocal(dirPath))
       return false;
     try {
-      return this.checkedDirs.isMarkerUnchanged(
+      return this.dirChecks.isMarkerUnchanged(
         nodeDisk,
         dirPath,
         statSynchronously(`${dirPath}/${areas.marker}`),
@@ -73,6 +73,6 @@ export class OpenableDirs {
    * was found openable.
    */
   ignoresCase(dir: Path): boolean {
-    return this.checkedDirs.ignoresCase(nodeDisk, this.context.absolute(dir));
+    return this.dirChecks.ignoresCase(nodeDisk, this.context.absolute(dir));
   }
 }

@@ -1,5 +1,5 @@
 import type { Log } from '../model/log.js';
-import type { CheckedDirs } from '../replica/checked-dirs.js';
+import type { DirCheckCache } from '../replica/dir-check-cache.js';
 import type { ReplacedFileResolver } from '../replica/disk.js';
 import type { Replica } from '../replica/replica.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
@@ -67,7 +67,7 @@ export interface BackendOptions {
 
 /** Shared by all deliveries of one backend. */
 export interface RsyncBackendContext extends BackendOptions {
-  readonly checkedDirs: CheckedDirs;
+  readonly dirChecks: DirCheckCache;
   readonly tmpFolders: TmpFolders;
   readonly sources: SourceReader;
 }

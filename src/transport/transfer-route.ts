@@ -77,7 +77,7 @@ export function locateRemoteDir(
 export async function openTransferRoute(
   shared: Pick<
     RsyncBackendContext,
-    'replica' | 'self' | 'createResolver' | 'checkedDirs' | 'tmpFolders'
+    'replica' | 'self' | 'createResolver' | 'dirChecks' | 'tmpFolders'
   >,
   connection: SshConnection,
   host: Host,
@@ -87,7 +87,7 @@ export async function openTransferRoute(
 ): Promise<TransferRoute> {
   const { replica, self, createResolver } = shared;
   const there = locateRemoteDir(connection, host, dir);
-  const isKnown = direction === 'send' && shared.checkedDirs.hasMarker(there.disk, there.dirPath);
+  const isKnown = direction === 'send' && shared.dirChecks.hasMarker(there.disk, there.dirPath);
   // The source of a small file is checked together with that file.
   const here: SyncDirLocation = {
     disk: nodeDisk,
@@ -106,7 +106,7 @@ export async function openTransferRoute(
   if (!isKnown) await check();
   const ignoresCase =
     direction === 'send'
-      ? shared.checkedDirs.ignoresCase(there.disk, there.dirPath)
+      ? shared.dirChecks.ignoresCase(there.disk, there.dirPath)
       : replica.ignoresCase(dir);
   const receiver = ignoresCase ? { ...location, ignoresCase: true } : location;
   const incoming = new Map(changes.map((change) => [change.path, toIncomingVersion(change)]));
@@ -141,18 +141,18 @@ function toIncomingVersion(change: Change): IncomingVersion {
 }
 
 async function checkRouteEnds(
-  { replica, checkedDirs }: Pick<RsyncBackendContext, 'replica' | 'checkedDirs'>,
+  { replica, dirChecks }: Pick<RsyncBackendContext, 'replica' | 'dirChecks'>,
   host: Host,
   { dir, there, receiver }: Pick<TransferRoute, 'dir' | 'there' | 'receiver'>,
 ): Promise<void> {
   // Search for the working folders meanwhile. They are made only beside a valid marker.
-  const looking = checkedDirs.lacksAreas(receiver);
+  const looking = dirChecks.lacksAreas(receiver);
   looking.catch(() => {
     /* Awaited below, if the markers are valid. */
   });
   const failures = await Promise.all([
     replica.check(dir),
-    checkedDirs.checkMarker(there.disk, there.dirPath, host.id, there.dir),
+    dirChecks.checkMarker(there.disk, there.dirPath, host.id, there.dir),
   ]);
   for (const failure of failures) if (failure !== undefined) throwFailure(failure);
   if (await looking) await prepareAreas(receiver);

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrorCode, SyncMediaError } from '../../model/errors.js';
-import { CheckedDirs } from '../../replica/checked-dirs.js';
+import { DirCheckCache } from '../../replica/dir-check-cache.js';
 import { TmpFolders } from '../../replica/tmp-folders.js';
 import { resolveLeftovers } from '../../replica/replaced.js';
 import { prepareAreas } from '../../replica/areas.js';
@@ -36,7 +36,7 @@ export function createRsyncBackend(options: BackendOptions): Backend {
   const { ssh, dirs, timeoutMs, bandwidthLimit } = options;
   const shared: RsyncBackendContext = {
     ...options,
-    checkedDirs: new CheckedDirs(),
+    dirChecks: new DirCheckCache(),
     tmpFolders: new TmpFolders(),
     sources: new SourceReader(options.replica),
   };

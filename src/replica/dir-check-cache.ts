@@ -13,7 +13,7 @@ import { detectIgnoresCase } from './names.js';
  * on another host one round trip instead of five. While the common parent of the working folders
  * has not changed, one stat replaces five.
  */
-export class CheckedDirs {
+export class DirCheckCache {
   private readonly markers = new UnchangedFindings<{ readonly ignoresCase: boolean }>();
   private readonly foundAreas = new UnchangedFindings<true>();
 

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { areas, prepareAreas, resolveInDir } from '../../src/replica/areas.js';
-import { CheckedDirs } from '../../src/replica/checked-dirs.js';
+import { DirCheckCache } from '../../src/replica/dir-check-cache.js';
 import type { Disk } from '../../src/replica/disk.js';
 import { nodeDisk } from '../../src/replica/node-disk.js';
 import { writeMarker } from '../../src/replica/marker.js';
@@ -28,7 +28,7 @@ beforeEach(async () => {
 afterEach(() => dir.remove());
 
 test('a marker is read once, as long as it stays the same file', async () => {
-  const checked = new CheckedDirs();
+  const checked = new DirCheckCache();
   expect(checked.hasMarker(disk, dir.path)).toBe(false);
   for (let i = 0; i < 3; i++)
     expect(await checked.checkMarker(disk, dir.path, 'host-1', uploads)).toBeUndefined();
@@ -37,7 +37,7 @@ test('a marker is read once, as long as it stays the same file', async () => {
 });
 
 test('a marker that was replaced is read again', async () => {
-  const checked = new CheckedDirs();
+  const checked = new DirCheckCache();
   await checked.checkMarker(disk, dir.path, 'host-1', uploads);
   await writeMarker(nodeDisk, dir.path, 'host-2', uploads, { force: true });
   expect(await checked.checkMarker(disk, dir.path, 'host-1', uploads)).toMatchObject({
@@ -47,7 +47,7 @@ test('a marker that was replaced is read again', async () => {
 });
 
 test('a marker that was removed is noticed at once', async () => {
-  const checked = new CheckedDirs();
+  const checked = new DirCheckCache();
   await checked.checkMarker(disk, dir.path, 'host-1', uploads);
   await rm(`${dir.path}/${areas.marker}`);
   expect(await checked.checkMarker(disk, dir.path, 'host-1', uploads)).toMatchObject({
@@ -56,7 +56,7 @@ test('a marker that was removed is noticed at once', async () => {
 });
 
 test('a marker of one disk says nothing about another disk', async () => {
-  const checked = new CheckedDirs();
+  const checked = new DirCheckCache();
   await checked.checkMarker(disk, dir.path, 'host-1', uploads);
   expect(checked.hasMarker(nodeDisk, dir.path)).toBe(false);
 });
@@ -74,7 +74,7 @@ test('known working folders take one stat, until something changes there', async
       },
     };
     const place = { ...where, disk: counting },
-      checked = new CheckedDirs();
+      checked = new DirCheckCache();
     const count = async (): Promise<[boolean, number]> => {
       stats = 0;
       return [await checked.lacksAreas(place), stats];
