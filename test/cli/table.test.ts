@@ -5,13 +5,13 @@ describe('formatTable', () => {
   test('lines columns up and leaves nothing at the line ends', () => {
     expect(
       formatTable(
-        ['HOST', 'OWED', ''],
+        ['HOST', 'PENDING', ''],
         [
           ['web1', '12', ''],
           ['a-longer-name', '3', 'x'],
         ],
       ),
-    ).toBe('HOST           OWED\nweb1           12\na-longer-name  3     x\n');
+    ).toBe('HOST           PENDING\nweb1           12\na-longer-name  3        x\n');
   });
 
   test('a cell stays on its line, and commands nothing to a terminal', () => {
