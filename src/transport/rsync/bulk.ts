@@ -3,11 +3,7 @@ import type { Failure } from '../../model/failure.js';
 import type { DeliveryOutcome } from '../../model/change.js';
 import { toFailure, makeCancelledFailure, makeFailedOutcome } from '../to-failure.js';
 import { streamConcurrently, mergeConcurrently } from '../../util/map-concurrently.js';
-import {
-  checkSourceUnchanged,
-  type RealDirs,
-  type ReadyTransfer,
-} from '../check-remote-dirs.js';
+import { checkSourceUnchanged, type RealDirs, type ReadyTransfer } from '../check-remote-dirs.js';
 import type { BackendOptions } from '../options.js';
 import type { TransferRoute } from '../transfer-route.js';
 import { isEndedEarly, explainMissingFile } from './answers.js';
