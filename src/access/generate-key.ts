@@ -38,7 +38,7 @@ export async function generateKeyPair(stateDir: string, comment: string): Promis
     await rm(file, { force: true });
     throw new SyncMediaError(
       'BAD_KEY',
-      `the key ${file}.pub cannot be made (${getErrorMessage(error)}): move away what is there`,
+      `the key ${file}.pub cannot be made (${getErrorMessage(error)}): move that file away`,
       { cause: error },
     );
   }

@@ -59,7 +59,7 @@ function readGuardOrigin(collection: object): GuardOrigin {
 export function requireProperty<T>(value: T | undefined, name: string, { base }: PluggedModel): T {
   if (value !== undefined) return value;
   throw new Error(
-    `Mongoose ${base.version} has no ${name}, by which syncmedia captures what is written: use ` +
+    `Mongoose ${base.version} has no ${name}, by which syncmedia captures writes: use ` +
       `a version of Mongoose that syncmedia's peerDependencies allow, or a newer syncmedia`,
   );
 }

@@ -89,7 +89,7 @@ export class Operation {
         // The operation fails anyway, and must not wait for a server that does not answer.
         void this.secureAnnouncement().catch((failure: unknown) => {
           this.warn(
-            `what was announced of a failed operation may be lost with the former primary of ` +
+            `the capture of a failed operation may be lost with the former primary of ` +
               `the database: ${getErrorMessage(failure)}`,
           );
         });

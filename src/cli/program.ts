@@ -38,7 +38,7 @@ export function createProgram(runCommand: RunCommand, screen: Screen): Command {
     })
     .option(
       '--env-file <file>',
-      'read environment variables from this file too; those that are set already stay',
+      'read environment variables from this file too; variables that are set already stay',
     )
     .option(
       '--state-dir <dir>',
@@ -69,9 +69,7 @@ export function createProgram(runCommand: RunCommand, screen: Screen): Command {
   for (const addCommand of commands) addCommand(program, runCommand);
   return program.addHelpText(
     'after',
-    `\nThe database is the one that SYNCMEDIA_MONGODB_URI names.\n\nExit codes:\n${Object.entries(
-      exitCodes,
-    )
+    `\nSYNCMEDIA_MONGODB_URI names the database.\n\nExit codes:\n${Object.entries(exitCodes)
       .map(([code, meaning]) => `  ${code.padEnd(5)}${meaning}\n`)
       .join('')}`,
   );

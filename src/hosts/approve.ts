@@ -65,7 +65,7 @@ export async function sealHosts(deps: HostsDeps): Promise<{ sealed: Host[]; pend
 function makeHostChangedError({ hostname, id }: Host): SyncMediaError {
   return new SyncMediaError(
     'HOST_CHANGED',
-    `the host ${hostname} is not what was shown any more: look at it again (\`syncmedia hosts ` +
+    `the host ${hostname} changed since it was shown: look at it again (\`syncmedia hosts ` +
       `show ${id}\`), then approve it`,
   );
 }

@@ -62,8 +62,8 @@ export class CopiesTimeout extends SyncMediaError {
   ) {
     const what =
       files.every(({ unsyncedReason: unkept }) => unkept !== undefined) || timeoutMs === 0
-        ? 'not enough hosts hold what was saved'
-        : `after ${String(timeoutMs)} ms not enough hosts hold what was saved; it is still ` +
+        ? 'not enough hosts hold the saved files'
+        : `after ${String(timeoutMs)} ms not enough hosts hold the saved files; they are still ` +
           `being delivered`;
     super('MEDIA_COPIES_TIMEOUT', `${what}. ${describeCopies(files)}`);
   }

@@ -81,7 +81,7 @@ describe('one string names files in two sync dirs', () => {
     await one.write(avatar, 'avatar');
     const app = await one.startApp({ plugin: { copies: 'all', copiesTimeout: 3_000 } });
     await app.Photo.create({ title: 'of 42', file: '42.png' });
-    const told = app.log.find((line) => line.includes('hold what was saved'));
+    const told = app.log.find((line) => line.includes('hold the saved files'));
     expect(told).toContain(`"${cover}": held by two; 2 wanted; not by one`);
     await one.ssh.start();
   });

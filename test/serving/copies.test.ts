@@ -41,7 +41,7 @@ describe('a save with copies', () => {
     expect(await two.read(`${dir}/a.jpg`)).toBe('a.jpg');
     expect(await three.read(`${dir}/a.jpg`)).toBe('a.jpg');
     expect(await holders('a.jpg')).toEqual(['one', 'three', 'two']);
-    expect(app.log.join('\n')).not.toMatch(/hold what was saved/);
+    expect(app.log.join('\n')).not.toMatch(/hold the saved files/);
   });
 
   test('waits for the new bytes of a file that every host held before', async () => {
@@ -71,7 +71,7 @@ describe('a save with copies', () => {
     expect(saved).toHaveProperty('_id');
     expect(await app.Photo.countDocuments({ title: 'down.jpg' })).toBe(1);
     expect(await holders('down.jpg')).toEqual(['one', 'three']);
-    const told = app.log.find((line) => line.includes('hold what was saved'));
+    const told = app.log.find((line) => line.includes('hold the saved files'));
     expect(told).toMatch(/^warning: model Photo, document [0-9a-f]{24}: after 4000 ms/);
     expect(told).toMatch(
       /"uploads\/photos\/down\.jpg": held by one, three; 3 wanted; not by two \(HOST_UNREACHABLE: /,

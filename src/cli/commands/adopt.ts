@@ -10,7 +10,7 @@ export function addAdoptCommand(program: Command, runCommand: RunCommand): void 
   addScopeOptions(program.command('adopt'), { wait: false })
     .description(
       'Adds existing files to the ledger: shows what differs between the hosts, and records ' +
-        'what is the same without sending it.',
+        'equal files without sending them.',
     )
     .option('--dry-run', 'only show what differs, change nothing')
     .option('--yes', 'do it without asking')

@@ -81,7 +81,7 @@ export function addHostsCommands(program: Command, runCommand: RunCommand): void
     .description('Changes the stored settings of a host.')
     .argument('<host>', 'its name or id')
     .addOption(
-      new Option('--status <status>', 'pause what is sent to it, or resume it').choices([
+      new Option('--status <status>', 'pause deliveries to it, or resume them').choices([
         'approved',
         'paused',
       ]),

@@ -39,7 +39,7 @@ export function addInitCommand(program: Command, runCommand: RunCommand): void {
         'to the sync dirs',
     )
     .option('--confined', 'confine them again')
-    .option('-i, --interactive', 'ask for what was not given; asks only on a terminal')
+    .option('-i, --interactive', 'ask for missing values; only on a terminal')
     .action((options: InitCommandOptions, command: Command) =>
       runCommand(command, async (context) => {
         const given = readRegistration(options);
@@ -74,7 +74,7 @@ async function askForMissing(
   { sync, environment, screen, signal }: CommandContext,
 ): Promise<HostRegistration> {
   if (!isInteractive()) {
-    screen.printNotice('syncmedia: -i asks on a terminal only; going on with what was given');
+    screen.printNotice('syncmedia: -i asks on a terminal only; the given values are used');
     return given;
   }
   const stored = await findThisHost(sync);

@@ -13,7 +13,7 @@ export function addKeysCommands(program: Command, runCommand: RunCommand): void 
     .description('Shows and accepts the host keys by which another host is known.');
   keys
     .command('show')
-    .description('Shows the pinned host keys of a host, and those that it shows now.')
+    .description('Shows the pinned host keys of a host, and the keys that it presents now.')
     .argument('<host>', 'its name or id')
     .action((name: string, _options: object, command: Command) =>
       runCommand(command, async ({ sync, screen, json }) => {

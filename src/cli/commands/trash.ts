@@ -63,7 +63,7 @@ export function addRemovalsCommands(program: Command, runCommand: RunCommand): v
       .command(name)
       .description(about)
       .argument('<sync-dir>')
-      .option('--host <host>', 'only those that wait on this host')
+      .option('--host <host>', 'only removals that wait on this host')
       .action((dir: string, options: { host?: string }, command: Command) =>
         runCommand(command, async ({ sync, screen, json }) => {
           await sync.removals.decide(dir, decision, options.host);

@@ -71,7 +71,7 @@ export function findHostFailure(
     );
   const summary = summariseStderr(stderr);
   if (PERMISSION_DENIED_TEXT.test(stderr))
-    return fail('PERMISSION_DENIED', `rsync with ${name} may not do what it has to: ${summary}`);
+    return fail('PERMISSION_DENIED', `rsync with ${name} lacks a permission: ${summary}`);
   if (code === 30 || code === 35)
     return fail('TIMED_OUT', `rsync with ${name} went silent: ${summary}`);
   if (code === 12 || code === 255 || code === 10)
