@@ -35,7 +35,7 @@ export function toFailure(error: unknown, scope: Failure['scope']): Failure {
 
 /** Throws a returned failure, if the contract wants an error. */
 export function throwFailure({ code, message }: Failure): never {
-  throw new SyncMediaError(code as ErrorCode, message);
+  throw new SyncMediaError(code, message);
 }
 
 /** The outcome of a change that failed: refused if trying again changes nothing. */
