@@ -121,6 +121,7 @@ describe('the router', () => {
     'POST /trash/restore': () => ({ dir, keptAs: '.syncmedia/trash/x/kept.jpg' }),
     'POST /removals/approve': () => ({ dir }),
     'POST /removals/reject': () => ({ dir }),
+    'GET /files': () => ({ path: `${dir}/photo.jpg` }),
     'GET /runs': () => ({}),
     'GET /audit': () => ({}),
   };
@@ -144,6 +145,7 @@ describe('the router', () => {
     dir: isUnsafe,
     dirs: isUnsafe,
     keptAs: isUnsafe,
+    path: isUnsafe,
     syncDirs: isUnsafeDir,
   };
   const ask = (
