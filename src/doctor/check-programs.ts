@@ -37,7 +37,7 @@ export async function checkPrograms(): Promise<DoctorCheck[]> {
 }
 
 /**
- * Judges an rsync version. An old one works, and distributions backport fixes without a new
+ * Checks an rsync version. An old one works, and distributions backport fixes without a new
  * version number, so known vulnerabilities are only reported.
  */
 export function assessRsync(version: string | undefined): CheckResult {

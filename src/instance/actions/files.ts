@@ -73,11 +73,11 @@ export class FileActions {
         hostContext.outbox.findTouching(paths),
         hostContext.refresh(),
       ]);
-      const mayFold = listProcessingHosts(hostContext.registry.all());
+      const processing = listProcessingHosts(hostContext.registry.all());
       const files = await this.getWatch(hostContext).wait({
         paths,
         unkept,
-        captures: captures.filter(({ host }) => mayFold.has(host)),
+        captures: captures.filter(({ host }) => processing.has(host)),
         copies,
         timeoutMs: timeout,
         expected: typeof named === 'string',
@@ -230,8 +230,8 @@ function describeFile(
     id,
     hostname: hosts.find((host) => host.id === id)?.hostname ?? id,
   });
-  const mayFold = listProcessingHosts(hosts),
-    pending = captured.filter(({ host }) => mayFold.has(host)).map(({ host }) => nameOf(host));
+  const processing = listProcessingHosts(hosts),
+    pending = captured.filter(({ host }) => processing.has(host)).map(({ host }) => nameOf(host));
   const pendingCaptures = pending.length > 0 ? { pendingCaptures: pending } : {};
   if (!entry)
     return { path, captured: pending.length > 0, ...pendingCaptures, heldBy: [], pending: [] };
