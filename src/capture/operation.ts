@@ -37,8 +37,9 @@ export class Operation {
   private captures: readonly Capture[] = [];
   /** The election of the primary that has the announcement. Undefined if the majority has it. */
   private election: string | undefined;
-  /** Resolves to the error by which an announcement beside the write failed, if it did. */
-  private announcing: Promise<{ readonly error: unknown } | undefined> | undefined;
+  /** The end of an announcement beside the write. Never rejects. */
+  private announcing:
+    Promise<{ readonly election?: string | undefined; readonly error?: unknown }> | undefined;
   private rescans = true;
   private warnings = 0;
 
@@ -87,10 +88,10 @@ export class Operation {
       if (effect === 'nothing') await this.withdraw(error);
       else {
         // The operation fails anyway, and must not wait for a server that does not answer.
-        void this.secureAnnouncement().catch((failure: unknown) => {
+        void this.secureAnnouncement(effect === 'written').catch((failure: unknown) => {
           this.warn(
-            `the capture of a failed operation may be lost with the former primary of ` +
-              `the database: ${getErrorMessage(failure)}`,
+            `an operation failed, and its capture may be lost: ${getErrorMessage(failure)}. If its ` +
+              `document was written nevertheless, the next scan of the sync dir finds the files`,
           );
         });
         if (effect === 'written') this.handOver();
@@ -98,7 +99,7 @@ export class Operation {
       throw error;
     }
     const nothing = effects.fromResult(result) === 'nothing';
-    await (nothing ? this.withdraw() : this.secureAnnouncement());
+    await (nothing ? this.withdraw() : this.secureAnnouncement(true));
     return { result, nothing };
   }
 
@@ -227,7 +228,7 @@ export class Operation {
       this.election = await outbox.announce(captures, this.model.db, this.session);
     } else {
       this.announcing = beside.stored.then(
-        () => undefined,
+        (election) => ({ election }),
         (error: unknown) => ({ error }),
       );
       await beside.sent;
@@ -237,15 +238,19 @@ export class Operation {
 
   /**
    * After the write: waits for an announcement beside it, and stores an announcement again that
-   * may be lost with a former primary.
+   * was refused, or may be lost with a former primary.
+   *
+   * @param isWritten whether a document was certainly written
    */
-  private async secureAnnouncement(): Promise<void> {
-    const { election, announcing, captures } = this;
+  private async secureAnnouncement(isWritten: boolean): Promise<void> {
+    const { announcing, captures } = this;
+    const { outbox } = this.context;
+    const beside = await announcing;
+    const election = this.election ?? beside?.election;
     this.election = this.announcing = undefined;
-    const failure = await announcing;
-    if (failure !== undefined) await this.storeRefused(captures, failure.error);
-    else if (election !== undefined && !this.context.outbox.isElected(election))
-      await this.context.outbox.insertAgain(captures);
+    if (beside?.error !== undefined && isWritten) await this.storeRefused(captures, beside.error);
+    else if (beside?.error !== undefined || (election !== undefined && !outbox.isElected(election)))
+      await outbox.insertAgain(captures);
   }
 
   /**
@@ -257,11 +262,15 @@ export class Operation {
     try {
       await outbox.insertAgain(captures);
     } catch {
-      outbox.keepUnstored(captures);
+      const isKept = outbox.keepUnstored(captures);
       this.warn(
         `a document was written beside its capture, which could not be stored: ` +
-          `${getErrorMessage(error)}. This process keeps the capture in memory until the outbox ` +
-          `accepts it; until then a save whose capture is refused fails before its write`,
+          `${getErrorMessage(error)}. ` +
+          (isKept
+            ? `This process keeps the capture in memory until the outbox accepts it; until then a ` +
+              `save whose capture is refused fails before its write`
+            : `This instance is closed, so the capture is lost; the next scan of the sync dir ` +
+              `finds the files`),
       );
     }
   }

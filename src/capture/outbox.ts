@@ -1,5 +1,5 @@
 import type { ClientSession, Connection, mongo } from 'mongoose';
-import { batchInserts, getNativeCollection } from '../util/collections.js';
+import { batchInserts, getNativeCollection, isUnconfirmed } from '../util/collections.js';
 import type { Batcher } from '../util/batcher.js';
 import { listMisfits } from '../model/row-shapes.js';
 import { readElection } from '../database/election.js';
@@ -15,8 +15,11 @@ import { UnstoredCaptures } from './unstored-captures.js';
 export interface InsertBeside {
   /** Resolves once the driver was asked, so that the capture is sent before the document. */
   readonly sent: Promise<void>;
-  /** Resolves once the majority has the capture. */
-  readonly stored: Promise<void>;
+  /**
+   * Resolves once the majority has the capture. If the majority does not confirm it in time, it
+   * resolves to the election of the primary, which then has the capture, as after `announce`.
+   */
+  readonly stored: Promise<string | undefined>;
 }
 
 /**
@@ -30,6 +33,13 @@ const pathLimit = 500;
 /** The driver accepts no write concern inside a transaction, which has its own. */
 const majorityWrite = { writeConcern: { w: 'majority' } } as const;
 const primaryWrite = { writeConcern: { w: 1 } } as const;
+/**
+ * A save waits for its capture, whatever write concern the application chose. So it must not wait
+ * for long where too few servers are up for a majority.
+ */
+const besideWrite = { writeConcern: { w: 'majority', wtimeoutMS: 1_000 } } as const;
+/** How long captures precede their documents after the majority confirmed one too late. */
+const precedeMs = 60_000;
 
 /**
  * No capture is due later than this, in milliseconds. A later one was written before the clock
@@ -48,7 +58,9 @@ const latestMs = 10 * 60_000;
 export class Outbox {
   private readonly insertBatcher: Batcher<CaptureRow, void>;
   private readonly announceBatcher: Batcher<CaptureRow, void>;
-  private readonly unstored = new UnstoredCaptures((captures) => this.insertAgain(captures));
+  private readonly besideBatcher: Batcher<CaptureRow, void>;
+  private readonly unstored = new UnstoredCaptures((capture) => this.insertAgain([capture]));
+  private precedesUntil = 0;
 
   constructor(
     private readonly connection: Connection,
@@ -57,6 +69,7 @@ export class Outbox {
   ) {
     this.insertBatcher = batchInserts<CaptureRow>(() => this.collection, majorityWrite);
     this.announceBatcher = batchInserts<CaptureRow>(() => this.collection, primaryWrite);
+    this.besideBatcher = batchInserts<CaptureRow>(() => this.collection, besideWrite);
   }
 
   /** @throws NO_CONNECTION */
@@ -102,8 +115,8 @@ export class Outbox {
   /**
    * Begins to insert the capture of an operation that writes on `connection` meanwhile. Undefined
    * if the captures must precede the write. That is so for several of them; in a session, which
-   * carries out one command at a time; with another client; and while an earlier capture could not
-   * be stored.
+   * carries out one command at a time; with another client; while an earlier capture could not be
+   * stored; and for a minute after the majority confirmed one too late.
    */
   insertBeside(
     captures: readonly Capture[],
@@ -116,26 +129,39 @@ export class Outbox {
       captures.length > 1 ||
       session !== undefined ||
       connection.getClient() !== this.connection.getClient() ||
-      !this.unstored.isEmpty
+      !this.unstored.isEmpty ||
+      performance.now() < this.precedesUntil
     )
       return undefined;
-    let stored = Promise.resolve();
+    const election = readElection(this.connection);
+    let stored: InsertBeside['stored'] = Promise.resolve(undefined);
     const sent = new Promise<void>((resolve) => {
-      stored = this.insertBatcher.add(toRow(capture), resolve);
+      stored = this.besideBatcher.add(toRow(capture), resolve).then(
+        () => undefined,
+        (error: unknown) => {
+          if (!isUnconfirmed(error)) throw error;
+          this.precedesUntil = performance.now() + precedeMs;
+          return election;
+        },
+      );
     });
     return { sent, stored };
   }
 
   /**
    * Keeps captures in memory whose document was written, and stores them as soon as the outbox
-   * takes them.
+   * takes them. Returns false if this outbox is closed, and keeps nothing.
    */
-  keepUnstored(captures: readonly Capture[]): void {
-    this.unstored.add(captures);
+  keepUnstored(captures: readonly Capture[]): boolean {
+    return this.unstored.add(captures);
   }
 
-  /** Tries once more to store what it keeps in memory. Never rejects. */
-  close(): Promise<void> {
+  /**
+   * Tries once more to store the captures that it keeps in memory. Never rejects.
+   *
+   * @returns the captures that are lost
+   */
+  close(): Promise<readonly Capture[]> {
     return this.unstored.close();
   }
 
@@ -199,14 +225,14 @@ export class Outbox {
   }
 
   /**
-   * Which of these captures are stored. A capture that was written in a transaction is stored
-   * after the commit.
+   * Which of these captures wait to be processed: those that are stored, or kept in memory until
+   * the outbox takes them. A capture that was written in a transaction is stored after the commit.
    */
   async findStored(ids: readonly string[]): Promise<Set<string>> {
     const rows = await this.collection
       .find({ _id: { $in: [...ids] } }, { readPreference: 'primary', projection: { _id: 1 } })
       .toArray();
-    return new Set(rows.map(({ _id }) => _id));
+    return new Set([...rows.map(({ _id }) => _id), ...ids.filter((id) => this.unstored.has(id))]);
   }
 
   /** Waiting captures of any host that name one of these paths; at most 1,000. */

@@ -163,13 +163,22 @@ export class ThisHost {
   }
 
   async close(): Promise<void> {
-    await this.stored?.outbox.close();
+    await this.closeOutbox();
     this.database?.close();
+  }
+
+  private async closeOutbox(): Promise<void> {
+    const lost = (await this.stored?.outbox.close()) ?? [];
+    if (lost.length > 0)
+      this.config.log.warn(
+        `the outbox refused ${String(lost.length)} captures until it was closed, so they are ` +
+          `lost; the next scan of the sync dirs finds their files`,
+      );
   }
 
   private getStored(connection: Connection): NonNullable<ThisHost['stored']> {
     if (this.stored?.on !== connection) {
-      void this.stored?.outbox.close();
+      void this.closeOutbox();
       const unreadable = UnreadableRows.forConnection(connection, this.config);
       const outbox = new Outbox(connection, this.config.collectionPrefix, unreadable);
       this.stored = { on: connection, unreadable, outbox };

@@ -101,6 +101,21 @@ export function isPartlyRefused(error: unknown): boolean {
 }
 
 /**
+ * Whether the primary carried out the write, but the majority has not confirmed it within
+ * `wtimeoutMS`, or cannot.
+ */
+export function isUnconfirmed(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error.name === 'MongoWriteConcernError') return true;
+  if (error.name !== 'MongoBulkWriteError') return false;
+  const { writeErrors, result } = error as BulkError;
+  const wasRefused = Array.isArray(writeErrors)
+    ? writeErrors.length > 0
+    : writeErrors !== undefined;
+  return !wasRefused && result?.getWriteConcernError?.() !== undefined;
+}
+
+/**
  * Lists which of an unordered list of writes the server refused. Undefined after any other
  * failure, since nobody knows then what was written.
  */

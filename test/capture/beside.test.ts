@@ -62,6 +62,11 @@ describe.each(mongooses)('a capture beside its document, on %s', (_name, mongoos
       expect(site.handedOver.map(({ touched }) => touched)).toEqual([[a]]);
       expect(site.warnings).toHaveLength(1);
       expect(site.warnings[0]).toContain('keeps the capture in memory');
+      // A wait for copies must not take it for processed.
+      const [kept] = site.handedOver;
+      expect(await site.outbox.findStored([kept?.id ?? '', 'another'])).toEqual(
+        new Set([kept?.id]),
+      );
     });
     await until(async () => (await site.captures()).length === 1, { what: 'the capture' });
     expect(await site.captures()).toEqual(site.handedOver);

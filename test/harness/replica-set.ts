@@ -160,6 +160,21 @@ export class ReplicaSet implements DatabaseServer {
     };
   }
 
+  /** Lets a primary stay one for two minutes without a majority, as beside an arbiter. */
+  async keepPrimary(): Promise<void> {
+    const primary = await until(() => this.findPrimary(), { ...slow, what: 'a primary' });
+    const { config } = (await primary.ask({ replSetGetConfig: 1 })) as {
+      config: { version: number; settings: Record<string, unknown> };
+    };
+    await primary.ask({
+      replSetReconfig: {
+        ...config,
+        version: config.version + 1,
+        settings: { ...config.settings, electionTimeoutMillis: 120_000 },
+      },
+    });
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.members.map((member) => member.kill()));
     await this.dir.remove();
