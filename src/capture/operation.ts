@@ -90,8 +90,8 @@ export class Operation {
         // The operation fails anyway, and must not wait for a server that does not answer.
         void this.secureAnnouncement(effect === 'written').catch((failure: unknown) => {
           this.warn(
-            `an operation failed, and its capture may be lost: ${getErrorMessage(failure)}. If its ` +
-              `document was written nevertheless, the next scan of the sync dir finds the files`,
+            `an operation failed, and its capture may be lost: ${getErrorMessage(failure)}. If ` +
+              `its document was written nevertheless, the next scan finds the files`,
           );
         });
         if (effect === 'written') this.handOver();
@@ -267,8 +267,8 @@ export class Operation {
         `a document was written beside its capture, which could not be stored: ` +
           `${getErrorMessage(error)}. ` +
           (isKept
-            ? `This process keeps the capture in memory until the outbox accepts it; until then a ` +
-              `save whose capture is refused fails before its write`
+            ? `This process keeps the capture in memory until the outbox accepts it; until then ` +
+              `a save whose capture is refused fails before its write`
             : `This instance is closed, so the capture is lost; the next scan of the sync dir ` +
               `finds the files`),
       );
