@@ -34,6 +34,6 @@ export async function findDocumentPaths(
   return { paths: found, unsynced: await finder.listUnsynced(strings) };
 }
 
-async function isOnDisk(path: Path, { root }: PathContext): Promise<boolean> {
-  return (await root.observe(path).catch(() => undefined)) !== undefined;
+async function isOnDisk(path: Path, { replica }: PathContext): Promise<boolean> {
+  return (await replica.observe(path).catch(() => undefined)) !== undefined;
 }

@@ -47,11 +47,11 @@ export async function storeNamedByApp(
  */
 async function observeAsserted(
   paths: readonly Path[],
-  { root }: CaptureContext,
+  { replica }: CaptureContext,
 ): Promise<AssertedFile[]> {
   const found: AssertedFile[] = [];
   for (const path of paths) {
-    const info = await root.observe(path).catch(() => undefined);
+    const info = await replica.observe(path).catch(() => undefined);
     if (info) found.push({ path, info });
   }
   return found;

@@ -18,7 +18,7 @@ import {
 
 /** Where paths are looked up. */
 export interface PathContext {
-  readonly root: Pick<Replica, 'observe' | 'observeSynchronously' | 'isOnLocalDisk' | 'hasFile'>;
+  readonly replica: Pick<Replica, 'observe' | 'observeSynchronously' | 'isOnLocalDisk' | 'hasFile'>;
   /**
    * The roots of all known hosts, this one first. Absolute paths in documents may belong to any
    * of them.
@@ -183,7 +183,7 @@ export class PathFinder {
       strings.flatMap(({ value }) => this.readString(value).unsynced).map((one) => [one.path, one]),
     );
     const found = await mapConcurrently([...byPath.values()], observersAtOnce, async (one) =>
-      (await this.context.root.hasFile(one.path)) ? [one] : [],
+      (await this.context.replica.hasFile(one.path)) ? [one] : [],
     );
     return found.flat();
   }
@@ -208,19 +208,21 @@ export class PathFinder {
 
   private async observe(value: string): Promise<StringMeaning> {
     const reading = this.readString(value),
-      { root } = this.context;
+      { replica } = this.context;
     let { why } = reading;
     const isAgain = this.before.readings.has(value),
       isOfFew = ++this.lookups <= synchronousLimit;
     const files: Path[] = [];
     for (const path of reading.candidates) {
       try {
-        const isSynchronous = isOfFew && (isAgain || root.isOnLocalDisk(path));
+        const isSynchronous = isOfFew && (isAgain || replica.isOnLocalDisk(path));
         if (this.before.files.has(path)) {
           files.push(path);
           continue;
         }
-        const info = isSynchronous ? root.observeSynchronously(path) : await root.observe(path);
+        const info = isSynchronous
+          ? replica.observeSynchronously(path)
+          : await replica.observe(path);
         if (info === undefined) continue;
         files.push(path);
         if (!isFreshFile(info, Date.now())) this.older.add(path);

@@ -137,6 +137,8 @@ export interface Tuning {
   readonly fullPollMs: number;
   /** A capture becomes due after this time, even if its process died. */
   readonly captureDueMs: number;
+  /** How often a host re-checks its own disk for versions that it lacks and nobody sends. */
+  readonly recheckOriginMs: number;
   readonly backoffMs: number;
   readonly backoffMaxMs: number;
   /** The shortest and the longest wait before a blocked path is retried. */
@@ -149,7 +151,7 @@ export interface Tuning {
   /** An idle OpenSSH master or ssh2 connection is closed after this. */
   readonly idleMs: number;
   /**
-   * A host is absent if this one has not seen its lease beat for this long. Holders then take
+   * A host is gone if this one has not seen its lease beat for this long. Holders then take
    * over its pending entries.
    */
   readonly goneMs: number;
@@ -178,6 +180,7 @@ export const defaultTuning: Tuning = {
   pollMs: 6_000,
   fullPollMs: 30_000,
   captureDueMs: 30_000,
+  recheckOriginMs: 30_000,
   backoffMs: 1_000,
   backoffMaxMs: 60_000,
   blockedRetryMs: 30_000,

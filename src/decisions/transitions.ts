@@ -150,7 +150,7 @@ function updateHostList(
 
 /**
  * Whether a host is not concerned by an entry. A host that is new to the site becomes pending
- * then.
+ * then. Specifies `Ledger.markLackingPending`; `test/ledger/transitions.test.ts` compares them.
  */
 export function isUnconcerned(entry: Entry, host: HostId): boolean {
   return (
@@ -162,7 +162,8 @@ export function isUnconcerned(entry: Entry, host: HostId): boolean {
 
 /**
  * Whether `me`, as origin, delivers the entry to a host. An origin that lost the bytes has
- * nothing to send; a tombstone needs none.
+ * nothing to send; a tombstone needs none. Specifies `LedgerQueries.findPending`;
+ * `test/ledger/transitions.test.ts` compares them.
  */
 export function mayDeliver(entry: Entry, me: HostId, to: HostId): boolean {
   return (
@@ -174,21 +175,25 @@ export function mayDeliver(entry: Entry, me: HostId, to: HostId): boolean {
 
 /**
  * Whether `me` may become the origin of an entry. It may if the origin no longer holds the file,
- * or is absent while hosts are pending. A tombstone needs no bytes, so any host may deliver that
- * of an absent origin.
+ * or is gone while hosts are pending. A tombstone needs no bytes, so any host may deliver that of
+ * a gone origin. Specifies `LedgerQueries.findForTakeOver`; `test/ledger/transitions.test.ts`
+ * compares them.
  */
-export function mayTakeOver(entry: Entry, me: HostId, absent: readonly HostId[]): boolean {
+export function mayTakeOver(entry: Entry, me: HostId, gone: readonly HostId[]): boolean {
   if (entry.origin === me) return false;
   const holds = entry.heldBy.includes(me);
   if (entry.orphaned && holds) return true;
   return (
-    absent.includes(entry.origin) &&
+    gone.includes(entry.origin) &&
     entry.pending.length + entry.blocked.length > 0 &&
     (holds || entry.kind === 'tombstone')
   );
 }
 
-/** The entry with this host as origin. */
+/**
+ * The entry with this host as origin. Specifies `Ledger.takeOver`;
+ * `test/ledger/transitions.test.ts` compares them.
+ */
 export function takeOver({ orphaned: _, ...entry }: Entry, me: HostId): Entry {
   return { ...entry, origin: me };
 }

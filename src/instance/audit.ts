@@ -50,7 +50,7 @@ export class Audit {
     this.indexed ??= rows.createIndex({ at: -1 }, { name: 'newest' });
     await this.indexed;
     const _id = randomUUID();
-    const at = this.thisHost();
+    const hostId = this.thisHost();
     await rows.insertOne({
       _id,
       at: new Date(),
@@ -58,7 +58,7 @@ export class Audit {
       what,
       args: formatArgs(args),
       outcome: 'begun',
-      ...(at !== undefined && { host: at }),
+      ...(hostId !== undefined && { host: hostId }),
     });
     const end = async (outcome: string): Promise<void> => {
       await rows.updateOne({ _id }, { $set: { outcome } });
@@ -93,10 +93,10 @@ export class Audit {
 }
 
 /**
- * Calls that change nothing. All other calls are recorded, so a new method is recorded unless it
- * is listed here.
+ * Calls that are not recorded: they read, or concern only this process. All other calls are
+ * recorded, so a new method is recorded unless it is listed here.
  */
-export const readOnlyCalls: ReadonlySet<string> = new Set([
+export const unrecordedCalls: ReadonlySet<string> = new Set([
   'open',
   'start',
   'close',
@@ -146,7 +146,7 @@ function recordCalls<T extends object>(owner: T, prefix: string, record: RecordC
       const name = `${prefix}${String(key)}`;
       if (typeof value === 'function') {
         const method = value.bind(target) as (...args: unknown[]) => unknown;
-        if (typeof key === 'symbol' || readOnlyCalls.has(name)) return method;
+        if (typeof key === 'symbol' || unrecordedCalls.has(name)) return method;
         return (...args: unknown[]) => record(name, args, async () => method(...args));
       }
       return isMethodGroup(value) && typeof key === 'string'

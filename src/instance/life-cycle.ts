@@ -7,8 +7,9 @@ import { logEvents } from './log-events.js';
 import type { SetupWatch } from './setup-watch.js';
 
 /**
- * Starts and closes an instance.
- * @param closers close what uses the backend, which the leader election owns; in this order
+ * Makes the methods that open, start and close an instance.
+ * @param closers whatever uses the backend, in the order in which it closes; the leader election,
+ * which owns the backend, closes after them
  */
 export function createLifeCycle(
   thisHost: ThisHost,

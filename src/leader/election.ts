@@ -8,7 +8,7 @@ import { WakeClient } from './wake-client.js';
 import { getWakeSocketPath, type LeaderHint } from './wake-socket.js';
 import { SyncMediaError } from '../model/errors.js';
 import { Leader } from './leader.js';
-import { KeyInstaller } from './jobs/installed-keys.js';
+import { KeyInstaller } from './installed-keys.js';
 import { Lease } from './lease.js';
 import type { HostContext } from '../context/host-context.js';
 import type { ThisHost } from '../context/this-host.js';

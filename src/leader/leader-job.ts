@@ -7,8 +7,9 @@ export interface PollRound {
 }
 
 /**
- * Something that the leader of a host does for as long as it leads. All methods but `close` run
- * in the order of the list in `jobs/list.ts`, each after the one before has resolved.
+ * One kind of work that the leader of a host does for as long as it leads. The leader calls all
+ * methods but `close` in the order of the list in `jobs/list.ts`, each after the one before has
+ * resolved.
  */
 export interface LeaderJob {
   /** What the job does, as the log says it where the job fails: "announcing new hosts". */

@@ -39,7 +39,7 @@ type LeaseRow = NonNullable<HostRow['lease']>;
 /** The field that marks a host id as used by two machines. */
 const CLONED_FIELD = `halted.${encodeFieldName('HOST_CLONED')}`;
 const RELEASE_MS = 2000;
-/** A process that knows of a leader's end checks the lease every `HURRY_MS`, for `HURRIED_MS`. */
+/** How often, and for how long, a process that knows of a leader's end checks the lease. */
 const FAST_POLL_MS = 50;
 const FAST_POLL_DURATION_MS = 2_000;
 /**
@@ -170,8 +170,8 @@ export class Lease {
     if (!this.stopping || !this.running) return;
     this.stopping.abort();
     this.recordLoss();
-    // A `take` in progress could otherwise finish after the release, and nobody would use the
-    // lease.
+    // A challenge in progress could otherwise take the lease after the release, and nobody would
+    // use it.
     await withTimeout(this.running, RELEASE_MS, 'the database').catch(() => undefined);
     await (this.released ??= this.release());
   }

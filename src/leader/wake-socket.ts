@@ -23,7 +23,8 @@ export function getWakeSocketPath(stateDir: string): string {
 }
 
 /**
- * Calls `take` for each whole line. Closes a connection that sends longer lines than any of ours.
+ * Calls `handleLine` for each whole line. Closes a connection that sends longer lines than any of
+ * ours.
  */
 export function readLines(socket: Socket, handleLine: (line: string) => void): void {
   let text = '';

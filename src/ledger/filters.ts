@@ -12,7 +12,7 @@ export type LedgerUpdate = mongo.UpdateFilter<LedgerRow>;
  * Selects the entries that meet every given condition. `missing`: files that no host holds.
  * `sendable`: due entries whose origin holds the bytes.
  */
-export interface CountFilter {
+export interface EntryFilter {
   pending?: HostId;
   origin?: HostId;
   blocked?: HostId;
@@ -40,7 +40,7 @@ export function matchSendableBy(origin: HostId): LedgerFilter {
   return { dueAt: { $lte: new Date() }, $or: [{ heldBy: origin }, { kind: 'tombstone' }] };
 }
 
-export function makeCountFilter(filter: CountFilter): LedgerFilter {
+export function makeEntryFilter(filter: EntryFilter): LedgerFilter {
   const { since, before } = filter;
   const captured = { ...(since ? { $gte: since } : {}), ...(before ? { $lte: before } : {}) };
   return {

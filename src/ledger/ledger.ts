@@ -38,8 +38,9 @@ function toRow({ path, ...rest }: Entry): LedgerRow {
 }
 
 /**
- * Stores one entry per path in MongoDB. Every write is atomic on one entry and fenced by the
- * version it was decided on. There are no transactions.
+ * Stores one entry per path in MongoDB. Every write is atomic on one entry; there are no
+ * transactions. A write about one version is fenced by it. Writes about a host or sync dir as a
+ * whole are idempotent and need no fence.
  */
 export class Ledger extends LedgerQueries {
   private readonly insertBatcher: Batcher<LedgerRow, void>;

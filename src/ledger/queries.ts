@@ -4,10 +4,10 @@ import type { Entry } from '../model/entry.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import {
-  makeCountFilter,
+  makeEntryFilter,
   matchBelow,
   matchSendableBy,
-  type CountFilter,
+  type EntryFilter,
   type LedgerFilter,
   type LedgerRow,
 } from './filters.js';
@@ -52,8 +52,8 @@ export class LedgerQueries {
   }
 
   /**
-   * Finds entries that are pending for their own origin, or that no host may send. This host must
-   * check its own disk for them. Sorted by path, after `after`.
+   * Finds entries that are pending for this host and whose origin is this host, or whose origin
+   * lost the bytes. This host must check its own disk for them. Sorted by path, after `after`.
    */
   async findPendingAtOrigin(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
     const filter = {
@@ -111,28 +111,28 @@ export class LedgerQueries {
    * Finds entries that this host may take over, because their origin lost the bytes or is one of
    * `gone`.
    */
-  async findOrphaned(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
-    const lostByOrigin: LedgerFilter = { orphaned: true, heldBy: me, origin: { $ne: me } };
-    const orphaned: LedgerFilter = {
+  async findForTakeOver(me: HostId, gone: readonly HostId[], limit: number): Promise<Entry[]> {
+    const orphaned: LedgerFilter = { orphaned: true, heldBy: me, origin: { $ne: me } };
+    const ofGoneOrigins: LedgerFilter = {
       origin: { $in: [...gone] },
       $and: [
         { $or: [{ pending: { $ne: [] } }, { blocked: { $ne: [] } }] },
         { $or: [{ heldBy: me }, { kind: 'tombstone' }] },
       ],
     };
-    const entries = await this.findEntries(lostByOrigin, { limit });
-    if (gone.length > 0) entries.push(...(await this.findEntries(orphaned, { limit })));
+    const entries = await this.findEntries(orphaned, { limit });
+    if (gone.length > 0) entries.push(...(await this.findEntries(ofGoneOrigins, { limit })));
     return entries;
   }
 
   /** Streams the entries below a sync dir. */
   async *streamBelow(
     dir: Path,
-    { heldBy, ...filter }: Pick<CountFilter, 'kind' | 'since'> & { heldBy?: HostId } = {},
+    { heldBy, ...filter }: Pick<EntryFilter, 'kind' | 'since'> & { heldBy?: HostId } = {},
   ): AsyncIterable<Entry> {
     const rows = this.rows.find(
       {
-        ...makeCountFilter({ ...filter, below: dir }),
+        ...makeEntryFilter({ ...filter, below: dir }),
         ...(heldBy ? { heldBy } : {}),
       } as LedgerFilter,
       { batchSize: 500 },
@@ -154,8 +154,8 @@ export class LedgerQueries {
     return this.findEntries({ capturedBy, unverified: true, _id }, { limit, sort: { _id: 1 } });
   }
 
-  async count(filter: CountFilter = {}): Promise<number> {
-    return this.rows.countDocuments(makeCountFilter(filter));
+  async count(filter: EntryFilter = {}): Promise<number> {
+    return this.rows.countDocuments(makeEntryFilter(filter));
   }
 
   /** Measures the files and bytes that an origin can send to a host now. */
@@ -167,7 +167,7 @@ export class LedgerQueries {
   }): Promise<{ files: number; bytes: number }> {
     const [sum] = await this.rows
       .aggregate<{ files: number; bytes: number }>([
-        { $match: makeCountFilter({ ...filter, sendable: true }) },
+        { $match: makeEntryFilter({ ...filter, sendable: true }) },
         { $group: { _id: null, files: { $sum: 1 }, bytes: { $sum: '$info.size' } } },
       ])
       .toArray();
@@ -176,14 +176,14 @@ export class LedgerQueries {
 
   /** Lists the first entries by path, for the status. */
   async listEntries(filter: { blocked?: HostId; missing?: true }, limit: number): Promise<Entry[]> {
-    return this.findEntries(makeCountFilter(filter), { limit, sort: { _id: 1 } });
+    return this.findEntries(makeEntryFilter(filter), { limit, sort: { _id: 1 } });
   }
 
   /** Finds when the oldest entry that is pending for a host was captured. */
   async findOldestPending(
-    filter: Pick<CountFilter, 'deliverableBy'> & { pending: HostId },
+    filter: Pick<EntryFilter, 'deliverableBy'> & { pending: HostId },
   ): Promise<Date | undefined> {
-    const [oldest] = await this.findEntries(makeCountFilter(filter), {
+    const [oldest] = await this.findEntries(makeEntryFilter(filter), {
       sort: { capturedAt: 1 },
       limit: 1,
     });

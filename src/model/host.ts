@@ -20,7 +20,7 @@ export interface ScanTimes {
 
 /**
  * A machine that keeps a replica. Only the host itself writes `lease`, `deliveries`, `rescans`,
- * `scans`, `members` and `halted`.
+ * `scans` and `members`.
  */
 export interface Host {
   id: HostId;
@@ -63,6 +63,11 @@ export interface Host {
   rescans: Record<string, Date>;
   /** Other hosts increment it when they have delivered new files here. */
   received: number;
+  /**
+   * For each sync dir: why its removals wait for a person. The host writes it, and the person's
+   * decision removes it. The key `HOST_CLONED` is written by a second machine that runs with this
+   * host's id.
+   */
   halted: Record<string, Failure>;
   /**
    * For each sync dir: names on its disk that cannot be synced, as the newest scan found them.

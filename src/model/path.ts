@@ -1,5 +1,5 @@
 /**
- * Relative to the root, separated by `/`. Only `replica/` makes one. It refuses
- * anything that could leave the sync dir.
+ * Relative to the root, separated by `/`, with nothing in it that could leave the sync dir.
+ * `replica/paths.ts` checks one; values read back from our rows and files are cast.
  */
 export type Path = string & { readonly safe: true };

@@ -24,7 +24,7 @@ export function isSameStat(one: DiskStat, other: DiskStat | undefined): boolean 
 
 /**
  * The few operations that placing a file needs of a disk. They are the same for this machine's disk
- * (`local-disk.ts`) and for another host's over SFTP (`transport/ssh/remote-disk.ts`). Paths are
+ * (`node-disk.ts`) and for another host's over SFTP (`transport/ssh/remote-disk.ts`). Paths are
  * absolute. Failures throw a SyncMediaError (DISK_FULL, PERMISSION_DENIED, HOST_UNREACHABLE,
  * TIMED_OUT, TRANSFER_FAILED …). Absence is no failure if `undefined` or `false` is offered.
  */

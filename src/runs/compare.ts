@@ -24,7 +24,7 @@ export function chooseRunHosts(context: LeaderContext, progress: RunProgress): H
     .filter(({ id, status }) => status === 'approved' && isRequested(progress.run.hosts, id));
 }
 
-/** Calls `take` with batches of the items. */
+/** Calls `handleBatch` with batches of the items. */
 export async function forEachBatch<T>(
   all: AsyncIterable<T>,
   handleBatch: (some: T[]) => Promise<void>,

@@ -6,7 +6,7 @@ import { dateOpen } from '../replica/descriptor.js';
 import { describeThisProcess, isProcessDead } from './process-identity.js';
 
 /**
- * The owner of a lock touches its file this often. After `STILL_MS` without a touch another
+ * The owner of a lock touches its file this often. After `STALE_AFTER_MS` without a touch another
  * process takes the lock over.
  */
 const LOCK_TOUCH_MS = 1_000;

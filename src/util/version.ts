@@ -1,2 +1,2 @@
-/** This package's version; `scripts/build` checks it against package.json. */
+/** This package's version; `scripts/build.mjs` checks it against package.json. */
 export const version = '0.1.0';

@@ -9,7 +9,7 @@ import { getGateFolder, openGateDirs } from '../../src/access/gate.js';
 import { getHostCollection } from '../../src/hosts/host-model.js';
 import { initHost } from '../../src/hosts/init.js';
 import { openDeclaredDirs } from '../../src/hosts/own-dirs.js';
-import { KeyInstaller } from '../../src/leader/jobs/installed-keys.js';
+import { KeyInstaller } from '../../src/leader/installed-keys.js';
 import { Registry } from '../../src/hosts/registry.js';
 import { readState, type HostState } from '../../src/state-dir/state.js';
 import { unregisterHost } from '../../src/hosts/unregister.js';

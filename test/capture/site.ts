@@ -139,7 +139,7 @@ export async function makeSite(
     connect,
     capturing: {
       hostId: 'host-a',
-      root,
+      replica: root,
       rootPaths: () => [rootPath, '/srv/other'],
       dirs: () => dirs,
       outbox,

@@ -22,13 +22,17 @@ function makePlace(files: readonly string[]): {
     looks.push(`${how} ${path}`);
     return held.has(path) ? seen : undefined;
   };
-  const root: PathContext['root'] = {
+  const replica: PathContext['replica'] = {
     isOnLocalDisk: (path) => path.startsWith('near/'),
     observeSynchronously: (path) => look('now', path),
     observe: (path) => Promise.resolve(look('in a thread', path)),
     hasFile: (path) => Promise.resolve(held.has(path)),
   };
-  return { place: { root, rootPaths: () => ['/srv/app'], dirs: () => dirs }, looks, files: held };
+  return {
+    place: { replica, rootPaths: () => ['/srv/app'], dirs: () => dirs },
+    looks,
+    files: held,
+  };
 }
 
 const asStrings = (values: readonly string[]): { value: string; field: string }[] =>

@@ -122,7 +122,7 @@ function begin(model: Model, state: State, host: HostIndex, emit: Emit): void {
   }
 }
 
-/** Without scans an origin still checks its own pending entries (`leader/jobs/own-pending.ts`). */
+/** Without scans an origin still re-checks its own entries (`leader/jobs/recheck-origin.ts`). */
 function isPendingAtOrigin(model: Model, state: State, host: HostIndex): boolean {
   const entry = known(model, state);
   return entry?.origin === host && has(entry.pending, host);

@@ -165,7 +165,7 @@ export class TreeSite {
     for (let round = 0; round < 20; round++) {
       for (const host of Object.keys(this.replicas)) {
         await this.scan(host);
-        for (const entry of await ledger.findOrphaned(host, [], 100))
+        for (const entry of await ledger.findForTakeOver(host, [], 100))
           await ledger.takeOver(entry, host);
         await ledger.retryDueBlocked(host, new Date(), 100);
       }

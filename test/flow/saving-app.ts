@@ -12,7 +12,14 @@ process.stdin
 const connection = await mongoose.createConnection(uri).asPromise();
 const sync = createSyncMedia(
   { connection },
-  { leaseMs: 2_000, beatMs: 300, pollMs: 400, fullPollMs: 400, captureDueMs: 1_500 },
+  {
+    leaseMs: 2_000,
+    beatMs: 300,
+    pollMs: 400,
+    fullPollMs: 400,
+    captureDueMs: 1_500,
+    recheckOriginMs: 1_500,
+  },
 );
 const schema = new Schema({ title: String, file: String });
 schema.plugin(sync.plugin, { syncDirs: [dir] });

@@ -11,7 +11,7 @@ import { listHosts } from '../../src/hosts/host-rows.js';
 import { initHost } from '../../src/hosts/init.js';
 import { installKeys } from '../../src/access/install-keys.js';
 import type { Config } from '../../src/config/config.js';
-import { KeyInstaller } from '../../src/leader/jobs/installed-keys.js';
+import { KeyInstaller } from '../../src/leader/installed-keys.js';
 import { Registry } from '../../src/hosts/registry.js';
 import { readState } from '../../src/state-dir/state.js';
 import type { SetupProblem } from '../../src/model/host.js';

@@ -83,7 +83,7 @@ describe('acknowledging', () => {
       expect(
         (await site.ledger.findPendingAtOrigin('B', 10, undefined)).map(({ path }) => path),
       ).toEqual([before.path]);
-      expect((await site.ledger.findOrphaned('C', [], 10)).map(({ path }) => path)).toEqual([
+      expect((await site.ledger.findForTakeOver('C', [], 10)).map(({ path }) => path)).toEqual([
         before.path,
       ]);
     },
@@ -176,7 +176,7 @@ describe('taking over', () => {
     const entry = await insert('a.jpg', { heldBy: ['B'], pending: ['C'] });
     await site.ledger.blockDelivery(entry, 'C', full, new Date(), new Date());
     await insert('done.jpg', { heldBy: ['B', 'C'], pending: [] });
-    expect((await site.ledger.findOrphaned('B', ['A'], 10)).map(({ path }) => path)).toEqual([
+    expect((await site.ledger.findForTakeOver('B', ['A'], 10)).map(({ path }) => path)).toEqual([
       entry.path,
     ]);
   });
@@ -189,7 +189,7 @@ describe('taking over', () => {
       heldBy: ['A'],
     });
     await site.ledger.insert(entry);
-    const [found] = await site.ledger.findOrphaned('B', ['A'], 10);
+    const [found] = await site.ledger.findForTakeOver('B', ['A'], 10);
     await site.ledger.takeOver(found as Entry, 'B');
     expect(await site.ledger.findPending('C', 'B', 10)).toHaveLength(1);
   });
@@ -197,7 +197,7 @@ describe('taking over', () => {
   test('succeeds once, by a holder, if the origin no longer holds the file', async () => {
     const entry = await insert('a.jpg', { heldBy: ['A', 'B'] });
     await site.ledger.removeHolder(entry, 'A');
-    const [found] = await site.ledger.findOrphaned('B', [], 10);
+    const [found] = await site.ledger.findForTakeOver('B', [], 10);
     expect(found?.path).toBe(entry.path);
     expect(
       await Promise.all([
@@ -206,13 +206,13 @@ describe('taking over', () => {
       ]),
     ).toEqual(expect.arrayContaining([true, false]));
     expect(await read('a.jpg')).toMatchObject({ origin: 'B' });
-    expect(await site.ledger.findOrphaned('B', [], 10)).toEqual([]);
+    expect(await site.ledger.findForTakeOver('B', [], 10)).toEqual([]);
   });
 
   test('fails on a host that lacks the bytes', async () => {
     const entry = await insert('a.jpg', { heldBy: ['A'] });
     await site.ledger.removeHolder(entry, 'A');
-    expect(await site.ledger.findOrphaned('B', [], 10)).toEqual([]);
+    expect(await site.ledger.findForTakeOver('B', [], 10)).toEqual([]);
     expect(await site.ledger.takeOver(entry, 'B')).toBe(false);
   });
 });

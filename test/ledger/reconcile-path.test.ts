@@ -239,7 +239,7 @@ describe('when ledger and disk disagree', () => {
     await b.reconciler.reconcilePaths([cat], scan);
     await a.write(cat, 'meow', 1_000);
     await a.reconciler.reconcilePaths([cat], scan);
-    expect((await site.ledger.findOrphaned('B', [], 10)).map(({ path }) => path)).toEqual([cat]);
+    expect((await site.ledger.findForTakeOver('B', [], 10)).map(({ path }) => path)).toEqual([cat]);
   });
 
   test('a host whose file became a directory holds it no more', async () => {

@@ -111,7 +111,7 @@ test('the queries for sending, taking over and pending agree with the decisions'
             paths(all.filter((entry) => mayDeliver(entry, me, to))).sort(),
           );
         }
-        expect(new Set(paths(await ledger.findOrphaned(me, gone, 1_000)))).toEqual(
+        expect(new Set(paths(await ledger.findForTakeOver(me, gone, 1_000)))).toEqual(
           new Set(paths(all.filter((entry) => mayTakeOver(entry, me, gone)))),
         );
         await Promise.all(

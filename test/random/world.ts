@@ -33,6 +33,7 @@ const tuning: Partial<Tuning> = {
   pollMs: 300,
   fullPollMs: 1_500,
   captureDueMs: 1_000,
+  recheckOriginMs: 1_000,
   backoffMs: 100,
   backoffMaxMs: 400,
   blockedRetryMs: 1_000,

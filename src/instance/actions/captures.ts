@@ -31,10 +31,10 @@ export function createCaptureActions(
   const getContext = (): CaptureContext | undefined => {
     const { state, outbox, replica } = thisHost;
     if (!state || !outbox) return undefined;
-    if (made?.outbox === outbox && made.root === replica) return made;
+    if (made?.outbox === outbox && made.replica === replica) return made;
     return (made = {
       hostId: state.id,
-      root: replica,
+      replica,
       rootPaths: () => thisHost.lastContext?.listRootPaths() ?? [state.root],
       dirs: () => dirs.current(),
       log: config.log,

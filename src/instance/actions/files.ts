@@ -170,7 +170,7 @@ async function findPathsOfDocument(
     document,
     options,
     model,
-    { root: replica, rootPaths: listRootPaths, dirs: () => dirs.current() },
+    { replica, rootPaths: listRootPaths, dirs: () => dirs.current() },
     async (paths) => {
       const knownOf = await lookUpPaths(hostContext, paths);
       return (path) => isKnownPath(knownOf(path));

@@ -31,8 +31,8 @@ interface FoundRecoverable {
 }
 
 /**
- * The actions for files that were replaced on this host's disk: a person can restore, compare or
- * discard them.
+ * Makes the actions by which a person restores, compares or discards files that were replaced on
+ * this host's disk.
  */
 export function createRecoverableActions(
   thisHost: ThisHost,
@@ -168,7 +168,7 @@ function makeNotRecoverableError(keptAs: string): SyncMediaError {
   );
 }
 
-/** The actions for removals that wait for a person, because there were too many at once. */
+/** Makes the actions on removals that wait for a person, because there were too many at once. */
 export function createRemovalActions(thisHost: ThisHost): SyncMedia['removals'] {
   async function list(): ReturnType<SyncMedia['removals']['list']> {
     const { registry } = await thisHost.openContext();

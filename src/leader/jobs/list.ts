@@ -7,7 +7,7 @@ import { Backfill } from './backfill.js';
 import { EarlierCaptures } from './earlier-captures.js';
 import { Membership } from './membership.js';
 import { OutboxProcessor } from './process-outbox.js';
-import { OwnPending } from './own-pending.js';
+import { RecheckOrigin } from './recheck-origin.js';
 import { PeriodicScan } from './periodic-scan.js';
 import { QueueHosts } from './queue-hosts.js';
 import { QueuePolls } from './queue-polls.js';
@@ -36,7 +36,7 @@ export function createJobs(context: LeaderContext, queues: DeliveryQueues): Lead
     new BootstrapRequests(context),
     new Runner(context),
     outbox,
-    new OwnPending(context),
+    new RecheckOrigin(context),
     new TakeOver(context),
     new Backfill(context),
     new QueuePolls(queues),

@@ -3,10 +3,10 @@ import { mapConcurrently } from '../../util/map-concurrently.js';
 import { computeRecheckDelay } from '../../decisions/removals.js';
 import type { Capture } from '../../model/capture.js';
 import type { Path } from '../../model/path.js';
-import { DeleteCandidates } from './delete-candidates.js';
+import { DeleteCandidates } from '../delete-candidates.js';
 import type { LeaderJob } from '../leader-job.js';
 import type { LeaderHint } from '../wake-socket.js';
-import { Deletes } from './deletes.js';
+import { Deletes } from '../deletes.js';
 import type { Rescans } from './rescans.js';
 
 /** The most queued captures; further ones are found in the outbox when they are due. */
@@ -111,19 +111,19 @@ export class OutboxProcessor implements LeaderJob {
     }
   }
 
-  /** Starts what was queued before; makes the rest due at once. */
+  /** Starts the queued captures if no run has begun, and makes all others due at once. */
   async close(): Promise<void> {
     if (this.starting) this.startRun();
     this.closed = true;
     await Promise.all([this.checking, this.running]);
     await this.candidates.close();
-    const unreferenced = [
+    const unprocessedIds = [
       ...this.unprocessed,
       ...this.queue.map(({ id }) => id),
       ...this.candidates.listQueued(),
     ];
-    if (unreferenced.length === 0) return;
-    await this.context.outbox.makeDue(unreferenced).catch(() => {
+    if (unprocessedIds.length === 0) return;
+    await this.context.outbox.makeDue(unprocessedIds).catch(() => {
       // The database is away: the captures become due by themselves.
     });
   }

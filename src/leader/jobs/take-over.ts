@@ -6,7 +6,7 @@ import type { LeaderJob } from '../leader-job.js';
 /** Entries read at once. */
 const batch = 500;
 
-/** Regularly takes over what hosts that are gone had to deliver. */
+/** The job that takes over entries whose origin is gone or has lost the bytes. */
 export class TakeOver implements LeaderJob {
   readonly name = 'taking over entries of hosts that are gone';
   private readonly ending = new AbortController();
@@ -44,7 +44,7 @@ export async function takeOverOrphaned(
 ): Promise<void> {
   const { ledger, me } = context;
   for (;;) {
-    const orphans = await ledger.findOrphaned(me, gone, batch);
+    const orphans = await ledger.findForTakeOver(me, gone, batch);
     const takenOver: Entry[] = [];
     for (const entry of orphans) {
       if (signal.aborted) return;

@@ -2,7 +2,7 @@ import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from '
 import { dirname, join } from 'node:path';
 import type { Backend } from '../../../src/transport/backend.js';
 import { createRsyncBackend } from '../../../src/transport/rsync/rsync-backend.js';
-import { Deletes } from '../../../src/leader/jobs/deletes.js';
+import { Deletes } from '../../../src/leader/deletes.js';
 import { DeliveryQueue } from '../../../src/replication/delivery-queue.js';
 import { EventBus } from '../../../src/model/events.js';
 import { PathReconciler } from '../../../src/ledger/reconcile-path.js';

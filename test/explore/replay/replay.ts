@@ -444,7 +444,7 @@ export class Replay {
     const set = goneHosts(this.model, from),
       gone = hostIds.filter((_, i) => (set >> i) & 1);
     const { ledger } = this.site;
-    for (const entry of await ledger.findOrphaned(me, gone, 500))
+    for (const entry of await ledger.findForTakeOver(me, gone, 500))
       if (entry.path === this.path) await ledger.takeOver(entry, me);
   }
 }

@@ -58,7 +58,7 @@ test(
 
 test('of several holders one takes over each entry, and the others are too late', async () => {
   await insert('a.jpg', {});
-  const [read] = await site.ledger.findOrphaned('C', ['A'], 10);
+  const [read] = await site.ledger.findForTakeOver('C', ['A'], 10);
   if (!read) throw new Error('nothing to take over');
   expect(await takeOver('B', ['A'])).toEqual(['a.jpg']);
   expect(await site.ledger.takeOver(read, 'C')).toBe(false);

@@ -1,7 +1,7 @@
-import type { LeaderContext } from '../../context/leader-context.js';
-import { hasErrorCode } from '../../model/errors.js';
-import { computeRecheckDelay } from '../../decisions/removals.js';
-import type { Capture } from '../../model/capture.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import { hasErrorCode } from '../model/errors.js';
+import { computeRecheckDelay } from '../decisions/removals.js';
+import type { Capture } from '../model/capture.js';
 import type { Deletes } from './deletes.js';
 
 /** Captures that are processed together: one search of the documents answers them all. */

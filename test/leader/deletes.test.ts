@@ -1,17 +1,17 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { getNativeCollection } from '../../../src/util/collections.js';
-import { Deletes, type CandidatesResult } from '../../../src/leader/jobs/deletes.js';
-import { defaultTuning } from '../../../src/config/config.js';
-import type { Registry } from '../../../src/hosts/registry.js';
-import type { Failure } from '../../../src/model/failure.js';
-import type { Host } from '../../../src/model/host.js';
-import type { NamedPaths } from '../../../src/model/capture.js';
-import type { Path } from '../../../src/model/path.js';
-import type { SyncDir } from '../../../src/model/sync-dir.js';
-import { makePartial } from '../../harness/partial.js';
-import { openSite, photo, photos, type SiteReplica, type Site } from '../../ledger/site.js';
+import { getNativeCollection } from '../../src/util/collections.js';
+import { Deletes, type CandidatesResult } from '../../src/leader/deletes.js';
+import { defaultTuning } from '../../src/config/config.js';
+import type { Registry } from '../../src/hosts/registry.js';
+import type { Failure } from '../../src/model/failure.js';
+import type { Host } from '../../src/model/host.js';
+import type { NamedPaths } from '../../src/model/capture.js';
+import type { Path } from '../../src/model/path.js';
+import type { SyncDir } from '../../src/model/sync-dir.js';
+import { makePartial } from '../harness/partial.js';
+import { openSite, photo, photos, type SiteReplica, type Site } from '../ledger/site.js';
 
 const path = photo('a.jpg'),
   uploads: SyncDir = { ...photos, onDelete: 'propagate' };

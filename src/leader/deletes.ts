@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { hasErrorCode } from '../../model/errors.js';
-import type { LeaderContext } from '../../context/leader-context.js';
-import { makeRevivedEntry, makeTombstoneEntry } from '../../decisions/entries.js';
-import { mayStillDelete, reconcileUnreferenced } from '../../decisions/reconcile.js';
-import { areRemovalsSuspicious, removalLimits } from '../../decisions/removals.js';
-import type { Entry } from '../../model/entry.js';
-import type { Failure } from '../../model/failure.js';
-import type { Path } from '../../model/path.js';
-import type { SyncDir } from '../../model/sync-dir.js';
+import { hasErrorCode } from '../model/errors.js';
+import type { LeaderContext } from '../context/leader-context.js';
+import { makeRevivedEntry, makeTombstoneEntry } from '../decisions/entries.js';
+import { mayStillDelete, reconcileUnreferenced } from '../decisions/reconcile.js';
+import { areRemovalsSuspicious, removalLimits } from '../decisions/removals.js';
+import type { Entry } from '../model/entry.js';
+import type { Failure } from '../model/failure.js';
+import type { Path } from '../model/path.js';
+import type { SyncDir } from '../model/sync-dir.js';
 
 /**
  * The result for the candidates: written entries, and paths to check again. `halted`: a person

@@ -1,9 +1,9 @@
-import type { HostContext } from '../../context/host-context.js';
-import { getErrorMessage } from '../../model/errors.js';
-import type { HostId, SetupProblem } from '../../model/host.js';
-import { checkGate } from '../../access/gate.js';
-import { installKeys } from '../../access/install-keys.js';
-import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../../hosts/seal.js';
+import type { HostContext } from '../context/host-context.js';
+import { getErrorMessage } from '../model/errors.js';
+import type { HostId, SetupProblem } from '../model/host.js';
+import { checkGate } from '../access/gate.js';
+import { installKeys } from '../access/install-keys.js';
+import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../hosts/seal.js';
 
 /** Interval of the retries, and so the longest time that a retired host stays logged in. */
 const INSTALL_INTERVAL_MS = 20_000;
