@@ -74,9 +74,9 @@ test(
     expect(Object.keys(whole)).toHaveLength(4);
     expect(await one.read(`${dir}/contested.jpg`)).toBe('of three, newest');
     // Two was replaced once by itself on one, then by three's on both.
-    expect(await one.kept('conflicts')).toContain('contested.jpg');
-    expect(await two.kept('conflicts')).toEqual(['contested.jpg']);
-    expect(await three.kept('conflicts')).toEqual([]);
+    expect(await one.listArea('conflicts')).toContain('contested.jpg');
+    expect(await two.listArea('conflicts')).toEqual(['contested.jpg']);
+    expect(await three.listArea('conflicts')).toEqual([]);
     expect(sent).not.toContain(`${dir}/same.jpg`);
     const entry = await one.app.connection
       .collection<{ _id: string; heldBy: string[]; pending: string[] }>('syncmedia_ledger')
@@ -127,7 +127,9 @@ test(
           { timeout: 30_000, what: `the date of ${name} on ${machine.name}` },
         );
       }
-      expect((await machine.kept('conflicts')).filter((name) => names.includes(name))).toEqual([]);
+      expect((await machine.listArea('conflicts')).filter((name) => names.includes(name))).toEqual(
+        [],
+      );
     }
     const rows = await one.app.connection
       .collection<{ _id: string; heldBy: string[]; pending: string[] }>('syncmedia_ledger')

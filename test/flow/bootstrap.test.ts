@@ -123,7 +123,7 @@ test(
     expect((await app.sync.hosts.show('three')).returnedAt).toBeInstanceOf(Date);
     await app.sync.start();
     await untilReady(app, 'three');
-    expect(await three.kept('conflicts')).toEqual(['deleted.jpg']);
+    expect(await three.listArea('conflicts')).toEqual(['deleted.jpg']);
     expect((await app.sync.hosts.show('three')).returnedAt).toBeUndefined();
     await one.app.sync.runs.follow((await one.app.sync.pull()).id);
     await untilNothingPending(site);
@@ -142,7 +142,7 @@ test('a host that was away for very long by its own account does the same', asyn
     .collection('syncmedia_hosts')
     .updateOne({ hostname: 'two' }, { $set: { lastSeenAt: new Date('2020-01-01') } });
   await two.startApp();
-  await until(async () => (await two.kept('conflicts')).includes('deleted.jpg'), {
+  await until(async () => (await two.listArea('conflicts')).includes('deleted.jpg'), {
     timeout: 40_000,
   });
   await untilReady(one.app, 'two');

@@ -37,7 +37,7 @@ test('a deleted record takes its file along, into the trash of the others; empty
   await untilNothingPending(site);
   await remove(one, 'album/a.jpg');
   await everywhere('album/a.jpg', undefined);
-  await until(async () => (await two.kept('trash')).includes('a.jpg'), { timeout: 15_000 });
+  await until(async () => (await two.listArea('trash')).includes('a.jpg'), { timeout: 15_000 });
   await until(async () => !Object.keys(await two.tree()).some((path) => path.includes('album')));
   await until(
     () =>
@@ -186,7 +186,7 @@ test('very many removals at once wait for a person, who approves or rejects them
   await everywhere('many/0.jpg', undefined);
   await everywhere('many/29.jpg', undefined);
   const isOne = (name: string): boolean => /^\d+\.jpg$/.test(name);
-  await until(async () => (await two.kept('trash')).filter(isOne).length === 30, {
+  await until(async () => (await two.listArea('trash')).filter(isOne).length === 30, {
     timeout: 15_000,
   });
 }, 60_000);

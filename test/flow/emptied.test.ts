@@ -39,7 +39,7 @@ test(
     await untilNothingPending(site);
     for (const machine of [one, three, two]) {
       expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
-      expect(await machine.kept('trash')).toEqual([]);
+      expect(await machine.listArea('trash')).toEqual([]);
     }
   },
 );
@@ -54,7 +54,7 @@ test(
     await runAll();
     for (const machine of [one, three]) {
       expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
-      expect(await machine.kept('trash')).toEqual([]);
+      expect(await machine.listArea('trash')).toEqual([]);
     }
     // Empty still: rmdir refuses anything else.
     await rmdir(two.path(dir));

@@ -144,7 +144,7 @@ async function race(name: string): Promise<void> {
   );
   await untilNothingPending(site);
   const isKept = async (area: string): Promise<boolean> =>
-    (await Promise.all(hosts.map((machine) => machine.kept(area)))).flat().includes(name);
+    (await Promise.all(hosts.map((machine) => machine.listArea(area)))).flat().includes(name);
   await until(async () => (await isKept('conflicts')) || (await isKept('trash')), {
     what: `the loser of ${name} being kept`,
   });
@@ -175,7 +175,7 @@ test('clocks that are an hour apart, and a file restored with its old date, deci
   for (const machine of [one, two, three]) {
     for (const run of [await machine.app.sync.push(), await machine.app.sync.pull()])
       await machine.app.sync.runs.follow(run.id);
-    expect(await machine.kept('conflicts')).toEqual([]);
+    expect(await machine.listArea('conflicts')).toEqual([]);
   }
   await untilNothingPending(site);
   for (const machine of [one, two, three])

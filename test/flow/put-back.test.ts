@@ -4,9 +4,9 @@ import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
 
 /**
- * What a host's app writes while a delivery is on its way is put back by that delivery. The host's
- * own capture may be gone by then: it was processed while the delivered bytes lay at the path. Here
- * the app does not save at all, so that every run is one of these.
+ * A delivery puts back the file that the host's app wrote at its path in the meantime. The host's
+ * own capture may be gone by then: it was processed while the delivered bytes lay at the path. In
+ * these tests the app does not save at all, so there never is such a capture.
  */
 let site: Site, one: Machine, two: Machine, three: Machine;
 beforeEach(async () => {
@@ -41,7 +41,10 @@ test(
     await everywhere('by two, on its own disk only');
     await untilNothingPending(site);
     expect(
-      (await two.kept('conflicts')).concat(await one.kept('conflicts'), await one.kept('trash')),
+      (await two.listArea('conflicts')).concat(
+        await one.listArea('conflicts'),
+        await one.listArea('trash'),
+      ),
     ).toContain('a.jpg');
   },
   120_000,

@@ -51,8 +51,8 @@ describe('a save', () => {
     await photo.save();
     await onOthers(`${dir}/bird.jpg`, 'a new song');
     await untilNothingPending(site);
-    expect(await two.kept('trash')).toContain('bird.jpg');
-    expect(await two.kept('conflicts')).not.toContain('bird.jpg');
+    expect(await two.listArea('trash')).toContain('bird.jpg');
+    expect(await two.listArea('conflicts')).not.toContain('bird.jpg');
   });
 
   test('that edits a title sends nothing', async () => {

@@ -17,6 +17,7 @@ export const quick: Partial<Tuning> = {
   pollMs: 400,
   fullPollMs: 400,
   captureDueMs: 1_500,
+  recheckOriginMs: 1_500,
   backoffMs: 100,
   backoffMaxMs: 400,
   blockedRetryMs: 500,
@@ -57,7 +58,7 @@ export interface Machine {
   /** Every file below the root that is the app's, with its content's hash. */
   tree(): Promise<Record<string, string>>;
   /** The files in an area of `.syncmedia` of the sync dir. */
-  kept(area: string): Promise<string[]>;
+  listArea(area: string): Promise<string[]>;
 }
 
 export interface Site {
@@ -216,7 +217,7 @@ async function addMachine(
     },
     read: (file) => readFile(path(file), 'utf8').catch(() => undefined),
     tree: () => readTree(ssh.root),
-    kept: async (area) =>
+    listArea: async (area) =>
       (
         await readdir(join(ssh.root, dir, '.syncmedia', area), {
           recursive: true,

@@ -112,7 +112,7 @@ test(
   },
 );
 
-test('a sync dir that a host has not marked yet keeps no other from it, and is served once it is', async () => {
+test('a sync dir that a host has not marked yet delays no other sync dir of that host, and its files arrive once it is marked', async () => {
   const videos = requireSafePath('uploads/videos');
   await site.database.connection
     .collection('syncmedia_syncdirs')

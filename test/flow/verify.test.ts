@@ -147,7 +147,7 @@ describe('verify with repair', () => {
     );
     expect(await contents('rotten.jpg')).toEqual(Array(3).fill('good rotten.jpg'));
     expect(await contents('missing.jpg')).toEqual(Array(3).fill('good missing.jpg'));
-    expect(await two.kept('conflicts')).toEqual(['rotten.jpg']);
+    expect(await two.listArea('conflicts')).toEqual(['rotten.jpg']);
     expect((await verify(one)).findings).toEqual(
       expect.arrayContaining([{ ...nothing, host: ids.two }]),
     );
@@ -162,7 +162,7 @@ describe('verify with repair', () => {
       await rot(two, 'a.jpg');
       expect(await verify(one, { repair: true })).toMatchObject({ state: 'done', failures: [] });
       expect(await contents('a.jpg')).toEqual(Array(3).fill('good a.jpg'));
-      expect(await one.kept('conflicts')).toEqual(['a.jpg']);
+      expect(await one.listArea('conflicts')).toEqual(['a.jpg']);
     },
   );
 

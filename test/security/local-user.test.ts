@@ -94,7 +94,7 @@ describe.runIf(isRoot)('another user of the machine', () => {
       const areas = two.path(`${dir}/.syncmedia`);
       await one.app.Photo.deleteOne({ title: 'gone' });
       await rm(one.path(`${dir}/gone.jpg`));
-      await until(async () => (await two.kept('trash')).length > 0, { timeout: 30_000 });
+      await until(async () => (await two.listArea('trash')).length > 0, { timeout: 30_000 });
       const names = (await readdir(two.path(`${dir}/.syncmedia`), { withFileTypes: true }))
         .filter((entry) => entry.isDirectory())
         .map(({ name }) => name);

@@ -85,7 +85,7 @@ test(
     // Those that got a slot were broken off, all others were told to come again.
     expect(new Set(answers)).toEqual(new Set(['broken', 503]));
     await until(() => evil.openFiles() === 0, { timeout: 30_000 });
-    await until(async () => (await two.kept('tmp')).length === 0, { timeout: 30_000 });
+    await until(async () => (await two.listArea('tmp')).length === 0, { timeout: 30_000 });
   },
   120_000,
 );

@@ -103,7 +103,7 @@ test.skipIf(!existsSync('/proc/self/fd'))(
       await until(async () => (await two.read(file)) !== undefined);
     }
     await until(async () => (await listOpen()).length === 0);
-    expect(await two.kept('tmp')).toEqual([]);
+    expect(await two.listArea('tmp')).toEqual([]);
   },
   120_000,
 );

@@ -158,7 +158,7 @@ describe('while no process of its host processes the outbox, an upload', () => {
         path.includes('held-'),
       ),
     ).toEqual([]);
-    await until(async () => (await two.kept('tmp')).length === 0);
+    await until(async () => (await two.listArea('tmp')).length === 0);
   });
 
   test(
@@ -419,7 +419,7 @@ describe('while no process of its host processes the outbox, an upload', () => {
       Array(2).fill((await one.tree())[name]),
     );
     expect((await two.app.sync.statusOf(name)).files[0]).not.toHaveProperty('pendingCaptures');
-    expect((await two.kept('conflicts')).filter((kept) => kept !== 'both.jpg')).toEqual([]);
+    expect((await two.listArea('conflicts')).filter((kept) => kept !== 'both.jpg')).toEqual([]);
   });
 });
 

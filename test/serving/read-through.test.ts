@@ -38,7 +38,7 @@ function heapInUse(): number {
   return process.memoryUsage().heapUsed;
 }
 
-const partials = async (machine: Machine): Promise<string[]> => machine.kept('tmp');
+const partials = async (machine: Machine): Promise<string[]> => machine.listArea('tmp');
 const holders = async (name: string): Promise<string[]> =>
   (await one.app.sync.statusOf(`${dir}/${name}`)).files[0]?.heldBy
     .map(({ hostname }) => hostname)
@@ -86,7 +86,7 @@ describe('a file that is missing here', () => {
       await until(async () => (await holders('large.bin')).includes('two'));
       expect((await two.tree())[`${dir}/large.bin`]).toBe(expected);
       expect(await partials(two)).toEqual([]);
-      expect(await two.kept('replaced')).toEqual([]);
+      expect(await two.listArea('replaced')).toEqual([]);
       const again = await web.get(url);
       expect(sha256Of(again.body)).toBe(expected);
       expect(fetched).toHaveLength(1);
