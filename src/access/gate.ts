@@ -19,7 +19,7 @@ import type { HostState } from '../state-dir/state.js';
  * The gate's rules, a file in the state folder. Only `hosts`, the hosts that may log in, depends
  * on rows of the database.
  */
-export interface GateRules {
+interface GateRules {
   readonly root: string;
   readonly dirs: readonly Path[];
   readonly hosts: readonly HostId[];

@@ -14,7 +14,7 @@ export interface KeyPair {
 }
 
 /** The sources of a key pair. */
-export interface KeyRequest {
+interface KeyRequest {
   /**
    * A file, or a literal key line; undefined: `id_rsa.pub`, then `id_ed25519.pub` in the user's
    * `.ssh`.

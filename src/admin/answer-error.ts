@@ -4,7 +4,7 @@ import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 import { Refusal } from './refusal.js';
 
-export const httpStatuses = {
+const httpStatuses = {
   BAD_OPTION: 400,
   BAD_PATH: 400,
   BAD_SYNC_DIR: 400,
@@ -111,7 +111,7 @@ function logWithReference(error: unknown, log: Log): string {
 /**
  * Hides absolute paths that the caller has not sent, since they reveal the layout of this server.
  */
-export function hidePaths(message: string, sent: unknown): string {
+function hidePaths(message: string, sent: unknown): string {
   const sentJson = JSON.stringify(sent ?? null);
   const hide = (path: string): string =>
     sentJson.includes(JSON.stringify(path).slice(1, -1)) ? path : '…';

@@ -8,7 +8,7 @@ import { Refusal } from './refusal.js';
 export type Authorization = boolean | 'approve';
 
 /** What gives access to the router. */
-export interface AuthorizerOptions {
+interface AuthorizerOptions {
   authorize?: ((request: Request) => Authorization | Promise<Authorization>) | undefined;
   token?: string | undefined;
 }

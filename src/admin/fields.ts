@@ -1,7 +1,7 @@
 import { Refusal } from './refusal.js';
 
 /** Checks a field's value. Returns it, or throws a Refusal that contains the field's name. */
-export type FieldParser<T> = (value: unknown, name: string) => T;
+type FieldParser<T> = (value: unknown, name: string) => T;
 
 type FieldChecks = Readonly<Record<string, FieldParser<unknown>>>;
 type FieldValues<F extends FieldChecks> = { -readonly [K in keyof F]?: ReturnType<F[K]> };

@@ -1,7 +1,6 @@
 import type { refusalCatalogue } from '../model/error-catalogue.js';
 
-export type RefusalCode =
-  keyof typeof refusalCatalogue | 'UNAUTHORIZED' | 'FORBIDDEN' | 'BAD_REQUEST';
+type RefusalCode = keyof typeof refusalCatalogue | 'UNAUTHORIZED' | 'FORBIDDEN' | 'BAD_REQUEST';
 
 /** A refused request: the answer, as an error. */
 export class Refusal extends Error {

@@ -4,7 +4,7 @@ import type { Host } from '../model/host.js';
 import { findPublicKey, formatFingerprint, type PublicKey } from '../util/public-key.js';
 
 /** A key in the form that people compare. */
-export interface KeyDescription {
+interface KeyDescription {
   readonly type: string;
   readonly fingerprint: string;
 }

@@ -6,7 +6,7 @@ import type { Path } from '../model/path.js';
  * The paths that a string of a document may mean. One string can name several files, and all of
  * them count.
  */
-export interface PathCandidates {
+interface PathCandidates {
   /** The string as a path below a sync dir, most literal reading first. */
   readonly direct: readonly Path[];
   /** The string as a path relative to each sync dir. */

@@ -6,7 +6,7 @@ import { readStoredDocuments, type StoredReadOptions } from './stored-documents.
 import { listNames, PathFinder } from './touched-paths.js';
 
 /** How many documents of one delete are remembered. */
-export const maxDeletedDocuments = 10_000;
+const maxDeletedDocuments = 10_000;
 
 /** The documents that an operation is about to delete, and the paths that they name. */
 export class DocumentsToDelete {

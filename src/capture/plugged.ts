@@ -5,7 +5,7 @@ import { Operation } from './operation.js';
 import type { CommitWatch } from './session-commit.js';
 
 /** Returns the options for a model. Undefined if it is not captured. */
-export type FindModelOptions = (model: PluggedModel) => ResolvedPluginOptions | undefined;
+type FindModelOptions = (model: PluggedModel) => ResolvedPluginOptions | undefined;
 
 /**
  * Calls `listener` at the end of each compilation of a model with the schema or a clone of it.

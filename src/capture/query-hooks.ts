@@ -24,7 +24,7 @@ const updateMethods = [
   'findOneAndReplace',
 ] as const;
 const deleteMethods = ['deleteOne', 'deleteMany', 'findOneAndDelete'] as const;
-export type QueryMethod = (typeof updateMethods)[number] | (typeof deleteMethods)[number];
+type QueryMethod = (typeof updateMethods)[number] | (typeof deleteMethods)[number];
 const queryMethods: readonly QueryMethod[] = [...updateMethods, ...deleteMethods];
 
 /** Mongoose's types accept these hooks only by literal names. */

@@ -18,7 +18,7 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
-export type CommandAction = (context: CommandContext) => Promise<ExitCode>;
+type CommandAction = (context: CommandContext) => Promise<ExitCode>;
 
 /** Opens an instance as the global options say, passes it to `action`, and closes it. */
 export type RunCommand = (command: Command, action: CommandAction) => Promise<void>;

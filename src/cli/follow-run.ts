@@ -42,7 +42,7 @@ export async function printRun(
   return getRunExitCode(run);
 }
 
-export function getRunExitCode(run: Run): ExitCode {
+function getRunExitCode(run: Run): ExitCode {
   if (run.state === 'cancelled') return 1;
   if (run.failures.length > 0 || hasUnrepairedDamage(run)) return 3;
   return run.state === 'failed' ? 1 : 0;

@@ -18,7 +18,7 @@ export interface OpenInstanceOptions {
  */
 const timeouts = { serverSelectionTimeoutMS: 5_000, connectTimeoutMS: 5_000 };
 
-export interface OpenedInstance {
+interface OpenedInstance {
   readonly sync: SyncMedia;
   /** The variables of the environment and of the env file. */
   readonly environment: Environment;

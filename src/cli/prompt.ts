@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { SyncMediaError } from '../model/errors.js';
 
-export interface PromptQuestion<T> {
+interface PromptQuestion<T> {
   readonly text: string;
   /** What an empty answer means, as text for people. */
   readonly emptyMeans: string;

@@ -6,7 +6,7 @@ import { environmentVariables, type VariableDefinition } from './environment-var
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 type Definitions = typeof environmentVariables;
-export type VariableName = keyof Definitions;
+type VariableName = keyof Definitions;
 type Values = { readonly [K in VariableName]: v.InferOutput<Definitions[K]['schema']> };
 type DefaultedName = {
   [K in VariableName]: undefined extends v.InferInput<Definitions[K]['schema']> ? K : never;
@@ -15,7 +15,7 @@ type DefaultedName = {
 /** The values of all variables that are set. */
 export type Environment = Partial<Values>;
 /** The values of all variables that are set or have a default. */
-export type CompleteEnvironment = Environment & Pick<Values, DefaultedName>;
+type CompleteEnvironment = Environment & Pick<Values, DefaultedName>;
 
 /**
  * Reads the environment; no other code does. An empty variable counts as not set. `~/` at the

@@ -13,7 +13,7 @@ export interface StartOptions {
   log?: Log | undefined;
 }
 
-export const startOptions = {
+const startOptions = {
   log: {
     schema: v.optional(loggerSchema),
     description: 'A pino or winston logger, `console`, or the like.',

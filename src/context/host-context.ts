@@ -28,7 +28,7 @@ import type { Path } from '../model/path.js';
 import type { SyncDir } from '../model/sync-dir.js';
 
 /** What is known of an initialised machine before its database is asked. */
-export interface HostBasis {
+interface HostBasis {
   readonly config: Config;
   readonly tuning: Tuning;
   readonly state: HostState;

@@ -14,7 +14,7 @@ import type { Backend } from '../transport/backend.js';
 import type { HostContext } from './host-context.js';
 
 /** This host's own disk, as a leader uses it. */
-export interface LeaderDisk extends Omit<ReconcileDisk, 'hash'>, Omit<ScanDisk, 'hash'> {
+interface LeaderDisk extends Omit<ReconcileDisk, 'hash'>, Omit<ScanDisk, 'hash'> {
   /** @param options see `ReconcileDisk` */
   hash(
     path: Path,

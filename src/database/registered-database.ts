@@ -6,7 +6,7 @@ import { SyncMediaError } from '../model/errors.js';
  * Called when the app has closed the connection, and when it leads to the registered database
  * again.
  */
-export type OnOpenChange = (open: boolean) => void;
+type OnOpenChange = (open: boolean) => void;
 
 /**
  * The database in which this host is registered, while the app closes and reopens its Mongoose

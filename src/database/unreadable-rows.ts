@@ -6,7 +6,7 @@ import type { Log } from '../model/log.js';
 import { listMisfits, type RowShape } from '../model/row-shapes.js';
 import type { UnreadableRow } from '../model/unreadable-row.js';
 
-export type StoredUnreadable = UnreadableRow & { _id: string };
+type StoredUnreadable = UnreadableRow & { _id: string };
 
 /** How many rows are kept, the newest ones. */
 const maxRows = 1_000;

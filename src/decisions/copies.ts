@@ -34,7 +34,7 @@ function listConcerned(hosts: readonly Host[], path: Path): Host[] {
  * Captures that concern the path are not processed yet. An entry would still describe the file
  * before them.
  */
-export interface UnprocessedCaptures {
+interface UnprocessedCaptures {
   readonly capturedOn: readonly Host[];
 }
 

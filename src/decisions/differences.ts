@@ -11,7 +11,7 @@ import { capturesOwnFiles } from './wants.js';
 type CapturingHost = Parameters<typeof capturesOwnFiles>[0];
 
 /** How a push handles a difference between this host and another. */
-export type PushAnswer = 'nothing' | 'mark-pending';
+type PushAnswer = 'nothing' | 'mark-pending';
 
 /**
  * Whether this host's file wins, by the conflict rule, over one on another host that the ledger
@@ -76,7 +76,7 @@ function isSuperseded(entry: Entry, facts: FileInfo): boolean {
  * How a pull handles a difference: fetch a known version, fetch an unknown file, or mark the
  * other host pending.
  */
-export type PullAnswer =
+type PullAnswer =
   | { do: 'nothing' }
   | { do: 'mark pending there' }
   | { do: 'fetch'; entry: Entry }

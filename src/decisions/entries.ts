@@ -11,7 +11,7 @@ export const supersededLimit = 16;
 /** The epoch is due by any clock: another origin's, or this one's before it was set. */
 export const dueAtOnce = new Date(0);
 
-export interface EntryWrite {
+interface EntryWrite {
   readonly path: Path;
   readonly version: Version;
   readonly me: HostId;

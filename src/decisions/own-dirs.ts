@@ -5,7 +5,7 @@ import { allowsPath } from './wants.js';
  * The sources that decide which directories a host opens. All of them lie on that host; none is a
  * row of the database.
  */
-export interface OwnDirSources {
+interface OwnDirSources {
   /** Sync dirs that `init` listed (`host.json`). Empty means no limit. */
   readonly allowed: readonly Path[];
   /** Sync dirs that models of this process declare. */

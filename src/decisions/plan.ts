@@ -4,7 +4,7 @@ import type { Host } from '../model/host.js';
 import type { SyncDir } from '../model/sync-dir.js';
 import { wantsPath } from './wants.js';
 
-export interface DeliveryPlan {
+interface DeliveryPlan {
   readonly changes: Change[];
   /**
    * Pending entries that the host no longer wants: its sync dirs were narrowed, or a rule

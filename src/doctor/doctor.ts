@@ -12,7 +12,7 @@ import { checkPrograms } from './check-programs.js';
 import { checkRules } from './check-rules.js';
 
 /** What doctor examines on a machine that was initialised. */
-export type ExaminedHost = Pick<
+type ExaminedHost = Pick<
   HostContext,
   'config' | 'tuning' | 'state' | 'replica' | 'dirs' | 'registry' | 'unreadable'
 >;

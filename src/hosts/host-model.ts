@@ -14,7 +14,7 @@ export type HostRow = Omit<Host, 'id' | 'unsealed' | 'uncheckedSeal' | 'unreadab
   seal?: string;
 };
 
-export type HostModel = Model<HostRow>;
+type HostModel = Model<HostRow>;
 
 /** The native collection behind the model. */
 export type HostCollection = mongo.Collection<HostRow>;

@@ -34,7 +34,7 @@ const volatileFields = [
 const MAX_RELOAD_OUTPUT = 4096;
 const MAX_SETUP_PROBLEMS = 100;
 
-export type HostsListener = (before: readonly Host[], after: readonly Host[]) => void;
+type HostsListener = (before: readonly Host[], after: readonly Host[]) => void;
 type HostRowUpdate = Parameters<HostCollection['updateOne']>[1];
 
 /**

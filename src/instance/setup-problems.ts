@@ -7,7 +7,7 @@ import type { SetupProblem } from '../model/host.js';
 import type { UnsyncedFile } from '../model/capture.js';
 
 /** What the application declares, and this host. */
-export interface Declarations extends Pick<HostContext, 'dirs' | 'rootPath' | 'state' | 'replica'> {
+interface Declarations extends Pick<HostContext, 'dirs' | 'rootPath' | 'state' | 'replica'> {
   readonly models: readonly NamingModel[];
   /** Directories that `serveMedia` serves, relative to the root. */
   readonly served: readonly string[];

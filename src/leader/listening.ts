@@ -1,7 +1,7 @@
 import type { EventBus } from '../model/events.js';
 import { WakeServer, type LeaderHint } from './wake-socket.js';
 
-export interface WakeListenerContext {
+interface WakeListenerContext {
   readonly stateDir: string;
   readonly events: EventBus;
   /** Milliseconds between two checks of the socket's file. */

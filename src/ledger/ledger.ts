@@ -25,11 +25,11 @@ const attempts = 10;
  */
 const isArrayField = { $type: 'array' } as const;
 
-export interface VersionFence {
+interface VersionFence {
   readonly path: Path;
   readonly version: Version;
 }
-export interface OriginFence extends VersionFence {
+interface OriginFence extends VersionFence {
   readonly origin: HostId;
 }
 

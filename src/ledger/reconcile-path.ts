@@ -33,7 +33,7 @@ const attempts = 10;
  * The result for some paths: the written entries, and the paths that failed or cannot be decided
  * yet.
  */
-export interface ReconcileResult {
+interface ReconcileResult {
   readonly entries: Entry[];
   readonly failed: { readonly path: Path; readonly error: unknown }[];
   /**

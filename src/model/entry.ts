@@ -17,7 +17,7 @@ export interface SupersededVersion extends FileInfo {
   readonly conflicting: boolean;
 }
 
-export interface BlockedDelivery {
+interface BlockedDelivery {
   readonly host: HostId;
   readonly failure: Failure;
   readonly since: Date;

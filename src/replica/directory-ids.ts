@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** Identifies a directory among all that ever lay at its path. */
-export interface DirectoryId {
+interface DirectoryId {
   readonly dev: bigint;
   readonly ino: bigint;
 }

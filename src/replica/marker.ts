@@ -10,7 +10,7 @@ import { isSafePath, quotePath } from './paths.js';
  * Says which host's replica of which sync dir a directory is. Without it nothing is sent, scanned
  * or removed.
  */
-export interface Marker {
+interface Marker {
   readonly host: HostId;
   readonly syncDir: Path;
 }

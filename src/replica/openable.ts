@@ -8,7 +8,7 @@ import type { LocalDisks } from './local-disks.js';
 import { quotePath } from './paths.js';
 import type { SyncDirs } from './sync-dirs.js';
 
-export interface OpenableContext {
+interface OpenableContext {
   /**
    * Undefined on a machine without a host id. It has no markers, and serves only what its
    * application declares.

@@ -16,7 +16,7 @@ import { removeEmptyDirs, walkOwnFolder } from './walk.js';
  * A file in the conflicts or the trash. `keptAs` is its path relative to the sync dir; `at` is
  * when it came there, by that disk's clock.
  */
-export interface StoredRecoverable {
+interface StoredRecoverable {
   readonly path: Path;
   readonly keptAs: string;
   readonly at: Date;
@@ -77,7 +77,7 @@ export async function discardRecoverableFile(
  * Where to search for copies of a path. `since` is in milliseconds since the epoch: older copies
  * are skipped.
  */
-export interface CopySearch {
+interface CopySearch {
   readonly areas: readonly ('replaced' | 'trash' | 'conflicts')[];
   readonly since?: number;
 }

@@ -34,7 +34,7 @@ export interface ScanScope {
  * What to walk. `dirPath` is where `dir` lies on this disk; `isSyncDir` recognises nested sync
  * dirs.
  */
-export interface ScanTarget extends ScanScope {
+interface ScanTarget extends ScanScope {
   readonly dir: SyncDir;
   readonly dirPath: string;
   readonly isSyncDir: (path: string) => boolean;

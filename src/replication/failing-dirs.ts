@@ -3,7 +3,7 @@ import { computeBackoff } from '../decisions/backoff.js';
 import type { Failure } from '../model/failure.js';
 import type { Path } from '../model/path.js';
 
-export interface DirFailure {
+interface DirFailure {
   readonly failure: Failure;
   readonly since: Date;
   readonly nextTryAt: Date;

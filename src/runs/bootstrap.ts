@@ -14,7 +14,7 @@ const checkMs = 200;
  * often it tries. The others read the hosts every few seconds, and sshd may lock out clients that
  * fail more often.
  */
-export const keyPatience = { totalMs: 60_000, tryMs: 3_000 };
+const keyPatience = { totalMs: 60_000, tryMs: 3_000 };
 
 /**
  * Fills a new host, or one that was away for long, while new saves are already pending for it.

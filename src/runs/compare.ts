@@ -39,7 +39,7 @@ export async function forEachBatch<T>(
   if (some.length > 0) await handleBatch(some);
 }
 
-export interface ComparedDirs {
+interface ComparedDirs {
   /** The sync dirs that were compared completely. */
   readonly dirs: readonly SyncDir[];
   /** The failure that stopped the others. */

@@ -7,7 +7,7 @@ import type { RunStore } from '../context/run-store.js';
 const checkMs = 500;
 
 /** Whether the run has ended. */
-export function hasRunEnded({ state }: Run): boolean {
+function hasRunEnded({ state }: Run): boolean {
   return state === 'done' || state === 'failed' || state === 'cancelled';
 }
 

@@ -33,7 +33,7 @@ interface CountedDifference {
   readonly difference: Difference;
 }
 
-export type PlanFetch = (dir: SyncDir, some: readonly Difference[]) => Promise<FetchPlan>;
+type PlanFetch = (dir: SyncDir, some: readonly Difference[]) => Promise<FetchPlan>;
 
 /**
  * A pull fetches files that this host lacks from other hosts, active and passive. A version that

@@ -50,7 +50,7 @@ export interface TaggedContent {
 }
 
 /** Opens the file a second time, for hashing. The caller closes it. */
-export type ReopenFile = () => Promise<OpenFile | undefined>;
+type ReopenFile = () => Promise<OpenFile | undefined>;
 
 export function makeETag(sha256: string): string {
   return `"${Buffer.from(sha256, 'hex').toString('base64url')}"`;

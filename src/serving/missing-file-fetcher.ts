@@ -29,7 +29,7 @@ import { isTooSlow, type PaceLimits } from './is-too-slow.js';
 import { RecentFailures } from './recent-failures.js';
 import type { FetchTransfer } from './fetch-transfer.js';
 
-export type FetchContext = OpeningContext &
+type FetchContext = OpeningContext &
   Pick<LeaderContext, 'config' | 'replica' | 'dirs' | 'ledger' | 'outbox'>;
 
 /** The mode of received files if rsync's `--chmod` sets none. */
@@ -39,7 +39,7 @@ const defaultFileMode = 0o644;
  * Limits on the work that visitors can cause, in milliseconds, counts and bytes. `answerMs` also
  * limits a look-up and the wait for a slot.
  */
-export interface FetchLimits extends OpeningLimits, PaceLimits {
+interface FetchLimits extends OpeningLimits, PaceLimits {
   /** How many paths one database call looks up, and how many look-ups may wait. */
   readonly lookUpBatch: number;
   readonly lookUpQueue: number;
@@ -48,7 +48,7 @@ export interface FetchLimits extends OpeningLimits, PaceLimits {
   readonly failures: number;
 }
 
-export const defaultFetchLimits: FetchLimits = {
+const defaultFetchLimits: FetchLimits = {
   fetches: 64,
   fetchesPerSource: 16,
   fetchQueue: 256,

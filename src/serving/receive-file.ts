@@ -33,7 +33,7 @@ export interface IncomingFile {
 }
 
 /** A file to be received. Without a sha256 only its length is checked. */
-export interface ExpectedFile {
+interface ExpectedFile {
   readonly path: Path;
   readonly info: FileInfo;
 }
@@ -42,7 +42,7 @@ export interface ExpectedFile {
  * `isOwnFileBack`: this host's own file is back at the path. `failedSide`: the cause of the
  * failure, the source or this disk.
  */
-export type ReceiveResult =
+type ReceiveResult =
   | { readonly sha256: string; readonly isOwnFileBack: boolean }
   | { readonly error: unknown; readonly failedSide: 'source' | 'here' };
 

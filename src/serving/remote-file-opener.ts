@@ -74,7 +74,7 @@ interface SourceCandidate {
 /** Why a host delivered nothing. */
 type SourceFailure = 'not there' | 'busy' | 'failed';
 
-export type FileEntry = Entry & { info: FileInfo };
+type FileEntry = Entry & { info: FileInfo };
 
 export function getFileEntry({ entry }: Pick<PathLookup, 'entry'>): FileEntry | undefined {
   return entry?.kind === 'file' && entry.info ? (entry as FileEntry) : undefined;

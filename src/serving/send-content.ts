@@ -21,7 +21,7 @@ type SendStreamInternals = Omit<send.SendStream, 'stream'> & {
  * A file to be served. `absolute` is its path on this disk, where it may not have arrived yet.
  * `tag` is its ETag, if it is known.
  */
-export interface ServedFile {
+interface ServedFile {
   readonly path: Path;
   readonly absolute: string;
   readonly info: FileInfo;

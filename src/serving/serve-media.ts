@@ -11,7 +11,7 @@ import { sendContent, type HttpError } from './send-content.js';
 import type { ResolvedServeOptions } from './serve-options.js';
 
 /** A directory that an application serves. */
-export interface ServedDir {
+interface ServedDir {
   /** Relative to the root. */
   readonly base: string;
   readonly tags: ETagCache;

@@ -28,7 +28,7 @@ interface ProcessIdentity {
 }
 
 /** A Unix socket on which a process listens as long as it works. */
-export interface ListeningSocket {
+interface ListeningSocket {
   readonly path: string;
   /** Device and inode of the socket file, as `readInode` returns them. */
   readonly inode: string;

@@ -35,7 +35,7 @@ export interface HostState {
   createdAt: string;
 }
 
-export interface StoredRegistration {
+interface StoredRegistration {
   readonly url: string;
   readonly sshPort: number;
   readonly username: string;

@@ -23,7 +23,7 @@ export interface HostCheck {
   readonly remedy?: string;
 }
 
-export interface HostToTry {
+interface HostToTry {
   readonly ssh: Ssh;
   readonly host: Host;
   readonly timeoutMs: number;

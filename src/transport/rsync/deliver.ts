@@ -20,7 +20,7 @@ const SMALL_FILES_TOTAL = 32 * 1024 * 1024;
 const CHECKS_AT_ONCE = 16;
 
 /** One delivery, or one fetch, over an open connection. */
-export interface RsyncDelivery {
+interface RsyncDelivery {
   readonly options: RsyncBackendContext;
   readonly connection: SshConnection;
   /** Called only if rsync is needed. */

@@ -22,7 +22,7 @@ export interface RsyncExit {
   readonly endedBy?: 'silence' | 'abort' | 'no rsync';
 }
 
-export interface ProcessOptions {
+interface ProcessOptions {
   /** Paths for `--files-from=-`. */
   readonly list?: readonly string[];
   readonly signal: AbortSignal;

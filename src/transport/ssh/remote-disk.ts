@@ -238,7 +238,7 @@ export function createRemoteDisk(sftp: Sftp): Disk {
   };
 }
 
-export function toRemoteDiskStat(stats: Stats): DiskStat {
+function toRemoteDiskStat(stats: Stats): DiskStat {
   const kind = stats.isFile()
     ? 'file'
     : stats.isDirectory()

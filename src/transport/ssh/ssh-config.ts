@@ -7,7 +7,7 @@ import { replaceFile } from '../../state-dir/replace-file.js';
 import { validateAddress, type SshAddress } from './address.js';
 import { listHostKeyAlgorithms, parsePinnedKeys } from './host-key.js';
 
-export interface SshConfigSettings {
+interface SshConfigSettings {
   readonly stateDir: string;
   readonly identityFile: string;
   /** Limit for the login, and for a silent connection. */

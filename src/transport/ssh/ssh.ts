@@ -3,7 +3,7 @@ import { SshConnections } from './connections.js';
 import { SshMasters } from './masters.js';
 import { SshConfig, type SshTarget } from './ssh-config.js';
 
-export interface SshSettings {
+interface SshSettings {
   readonly stateDir: string;
   /** The private key, without a passphrase. */
   readonly identityFile: string;

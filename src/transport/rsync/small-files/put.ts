@@ -17,7 +17,7 @@ const WRITE_CHUNK_BYTES = 192 * 1024;
 const PERMISSIONS = 0o777;
 
 /** A whole file in memory, with the mtime (seconds) and mode for the other host. */
-export interface FileToPut {
+interface FileToPut {
   readonly bytes: Buffer;
   readonly mtime: number;
   readonly mode: number;

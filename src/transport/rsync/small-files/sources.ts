@@ -4,12 +4,12 @@ import type { FileInfo } from '../../../model/file.js';
 import { haveSameSizeAndTime } from '../../../decisions/file-state.js';
 import type { PutChange } from '../../transfer-route.js';
 
-export interface SourceContent {
+interface SourceContent {
   readonly bytes: Buffer;
   readonly sha256: string;
 }
 /** Why the version could not be read: nothing is there, or other content. */
-export type SourceProblem = 'vanished' | 'changed';
+type SourceProblem = 'vanished' | 'changed';
 
 /**
  * Reads small files to send. Hosts that need the same file at about the same time share one read.
