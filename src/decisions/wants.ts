@@ -21,3 +21,11 @@ export function wantsPath(host: Pick<Host, 'status' | 'syncDirs'>, path: Path): 
 export function capturesOwnFiles(host: Pick<Host, 'passive' | 'status' | 'readyAt'>): boolean {
   return !host.passive && host.status !== 'retired' && host.readyAt !== undefined;
 }
+
+/**
+ * Identifies a host with its sync dirs. A host that wants other sync dirs than before is
+ * backfilled again.
+ */
+export function makeBackfillKey({ id, syncDirs }: Pick<Host, 'id' | 'syncDirs'>): string {
+  return JSON.stringify([id, [...syncDirs].sort()]);
+}

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { FileStatus } from '../../api/reports.js';
 import { formatLocation } from '../format-location.js';
 import type { RunCommand } from '../command-context.js';
 
@@ -15,9 +16,13 @@ export function addWhereCommand(program: Command, runCommand: RunCommand): void 
           screen.print(
             status.files.map((file) => layout.addHint(formatLocation(file, layout))).join('\n'),
           );
-        return status.files.every(({ captured, pending }) => captured && pending.length === 0)
-          ? 0
-          : 3;
+        return status.files.every(isEverywhere) ? 0 : 3;
       }),
     );
+}
+
+/** Whether every host that is to have the newest version has it. */
+function isEverywhere({ captured, pendingCaptures, kind, heldBy, pending }: FileStatus): boolean {
+  const isLost = kind === 'file' && heldBy.length === 0;
+  return captured && pendingCaptures === undefined && pending.length === 0 && !isLost;
 }

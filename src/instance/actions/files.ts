@@ -19,10 +19,9 @@ import {
   type FileCopies,
 } from '../../decisions/copies.js';
 import type { Capture, UnsyncedFile } from '../../model/capture.js';
-import type { Entry } from '../../model/entry.js';
 import type { Host, HostId } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
-import { wantsPath } from '../../decisions/wants.js';
+import { explainUnconcerned } from '../../decisions/unconcerned.js';
 
 interface DocumentPaths {
   readonly paths: Path[];
@@ -263,16 +262,8 @@ function describeFile(
     }),
     unconcerned: hosts
       .filter(({ id, status }) => status !== 'retired' && !concerned.has(id))
-      .map((host) => ({ ...nameOf(host.id), why: explainUnconcerned(host, entry) })),
+      .map((host) => ({ ...nameOf(host.id), why: explainUnconcerned(host, entry, hosts) })),
   };
-}
-
-function explainUnconcerned(host: Host, { path, kind }: Entry): string {
-  if (host.status === 'pending') return 'it waits for approval';
-  if (!wantsPath(host, path)) return 'its sync dirs leave the path out';
-  return kind === 'tombstone'
-    ? 'it joined after the delete'
-    : 'it is new, and the files that it lacks are still being listed';
 }
 
 function describeUnsyncedFile(unsynced: UnsyncedFile): FileStatus {

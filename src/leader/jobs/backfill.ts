@@ -1,15 +1,6 @@
 import type { LeaderContext } from '../../context/leader-context.js';
-import { allowsPath } from '../../decisions/wants.js';
-import type { Host } from '../../model/host.js';
+import { allowsPath, makeBackfillKey } from '../../decisions/wants.js';
 import type { LeaderJob } from '../leader-job.js';
-
-/**
- * Identifies a host with its sync dirs. A host that wants other sync dirs than before is
- * backfilled again.
- */
-function makeBackfillKey({ id, syncDirs }: Host): string {
-  return JSON.stringify([id, [...syncDirs].sort()]);
-}
 
 /**
  * Makes older entries of this origin pending for hosts that joined since. Every origin does this
