@@ -1,7 +1,11 @@
 import type { RequestHandler } from 'express';
 import type { SyncMedia } from '../api/sync-media.js';
 import { Authorizer } from './authorizer.js';
-import { escapeMessages } from '../model/log.js';
+import { getErrorMessage } from '../model/errors.js';
+import { escapeMessages, type Log } from '../model/log.js';
+import { createErrorAnswer } from './answer-error.js';
+import { answerHeaders } from './answer-headers.js';
+import { sendAnswer } from './send-answer.js';
 import { type AdminOptions, resolveAdminOptions } from './admin-options.js';
 
 /**
@@ -16,12 +20,25 @@ export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): Reques
   const { authorize, token, log, ...others } = resolveAdminOptions(options);
   const rest = { ...others, log: escapeMessages(log) };
   const authorizer = new Authorizer({ authorize, token }, rest.log);
-  const loading = import('./router.js').then(({ createRouter }) =>
-    createRouter(sync, authorizer, rest),
-  );
-  // Each request reports the error.
-  loading.catch(() => undefined);
+  const loading = import('./router.js')
+    .then(({ createRouter }) => createRouter(sync, authorizer, rest))
+    .catch((error: unknown) => createFailedRouter(error, rest.log));
+  loading.catch(() => undefined); // The log has thrown.
   return (request, response, next) => {
-    loading.then((router) => router(request, response, next)).catch(next);
+    loading
+      .then((router) => router(request, response, next))
+      .catch(() => {
+        response.destroy();
+      });
+  };
+}
+
+/** Logs the error once, and answers every request with the reference to that line. */
+function createFailedRouter(error: unknown, log: Log): RequestHandler {
+  const message = `the admin router cannot be loaded: ${getErrorMessage(error)}`;
+  const answer = createErrorAnswer(new Error(message, { cause: error }), undefined, log);
+  return (request, response) => {
+    for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value);
+    sendAnswer(request, response, answer);
   };
 }

@@ -8,14 +8,15 @@ import {
 import { answerHeaders } from './answer-headers.js';
 import type { SyncMedia } from '../api/sync-media.js';
 import type { resolveAdminOptions } from './admin-options.js';
-import { createErrorAnswer, type ErrorAnswer } from './answer-error.js';
+import { createErrorAnswer } from './answer-error.js';
 import type { Authorizer } from './authorizer.js';
 import { readBody } from './read-body.js';
 import { describeRequester } from './describe-requester.js';
 import { refuseCrossOrigin } from './refuse-cross-origin.js';
 import { Refusal } from './refusal.js';
-import type { AdminAnswer, AdminRoute } from './admin-route.js';
+import type { AdminRoute } from './admin-route.js';
 import { routes } from './routes.js';
+import { sendAnswer } from './send-answer.js';
 
 /**
  * Creates the JSON router of an instance. It depends on nothing else that the app mounts, and
@@ -124,23 +125,4 @@ function refuseAddress(allowed: ReadonlySet<string> | undefined): Refusal {
   return new Refusal(405, 'METHOD_NOT_ALLOWED', `This address supports ${methods}.`, {
     Allow: methods,
   });
-}
-
-/**
- * Writes with Node's own methods: what the app has set for `res.json` or `res.send` (spaces,
- * ETags) does not apply to these answers.
- */
-function sendAnswer(
-  request: Request,
-  response: Response,
-  { status, body, location, headers = {} }: AdminAnswer & { headers?: ErrorAnswer['headers'] },
-): void {
-  if (response.headersSent || response.destroyed) return;
-  const text = JSON.stringify(body);
-  response.statusCode = status;
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  if (location !== undefined) response.setHeader('Location', `${request.baseUrl}${location}`);
-  response.setHeader('Content-Type', 'application/json; charset=utf-8');
-  response.setHeader('Content-Length', Buffer.byteLength(text));
-  response.end(request.method === 'HEAD' ? undefined : text);
 }

@@ -1,5 +1,8 @@
 import { buildSync, stop, type Metafile } from 'esbuild';
-import { expect, test } from 'vitest';
+import express from 'express';
+import request from 'supertest';
+import { afterEach, expect, test, vi } from 'vitest';
+import { RecordingInstance } from './recording-instance.js';
 
 /** What is loaded with a file, and what it may load later. */
 function listLoaded({ outputs }: Metafile, entry: string): { now: string[]; later: string[] } {
@@ -34,4 +37,30 @@ test('an application that mounts no router does not load Express', () => {
   expect(now).toContain('mongoose');
   expect(now).not.toContain('express');
   expect(later.flatMap((file) => listLoaded(metafile, file).now)).toContain('express');
+});
+
+afterEach(() => {
+  vi.doUnmock('../../src/admin/router.js');
+});
+
+test('a router that cannot be loaded is logged once, and each request gets INTERNAL', async () => {
+  vi.doMock('../../src/admin/router.js', () => {
+    throw new Error('no express at /srv/app');
+  });
+  const { createAdmin } = await import('../../src/admin/create-admin.js');
+  const errors: string[] = [];
+  const log = {
+    info: () => undefined,
+    warn: () => undefined,
+    error: (message: string) => errors.push(message),
+  };
+  const app = express();
+  app.use(createAdmin(new RecordingInstance(), { token: 'x'.repeat(32), log }));
+  for (const path of ['/', '/status']) {
+    const { status, text, headers } = await request(app).get(path);
+    expect([status, JSON.parse(text)]).toMatchObject([500, { error: { code: 'INTERNAL' } }]);
+    expect(text).not.toMatch(/\/srv|at /);
+    expect(headers['cache-control']).toBe('no-store');
+  }
+  expect(errors).toEqual([expect.stringContaining('the admin router cannot be loaded')]);
 });
