@@ -55,9 +55,18 @@ export interface HostStatus {
   /** The number of entries pending for this host, from any origin, and the time of the oldest. */
   pending: number;
   pendingSince?: Date;
-  /** Paths that this host cannot receive while others go on; the first 20 with the reason. */
+  /**
+   * Paths that this host cannot receive while others go on; the first 20 with the reason.
+   * `retrying`: a retry is due or under way, so the path is pending as well.
+   */
   blocked: number;
-  blockedPaths: { path: string; failure: Failure; since: Date; retryAt?: Date }[];
+  blockedPaths: {
+    path: string;
+    failure: Failure;
+    since: Date;
+    retryAt?: Date;
+    retrying?: true;
+  }[];
   /** The newest delivery from any origin, and the current failures by origin. */
   deliveredAt?: Date;
   failures: { origin: HostId; failure: Failure; since?: Date; nextTryAt?: Date }[];
@@ -184,8 +193,8 @@ export interface FileStatus {
     retryAt?: Date;
   }[];
   /**
-   * Hosts that are neither to have this version nor to delete it, with the reason: a host waits
-   * for approval, or its list of sync dirs leaves the path out. Absent without a version.
+   * Hosts that are neither to have this version nor to delete it, with the reason: such as a host
+   * that waits for approval, or whose application removed the file. Absent without a version.
    */
   unconcerned?: { id: HostId; hostname: string; why: string }[];
 }

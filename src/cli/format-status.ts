@@ -48,13 +48,13 @@ export function formatStatus(status: Status, layout: Layout): string {
     layout.formatSection(
       ['BLOCKED AT', 'PATH', 'FAILURE', '', 'SINCE', 'RETRY'],
       status.hosts.flatMap((host) =>
-        host.blockedPaths.map(({ path, failure, since, retryAt }) => [
+        host.blockedPaths.map(({ path, failure, since, retryAt, retrying }) => [
           host.hostname,
           path,
           failure.code,
           failure.message,
           layout.formatTime(since),
-          retryAt ? layout.formatTime(retryAt) : 'by hand',
+          retrying ? 'retrying' : retryAt ? layout.formatTime(retryAt) : 'by hand',
         ]),
       ),
     ) +
@@ -63,7 +63,8 @@ export function formatStatus(status: Status, layout: Layout): string {
       status.hosts.flatMap((host) =>
         Object.entries(host.halted).map(([dir, { code, message }]) => [
           host.hostname,
-          dir,
+          // What halts the host itself stands under its code.
+          dir === code ? 'all' : dir,
           code,
           message,
         ]),
@@ -141,5 +142,5 @@ function formatHostRow(host: HostStatus, layout: Layout): string[] {
 
 /** The status lists the first 100 conflicts only. */
 function formatConflictCount(count: number): string {
-  return `${String(count)}${count >= 100 ? ' or more' : ''} recoverable on this host`;
+  return `${String(count)}${count >= 100 ? ' or more' : ''} on this host`;
 }

@@ -21,13 +21,16 @@ interface BlockedDelivery {
   readonly host: HostId;
   readonly failure: Failure;
   readonly since: Date;
-  /** If missing, the delivery waits for a person. */
+  /**
+   * Missing if the delivery waits for a person, or if `host` is in `pending` again because a retry
+   * is due.
+   */
   readonly retryAt?: Date;
 }
 
 /**
  * One path of the ledger. For each entry a host holds it, has it pending, is blocked, or is not
- * concerned.
+ * concerned. A host whose retry is due is both blocked and pending.
  */
 export interface Entry {
   path: Path;

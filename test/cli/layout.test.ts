@@ -160,6 +160,34 @@ describe('Layout', () => {
     );
   });
 
+  test('the status shows a host that is halted as a whole', () => {
+    const status = makeStatus('web1', 'HOST_CLONED', 'two machines');
+    const failure: Failure = {
+      code: 'HOST_CLONED',
+      message: 'two machines',
+      scope: 'host',
+      retryable: false,
+    };
+    const hosts = status.hosts.map((host) => ({ ...host, halted: { HOST_CLONED: failure } }));
+    expect(formatStatus({ ...status, hosts }, wide())).toMatch(
+      /^web1 +all +HOST_CLONED +two machines$/m,
+    );
+  });
+
+  test('the status says whether a blocked path is retried now, later, or by hand', () => {
+    const status = makeStatus('web1', 'uploads/a', 'no route');
+    const format = (blocked: { retryAt?: Date; retrying?: true }): string => {
+      const hosts = status.hosts.map((host) => ({
+        ...host,
+        blockedPaths: host.blockedPaths.map(({ retryAt: _, ...one }) => ({ ...one, ...blocked })),
+      }));
+      return formatStatus({ ...status, hosts }, terminal());
+    };
+    expect(format({})).toMatch(/ by hand$/m);
+    expect(format({ retrying: true })).toMatch(/ retrying$/m);
+    expect(format({ retryAt: new Date(now + 30_000) })).toMatch(/ in 30 s$/m);
+  });
+
   test('the status says when names that cannot be synced were found', () => {
     const status = makeStatus('web1', 'uploads/a', 'too long');
     expect(formatStatus(status, terminal())).toMatch(/CANNOT BE SYNCED ON .*FOUND\n.*5 min ago/);

@@ -5,7 +5,8 @@ import type { ThisHost } from '../../context/this-host.js';
 import { examineHost } from '../../doctor/doctor.js';
 import { listRecoverableFiles } from '../../replica/recoverable.js';
 import { nodeDisk } from '../../replica/node-disk.js';
-import type { Host } from '../../model/host.js';
+import type { Entry } from '../../model/entry.js';
+import type { Host, HostId } from '../../model/host.js';
 import { findLeader } from './find-leader.js';
 
 const blockedLimit = 20,
@@ -104,16 +105,7 @@ async function describeHostStatus(
     pending: await ledger.count({ pending: host.id }),
     ...(pendingSince ? { pendingSince } : {}),
     blocked: await ledger.count({ blocked: host.id }),
-    blockedPaths: blocked.flatMap(({ path, blocked: all }) =>
-      all
-        .filter((one) => one.host === host.id)
-        .map(({ failure, since, retryAt }) => ({
-          path,
-          failure,
-          since,
-          ...(retryAt ? { retryAt } : {}),
-        })),
-    ),
+    blockedPaths: blocked.flatMap((entry) => describeBlocked(entry, host.id)),
     ...(delivered.length > 0 ? { deliveredAt: new Date(Math.max(...delivered)) } : {}),
     failures: deliveries.flatMap(({ origin, state: { failure, failingSince, nextTryAt } }) =>
       failure
@@ -135,6 +127,22 @@ async function describeHostStatus(
     ...(host.setup && host.setup.length > 0 ? { setup: host.setup } : {}),
     ...(host.unnamed ? { unnamed: host.unnamed } : {}),
   };
+}
+
+/** Why an entry is blocked for a host. A host that is pending again as well is being retried. */
+export function describeBlocked(
+  { path, blocked, pending }: Pick<Entry, 'path' | 'blocked' | 'pending'>,
+  host: HostId,
+): HostStatus['blockedPaths'] {
+  return blocked
+    .filter((one) => one.host === host)
+    .map(({ failure, since, retryAt }) => ({
+      path,
+      failure,
+      since,
+      ...(retryAt ? { retryAt } : {}),
+      ...(pending.includes(host) ? { retrying: true } : {}),
+    }));
 }
 
 function describeUnsyncable({ unsyncable = {}, scans }: Host): Pick<HostStatus, 'unsyncable'> {
