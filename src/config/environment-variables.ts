@@ -35,7 +35,8 @@ const chmodItem = /^[DF]?(?:[0-7]{3,4}|[ugoa]*[-+=](?:[rwxXst]*|[ugo]))$/;
 export const environmentVariables = {
   SYNCMEDIA_MONGODB_URI: {
     schema: v.pipe(v.string(), v.regex(/^mongodb(?:\+srv)?:\/\/./)),
-    description: 'The database. Only the command line reads it; the app uses its own connection.',
+    description:
+      'The database, for the command line. In the app, syncmedia uses the connection of the app.',
     expected: 'a URI that begins with mongodb:// or mongodb+srv://',
     default: 'none',
     secret: true,

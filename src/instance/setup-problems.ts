@@ -85,14 +85,18 @@ async function listUnusableDirs({
       message:
         `the sync dir ${dir} is missing, since ${join(rootPath, dir)} is not a directory: ` +
         `nothing in it is sent or received here`,
-      remedy: `create or mount ${join(rootPath, dir)}, and run \`syncmedia init\``,
+      remedy:
+        `create or mount ${join(rootPath, dir)}, and run \`syncmedia init\`; ` +
+        '`syncmedia status` shows this until the application restarts',
     })),
     ...unmarked.flat().map((dir) => ({
       about: dir,
       message:
         `the sync dir ${dir} has no marker of this host: ` +
         'nothing in it is sent or received here',
-      remedy: 'run `syncmedia init`, which marks it, and restart the application',
+      remedy:
+        'run `syncmedia init`, which marks it; `syncmedia status` shows this until the ' +
+        'application restarts',
     })),
   ];
 }

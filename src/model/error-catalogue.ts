@@ -102,7 +102,7 @@ export const errorCatalogue = {
   },
   FORMAT_TOO_NEW: {
     meaning: 'The database was written by a newer syncmedia.',
-    remedy: 'Upgrade this one.',
+    remedy: 'Install that version of syncmedia here, or a newer one.',
   },
   MISSING_PROGRAM: {
     meaning: 'A program is missing here or on the other host: rsync, ssh or sshd.',
@@ -111,7 +111,7 @@ export const errorCatalogue = {
   HOST_UNREACHABLE: {
     meaning: 'The other host does not answer, or the connection broke.',
     remedy:
-      'Nothing, if the host comes back: deliveries are retried. Otherwise check its ' +
+      'Do nothing if the host comes back: deliveries are retried. Otherwise check its ' +
       'address, sshd and firewall; `syncmedia doctor` helps.',
   },
   HOST_KEY_MISMATCH: {
@@ -124,9 +124,8 @@ export const errorCatalogue = {
   AUTH_FAILED: {
     meaning: 'The other host does not accept our key.',
     remedy:
-      'Start the app on the other host, or run `syncmedia init` there, so that it takes our ' +
-      'key into authorized_keys. On a passive host, add the key by hand. `syncmedia doctor` ' +
-      'says which.',
+      'Run `syncmedia init` on the host that refuses: it installs the keys again. On a passive ' +
+      'host, add the key by hand; `syncmedia doctor` says which.',
   },
   NO_SFTP: {
     meaning: 'The other host offers no SFTP subsystem, or one without posix-rename.',
@@ -136,7 +135,9 @@ export const errorCatalogue = {
     meaning:
       'Another host answered with more than any honest server does, or in uselessly small ' +
       'pieces; the connection was ended.',
-    remedy: 'Check whether that host was taken over.',
+    remedy:
+      'Find out whether an attacker controls that host. If in doubt, run ' +
+      '`syncmedia unregister` with its name.',
   },
   NO_MARKER: {
     meaning: 'The sync dir has no `.syncmedia/id`: it is not mounted, or was never initialised.',
@@ -151,10 +152,10 @@ export const errorCatalogue = {
     remedy: 'Give that user write access to the sync dir; the delivery is retried.',
   },
   TIMED_OUT: {
-    meaning: 'It took longer than the timeout.',
+    meaning: 'An operation took longer than its time limit.',
     remedy:
-      'Nothing, if it was an exception: deliveries are retried. Otherwise raise ' +
-      '`SYNCMEDIA_TIMEOUT` or look for the cause on the other host.',
+      'Do nothing if it happens rarely: deliveries are retried. Otherwise look for the cause ' +
+      'on the other host, or raise `SYNCMEDIA_TIMEOUT`.',
   },
   TRANSFER_FAILED: {
     meaning: 'rsync or SFTP failed for another reason, kept in the message.',
@@ -194,8 +195,8 @@ export const errorCatalogue = {
     remedy: 'Restore the file from a backup or from `.syncmedia/trash`.',
   },
   CANCELLED: {
-    meaning: 'It was cancelled.',
-    remedy: 'Request it again if that was not intended.',
+    meaning: 'The operation was cancelled.',
+    remedy: 'If you did not intend that, start it again.',
   },
   REMOVALS_HALTED: {
     meaning:
