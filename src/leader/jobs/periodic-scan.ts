@@ -30,6 +30,8 @@ export class PeriodicScan implements LeaderJob {
   readonly name = 'scanning periodically';
   private readonly notBefore = new Map<Path, number>();
   private readonly knownDirs = new Map<Path, DirectoryIds>();
+  /** Sync dirs whose marker was missed by this leader. */
+  private readonly unmarked = new Set<Path>();
   private readonly ending = new AbortController();
   private running: Promise<void> | undefined;
 
@@ -66,13 +68,24 @@ export class PeriodicScan implements LeaderJob {
       } catch (error) {
         if (this.ending.signal.aborted) return;
         this.notBefore.set(dir.path, performance.now() + retryMs);
-        // The start has reported a sync dir that had no marker from the beginning.
-        if (hasErrorCode(error, 'NO_MARKER') && !this.knownDirs.has(dir.path)) continue;
+        if (hasErrorCode(error, 'NO_MARKER') && this.isLeftToStart(dir.path)) continue;
         this.context.events.emit('failed', { doing: `the periodic scan of ${dir.path}`, error });
       } finally {
         stopwatch.stop();
       }
     }
+  }
+
+  /**
+   * Whether the start of an application reports that a sync dir, which was never scanned, has no
+   * marker: this host's setup problems name it. The first failure is left to a start that may
+   * be in progress.
+   */
+  private isLeftToStart(path: Path): boolean {
+    const { scans, setup = [] } = this.context.registry.me();
+    const isFirst = !this.unmarked.has(path);
+    this.unmarked.add(path);
+    return scans?.[path] === undefined && (isFirst || setup.some(({ about }) => about === path));
   }
 
   private async scanIfDue(dir: SyncDir): Promise<boolean> {

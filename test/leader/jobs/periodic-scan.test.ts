@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Tuning } from '../../../src/config/config.js';
+import type { KnownDirs } from '../../../src/context/known-dirs.js';
+import type { Registry } from '../../../src/hosts/registry.js';
+import { PeriodicScan } from '../../../src/leader/jobs/periodic-scan.js';
+import type { Ledger } from '../../../src/ledger/ledger.js';
+import { SyncMediaError } from '../../../src/model/errors.js';
+import { EventBus } from '../../../src/model/events.js';
+import type { Host } from '../../../src/model/host.js';
+import type { Path } from '../../../src/model/path.js';
+import type { SyncDir } from '../../../src/model/sync-dir.js';
+import { SyncDirs } from '../../../src/replica/sync-dirs.js';
+import { makePartial } from '../../harness/partial.js';
+
+const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };
+const longAgo = new Date(0);
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Lets a new leader scan an unmounted sync dir three times, and lists the failures of each. */
+async function scanUnmounted(me: Pick<Host, 'scans' | 'setup'>): Promise<string[][]> {
+  const events = new EventBus();
+  const failures: string[][] = [];
+  events.on('failed', ({ doing }) => failures.at(-1)?.push(doing));
+  let ended = (): void => undefined;
+  const job = new PeriodicScan({
+    events,
+    tuning: makePartial<Tuning>({ scanAllMs: 1_000, scanChangedMs: 1_000, tombstoneMs: 1_000 }),
+    registry: makePartial<Registry>({
+      me: () => makePartial<Host>({ readyAt: longAgo, scans: {}, setup: [], ...me }),
+    }),
+    dirs: makePartial<KnownDirs>({ current: () => new SyncDirs([dir]) }),
+    ledger: makePartial<Ledger>({}),
+    scan: () => {
+      setImmediate(ended);
+      return Promise.reject(new SyncMediaError('NO_MARKER', 'not mounted'));
+    },
+  });
+  for (let round = 0; round < 3; round++) {
+    failures.push([]);
+    const scanning = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    job.pollThoroughly();
+    await scanning;
+    vi.advanceTimersByTime(60_000);
+  }
+  await job.close();
+  return failures;
+}
+
+const failure = ['the periodic scan of uploads'];
+
+test('a new leader reports at every scan that a sync dir, which was scanned before, is unmounted', async () => {
+  const scans = { uploads: { all: longAgo, changed: longAgo } };
+  expect(await scanUnmounted({ scans })).toEqual([failure, failure, failure]);
+});
+
+test('a sync dir that had no marker at the start of the application is left to its report', async () => {
+  const setup = [{ about: 'uploads', message: 'no marker', remedy: 'init' }];
+  expect(await scanUnmounted({ setup })).toEqual([[], [], []]);
+});
+
+test('a sync dir without a marker that no application has reported is reported', async () => {
+  expect(await scanUnmounted({})).toEqual([[], failure, failure]);
+});
