@@ -60,8 +60,8 @@ export async function editHost(
     });
   }
   if (isThis && wanted) await initHost(deps, toRegistration(edit), parts, change);
-  if (host.passive && !change.remote && (edit.syncDirs ?? edit.rootPath) !== undefined)
-    await markPassiveDirs(deps, { ...host, ...checkOtherHost(host, edit) });
+  if (host.passive && !change.remote)
+    await markAddedDirs(deps, host, { ...host, ...checkOtherHost(host, edit) });
   const edited = await updateHost(deps, host.id, (now) => {
     const fields = isThis ? {} : checkOtherHost(now, edit);
     if (change.remote && identifiesAnother(now, fields)) return { ...fields, status: 'pending' };
@@ -76,11 +76,17 @@ export async function editHost(
   return edited;
 }
 
-/** Marks directories on a passive host, which has no `init` of its own to do it. */
-async function markPassiveDirs(deps: HostsDeps, host: Host): Promise<void> {
+/**
+ * Marks the sync dirs that an edit adds on a passive host, which has no `init` of its own to do
+ * it. The others keep what they have: one without a marker may be an empty mount point. Below
+ * another root every directory is new.
+ */
+async function markAddedDirs(deps: HostsDeps, host: Host, edited: Host): Promise<void> {
   if (host.status === 'pending') return;
   const state = readState(deps.config.stateDir);
-  await deps.markRemoteDirs(host, await listPassiveDirs(deps, host, state));
+  const before = edited.rootPath === host.rootPath ? await listPassiveDirs(deps, host, state) : [];
+  const added = (await listPassiveDirs(deps, edited, state)).filter((dir) => !before.includes(dir));
+  if (added.length > 0) await deps.markRemoteDirs(edited, added);
 }
 
 function makePendingError({ hostname, id }: Host): SyncMediaError {

@@ -98,10 +98,26 @@ describe('editHost', () => {
     await edit('mirror', { url: '10.0.0.9' });
     expect(machine.marked).toEqual([]);
     await edit('mirror', { syncDirs: ['uploads', 'invoices'] });
-    expect(machine.marked).toEqual([['mirror', ['invoices', 'uploads']]]);
+    expect(machine.marked).toEqual([['mirror', ['invoices']]]);
     machine.deps.markRemoteDirs = () => Promise.reject(new Error('no login there'));
     await expect(edit('mirror', { syncDirs: ['videos'] })).rejects.toThrow('no login there');
     expect((await read('mirror')).syncDirs).toEqual(['uploads', 'invoices']);
+  });
+
+  test('marks all sync dirs of a passive host below a new root', async () => {
+    await edit('mirror', { syncDirs: ['uploads', 'invoices'] });
+    machine.marked.length = 0;
+    await edit('mirror', { rootPath: '/srv/app' });
+    expect(machine.marked).toEqual([]);
+    await edit('mirror', { rootPath: '/srv/new' });
+    expect(machine.marked).toEqual([['mirror', ['invoices', 'uploads']]]);
+  });
+
+  test('marks nothing on a passive host whose sync dirs are narrowed', async () => {
+    await edit('mirror', { syncDirs: ['uploads', 'invoices'] });
+    machine.deps.markRemoteDirs = () => Promise.reject(new Error('no login there'));
+    expect((await edit('mirror', { syncDirs: ['invoices'] })).syncDirs).toEqual(['invoices']);
+    expect((await edit('mirror', { syncDirs: ['invoices'] })).syncDirs).toEqual(['invoices']);
   });
 
   test('registers this host anew, state folder and all', async () => {
