@@ -24,6 +24,8 @@ export class KnownDirs {
   private opened: readonly Path[] = [];
   private compiled: { readonly allowed: readonly Path[]; readonly dirs: SyncDirs } | undefined;
   private readonly reported = new Set<string>();
+  /** What was wrong with directories and rules when they were last compiled. */
+  private faults: SetupProblem[] = [];
 
   /**
    * @param readState returns the state that `init` stored, as the same object until it changes;
@@ -95,6 +97,12 @@ export class KnownDirs {
       .map(({ path }) => path);
   }
 
+  /** Lists sync dirs that are left out, and stored rules that are ignored. */
+  listFaults(): readonly SetupProblem[] {
+    this.current();
+    return this.faults;
+  }
+
   /** Lists directories that rows of the database name and that this host does not open. */
   listIgnored(): Path[] {
     const known = this.current();
@@ -146,12 +154,13 @@ export class KnownDirs {
 
   private compileDirs(): SyncDirs {
     const stored = new Map(this.stored.map((rules) => [rules.path, rules]));
+    this.faults = [];
     return new SyncDirs(
       this.listOwn().flatMap((path) => {
         try {
           this.refuseProtected(path);
         } catch (error) {
-          this.reportOnce({
+          this.reportFault({
             about: path,
             message: `the sync dir ${path} is left out: ${getErrorMessage(error)}`,
             remedy: 'declare another directory, or move what the message names',
@@ -179,7 +188,7 @@ export class KnownDirs {
       new SyncDirs([rules]);
       return rules;
     } catch (error) {
-      this.reportOnce({
+      this.reportFault({
         about: `rules of ${path}`,
         message:
           `the stored rules of the sync dir ${JSON.stringify(path)} are ignored: ` +
@@ -189,6 +198,11 @@ export class KnownDirs {
       });
       return defaults;
     }
+  }
+
+  private reportFault(problem: SetupProblem): void {
+    this.faults.push(problem);
+    this.reportOnce(problem);
   }
 
   private reportOnce(problem: SetupProblem): void {

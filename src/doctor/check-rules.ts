@@ -7,7 +7,7 @@ import { reportFailed, reportInfo, reportOk } from './check.js';
 
 const maxShown = 20;
 
-/** Checks the rows of `syncdirs` that count only in part, or not at all. */
+/** Checks the sync dirs that are left out, and the rows of `syncdirs` that do not count in full. */
 export async function checkRules(dirs: HostContext['dirs']): Promise<DoctorCheck[]> {
   const unsealed = dirs.listUnsealed(),
     ignored = dirs.listIgnored();
@@ -21,6 +21,9 @@ export async function checkRules(dirs: HostContext['dirs']): Promise<DoctorCheck
       name: 'rules of sync dirs',
       ...(unsealed.length === 0 ? reportOk('all of them count') : reportFailed(message, remedy)),
     },
+    ...dirs
+      .listFaults()
+      .map(({ about, message, remedy }) => ({ name: about, ...reportFailed(message, remedy) })),
     ...(ignored.length === 0
       ? []
       : [

@@ -10,6 +10,7 @@ import { checkOthers, assessSkew } from './check-others.js';
 import { checkPlace } from './check-place.js';
 import { checkPrograms } from './check-programs.js';
 import { checkRules } from './check-rules.js';
+import { checkStatus } from './check-status.js';
 
 /** What doctor examines on a machine that was initialised. */
 type ExaminedHost = Pick<
@@ -49,6 +50,9 @@ export async function examineHost(
   });
   try {
     const parts = await Promise.all([
+      runCheck('this host', 'run `syncmedia init`', () =>
+        checkStatus(registry.me(), config.secret !== undefined),
+      ).then((one) => [one]),
       checkPlace(examined),
       checkKeys(examined, hosts),
       checkRules(examined.dirs),

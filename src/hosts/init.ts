@@ -236,7 +236,9 @@ async function testConnection(
     ok: true,
     message:
       'this host waits for approval: until then the others refuse its key and send it nothing',
-    remedy: `compare its fingerprints and run \`syncmedia approve ${host.hostname}\`, on any host`,
+    remedy:
+      `compare its fingerprints and run \`syncmedia approve ${host.hostname}\`, on an approved ` +
+      `host`,
   };
   return remote ? [waits] : [waits, ...(await deps.tryHost(host, state, open))];
 }

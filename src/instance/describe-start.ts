@@ -42,7 +42,9 @@ function listHostProblems({
     problems.push({
       about: 'approval',
       message: 'this host waits for approval: the others send it nothing and refuse its key',
-      remedy: `compare its fingerprints and run \`syncmedia approve ${hostname}\`, on any host`,
+      remedy:
+        `compare its fingerprints and run \`syncmedia approve ${hostname}\`, on an ` +
+        `approved host`,
     });
   if (dirs.current().list.length === 0)
     problems.push({

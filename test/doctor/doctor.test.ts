@@ -2,9 +2,13 @@ import { appendFile, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { DoctorCheck } from '../../src/api/reports.js';
+import { KnownDirs } from '../../src/context/known-dirs.js';
 import { assessSkew } from '../../src/doctor/check-others.js';
 import { assessSpace } from '../../src/doctor/check-place.js';
 import { assessRsync } from '../../src/doctor/check-programs.js';
+import { checkRules } from '../../src/doctor/check-rules.js';
+import { checkStatus } from '../../src/doctor/check-status.js';
+import type { Path } from '../../src/model/path.js';
 import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { testDatabase } from '../harness/database.js';
 import { createSyncMedia } from '../../src/instance/create.js';
@@ -39,6 +43,7 @@ describe('doctor', () => {
         'ssh',
         'sshd',
         'database',
+        'this host',
         'root',
         `sync dir ${dir}`,
         `${dir}: mounts`,
@@ -164,6 +169,22 @@ describe('doctor', () => {
     });
   });
 
+  test('this host waits for approval', async () => {
+    const hosts = site.database.connection.collection('syncmedia_hosts');
+    await hosts.updateOne({ hostname: 'one' }, { $set: { status: 'pending' } });
+    try {
+      expect(named(await one.app.sync.doctor(), 'this host')).toMatchObject({
+        state: 'failed',
+        remedy: expect.stringContaining('syncmedia approve one') as string,
+      });
+    } finally {
+      await hosts.updateOne({ hostname: 'one' }, { $set: { status: 'approved' } });
+    }
+    await until(async () => failures(await one.app.sync.doctor()).length === 0, {
+      timeout: 30_000,
+    });
+  });
+
   test('a host whose app is not running has no lease', async () => {
     await two.app.close();
     const again = await two.startApp({ start: false });
@@ -195,6 +216,41 @@ describe('doctor', () => {
 });
 
 describe('findings get their levels', () => {
+  test('a host that is paused, has no valid seal or was unregistered', () => {
+    const host = { hostname: 'web1' };
+    expect(checkStatus({ ...host, status: 'paused' }, true)).toMatchObject({
+      state: 'info',
+      remedy: expect.stringContaining('hosts edit web1 --status approved') as string,
+    });
+    expect(checkStatus({ ...host, status: 'pending', unsealed: true }, true)).toMatchObject({
+      state: 'failed',
+      message: expect.stringContaining('no valid seal') as string,
+      remedy: expect.stringContaining('set the same secret on web1') as string,
+    });
+    expect(checkStatus({ ...host, status: 'retired' }, true)).toMatchObject({
+      state: 'failed',
+      remedy: expect.stringContaining('syncmedia init') as string,
+    });
+  });
+
+  test('stored rules of a sync dir that are ignored', async () => {
+    const reported: string[] = [];
+    const dirs = new KnownDirs(
+      { stateDir: '/state', reloadCommand: undefined },
+      () => undefined,
+      ({ message }) => reported.push(message),
+    );
+    dirs.setOpened(['uploads' as Path]);
+    dirs.setStored([
+      { path: 'uploads' as Path, exclude: [''], conflict: 'newer', onDelete: 'keep' },
+    ]);
+    const found = named(await checkRules(dirs), 'rules of uploads');
+    expect(found.state).toBe('failed');
+    expect(reported).toEqual([found.message]);
+    dirs.setStored([]);
+    expect((await checkRules(dirs)).map(({ name }) => name)).toEqual(['rules of sync dirs']);
+  });
+
   test('an old rsync is a note that names the holes', () => {
     expect(assessRsync('3.2.7')).toMatchObject({
       state: 'info',
