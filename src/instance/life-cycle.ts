@@ -51,6 +51,8 @@ export function createLifeCycle(
   async function closeNow(): Promise<void> {
     thisHost.beginClose();
     await starting?.catch(() => undefined);
+    // A start that was cut short has logged no line.
+    problems.flush();
     for (const closer of [setup, runs, ...closers, election]) await closer.close();
     await thisHost.close();
   }
