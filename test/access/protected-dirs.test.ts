@@ -64,13 +64,9 @@ test('the target of a symlink decides', async () => {
   expect(check(['media/link'])).toThrow(refused);
 });
 
-test(
-  'uploads below the application and directories of their own are accepted, even ' +
-    'before they exist',
-  async () => {
-    expect(check(['media', 'app/uploads', 'media/later'])).not.toThrow();
-  },
-);
+test('uploads below the application and directories of their own are accepted, even before they exist', async () => {
+  expect(check(['media', 'app/uploads', 'media/later'])).not.toThrow();
+});
 
 test('the directory of the application is accepted where init names it', async () => {
   expect(check(['app'], { named: ['app'] })).not.toThrow();

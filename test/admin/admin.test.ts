@@ -368,7 +368,7 @@ describe('changes', () => {
     ['with the token', { authorize: () => 'approve' }],
     ['without a token', { token: undefined, authorize: () => Promise.resolve('approve' as const) }],
   ])(
-    'a person to whom authorize answers "approve" approves a host by its fingerprints: ' + '%s',
+    'a person to whom authorize answers "approve" approves a host by its fingerprints: %s',
     async (_, options) => {
       const digest = 'd'.repeat(64);
       expect((await send('post', '/hosts/web2/approve', {}, options)).status).toBe(400);

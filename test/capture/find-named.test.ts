@@ -242,20 +242,16 @@ describe.each(mongooses)('%s', (_name, mongoose) => {
     finding.mockRestore();
   });
 
-  test(
-    'where a `paths` function fails at a document, the files it might name stay ' +
-      'undecided, and the document is reported',
-    async () => {
-      const broken = await compile(
-        { gallery: [String] },
-        { paths: (document) => (document['gallery'] as string[]).map((file) => file) },
-      );
-      await broken.model.collection.insertOne({ _id: 'old' as never });
-      const { named, undetermined } = await find([broken], ['a.jpg', 'uploads/b.jpg']);
-      expect([named.size, [...undetermined.keys()]]).toEqual([0, [`${dir}/a.jpg`]]);
-      expect(undetermined.get(`${dir}/a.jpg` as Path)).toMatch(/threw.*document old/);
-    },
-  );
+  test('where a `paths` function fails at a document, the files it might name stay undecided, and the document is reported', async () => {
+    const broken = await compile(
+      { gallery: [String] },
+      { paths: (document) => (document['gallery'] as string[]).map((file) => file) },
+    );
+    await broken.model.collection.insertOne({ _id: 'old' as never });
+    const { named, undetermined } = await find([broken], ['a.jpg', 'uploads/b.jpg']);
+    expect([named.size, [...undetermined.keys()]]).toEqual([0, [`${dir}/a.jpg`]]);
+    expect(undetermined.get(`${dir}/a.jpg` as Path)).toMatch(/threw.*document old/);
+  });
 
   test('an abort ends reading', async () => {
     const naming = await compile({ file: String }),

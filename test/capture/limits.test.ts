@@ -42,23 +42,19 @@ describe('the limits of one operation', () => {
     expect(site.warnings).toEqual([]);
   });
 
-  test(
-    'beyond them a warning names the files that are missed without a rescan, and those ' +
-      'that stay where deletes propagate',
-    async () => {
-      const withoutRescan = await compilePhotos(site, { rescan: false });
-      await withoutRescan.collection.insertMany(many(1_001));
-      await withoutRescan.updateMany({}, { file: a });
-      expect(site.warnings).toHaveLength(1);
-      expect(site.warnings[0]).toContain('`rescan` is off');
-      site.warnings.length = 0;
-      const propagating = await compilePhotos(site, propagate);
-      await propagating.collection.insertMany(many(1_001));
-      await propagating.updateMany({}, { file: a });
-      expect(site.warnings).toHaveLength(1);
-      expect(site.warnings[0]).toContain('stays on every host');
-    },
-  );
+  test('beyond them a warning names the files that are missed without a rescan, and those that stay where deletes propagate', async () => {
+    const withoutRescan = await compilePhotos(site, { rescan: false });
+    await withoutRescan.collection.insertMany(many(1_001));
+    await withoutRescan.updateMany({}, { file: a });
+    expect(site.warnings).toHaveLength(1);
+    expect(site.warnings[0]).toContain('`rescan` is off');
+    site.warnings.length = 0;
+    const propagating = await compilePhotos(site, propagate);
+    await propagating.collection.insertMany(many(1_001));
+    await propagating.updateMany({}, { file: a });
+    expect(site.warnings).toHaveLength(1);
+    expect(site.warnings[0]).toContain('stays on every host');
+  });
 
   test('of an insertMany and a bulkWrite as well', async () => {
     const photos = await compilePhotos(site, { paths: 'file' });

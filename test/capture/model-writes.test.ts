@@ -69,26 +69,23 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
       expect(await touched()).toEqual([a, b, c]);
     });
 
-    test(
-      'if some documents are inserted and one is a duplicate, their captures count at ' + 'once',
-      async () => {
-        const photos = await compilePhotos(site, {}, slug);
-        await photos.create({ slug: 'x' });
-        await site.reset();
-        await expect(
-          photos.insertMany(
-            [
-              { file: a, slug: 'y' },
-              { file: b, slug: 'x' },
-              { file: c, slug: 'z' },
-            ],
-            { ordered: false },
-          ),
-        ).rejects.toMatchObject({ code: 11000 });
-        expect(await touched()).toEqual([a, b, c]);
-        expect(site.handedOver).toHaveLength(3);
-      },
-    );
+    test('if some documents are inserted and one is a duplicate, their captures count at once', async () => {
+      const photos = await compilePhotos(site, {}, slug);
+      await photos.create({ slug: 'x' });
+      await site.reset();
+      await expect(
+        photos.insertMany(
+          [
+            { file: a, slug: 'y' },
+            { file: b, slug: 'x' },
+            { file: c, slug: 'z' },
+          ],
+          { ordered: false },
+        ),
+      ).rejects.toMatchObject({ code: 11000 });
+      expect(await touched()).toEqual([a, b, c]);
+      expect(site.handedOver).toHaveLength(3);
+    });
 
     test('where the first is a duplicate, nothing is left', async () => {
       const photos = await compilePhotos(site, {}, slug);
@@ -301,8 +298,7 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
   });
 
   test.each(['initialised', 'not initialised'])(
-    'a static of that name that the schema has is called with all it is given, on a machine ' +
-      'that is %s',
+    'a static of that name that the schema has is called with all it is given, on a machine that is %s',
     async (machine) => {
       const before = site.capturing;
       if (machine === 'not initialised') site.capturing = undefined;
@@ -384,98 +380,86 @@ describe.each(mongooses)('bulk operations on %s', (_name, mongoose) => {
     expect([...new Set(await touched())]).toEqual([a, b, c]);
   });
 
-  test(
-    'a model that is derived from another one for a collection of its own is captured there, ' +
-      'and the first one where it is',
-    async () => {
-      const first = await compilePhotos(
-        site,
-        {},
-        {
-          before: (schema: Schema) => {
-            schema.plugin(createPlugin(site.deps), { syncDirs: 'uploads/photos' });
-          },
+  test('a model that is derived from another one for a collection of its own is captured there, and the first one where it is', async () => {
+    const first = await compilePhotos(
+      site,
+      {},
+      {
+        before: (schema: Schema) => {
+          schema.plugin(createPlugin(site.deps), { syncDirs: 'uploads/photos' });
         },
-      );
-      const second = site.connection.model(
-        first.modelName,
-        undefined,
-        'tenant',
-      ) as unknown as typeof first;
-      expect([first.collection.collectionName, second.collection.collectionName]).toEqual([
-        expect.stringMatching(/^photo/),
-        'tenant',
-      ]);
-      await second.init();
-      for (const model of [first, second]) {
-        await site.reset();
-        await model.insertMany([{ file: a }]);
-        await model.bulkSave([new model({ file: b })]);
-        await model.create({ file: c });
-        await model.bulkWrite([{ insertOne: { document: { file: d } } }]);
-        expect(await model.countDocuments()).toBe(4);
-        // By each of the two instances.
-        expect(await touched()).toEqual([a, a, b, b, c, c, d, d]);
-      }
-    },
-  );
+      },
+    );
+    const second = site.connection.model(
+      first.modelName,
+      undefined,
+      'tenant',
+    ) as unknown as typeof first;
+    expect([first.collection.collectionName, second.collection.collectionName]).toEqual([
+      expect.stringMatching(/^photo/),
+      'tenant',
+    ]);
+    await second.init();
+    for (const model of [first, second]) {
+      await site.reset();
+      await model.insertMany([{ file: a }]);
+      await model.bulkSave([new model({ file: b })]);
+      await model.create({ file: c });
+      await model.bulkWrite([{ insertOne: { document: { file: d } } }]);
+      expect(await model.countDocuments()).toBe(4);
+      // By each of the two instances.
+      expect(await touched()).toEqual([a, a, b, b, c, c, d, d]);
+    }
+  });
 
-  test(
-    'a collection requested before its connection was ready is the collection of the ' +
-      'open connection',
-    async () => {
-      const own = new mongoose.Mongoose();
-      const connection = own.createConnection();
-      const schema = new own.Schema(
-        { file: String },
-        { bufferCommands: false, autoCreate: false, autoIndex: false },
-      ) as Schema;
-      schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });
-      const photos = connection.model('Early', schema);
+  test('a collection requested before its connection was ready is the collection of the open connection', async () => {
+    const own = new mongoose.Mongoose();
+    const connection = own.createConnection();
+    const schema = new own.Schema(
+      { file: String },
+      { bufferCommands: false, autoCreate: false, autoIndex: false },
+    ) as Schema;
+    schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });
+    const photos = connection.model('Early', schema);
+    await connection.openUri(site.database.uri);
+    try {
+      // As for a collection that is made while the servers cannot be reached.
+      (photos.collection as unknown as { collection: unknown }).collection = null;
+      await photos.find();
+      await photos.bulkWrite([{ insertOne: { document: { file: a } } }]);
+      await connection.close();
       await connection.openUri(site.database.uri);
-      try {
-        // As for a collection that is made while the servers cannot be reached.
-        (photos.collection as unknown as { collection: unknown }).collection = null;
-        await photos.find();
-        await photos.bulkWrite([{ insertOne: { document: { file: a } } }]);
-        await connection.close();
-        await connection.openUri(site.database.uri);
-        expect(await photos.find()).toHaveLength(1);
-        await photos.insertMany([{ file: b }]);
-        expect([...new Set(await touched())]).toEqual([a, b]);
-      } finally {
-        await connection.close();
-      }
-    },
-  );
+      expect(await photos.find()).toHaveLength(1);
+      await photos.insertMany([{ file: b }]);
+      expect([...new Set(await touched())]).toEqual([a, b]);
+    } finally {
+      await connection.close();
+    }
+  });
 
-  test(
-    'an error after the write leaves documents as written: Mongoose must not have them ' +
-      'inserted again',
-    async () => {
-      const photos = await compilePhotos(site, { copies: 2 });
-      const before = site.capturing!;
-      site.capturing = {
-        ...before,
-        awaitCopies: () => Promise.reject(new Error('too few copies')),
-      };
-      try {
-        const given = [new photos({ file: a }), new photos({ file: b })];
-        await expect(photos.insertMany(given)).rejects.toMatchObject({
-          message: 'too few copies',
-          insertedDocs: given,
-        });
-        expect(given.map(({ isNew }) => isNew)).toEqual([false, false]);
-        const saved = new photos({ file: c });
-        await expect(photos.bulkSave([saved])).rejects.toThrow('too few copies');
-        const last = new photos({ file: d });
-        await expect(last.save()).rejects.toThrow('too few copies');
-        expect([saved.isNew, last.isNew, await photos.countDocuments()]).toEqual([false, false, 4]);
-      } finally {
-        site.capturing = before;
-      }
-    },
-  );
+  test('an error after the write leaves documents as written: Mongoose must not have them inserted again', async () => {
+    const photos = await compilePhotos(site, { copies: 2 });
+    const before = site.capturing!;
+    site.capturing = {
+      ...before,
+      awaitCopies: () => Promise.reject(new Error('too few copies')),
+    };
+    try {
+      const given = [new photos({ file: a }), new photos({ file: b })];
+      await expect(photos.insertMany(given)).rejects.toMatchObject({
+        message: 'too few copies',
+        insertedDocs: given,
+      });
+      expect(given.map(({ isNew }) => isNew)).toEqual([false, false]);
+      const saved = new photos({ file: c });
+      await expect(photos.bulkSave([saved])).rejects.toThrow('too few copies');
+      const last = new photos({ file: d });
+      await expect(last.save()).rejects.toThrow('too few copies');
+      expect([saved.isNew, last.isNew, await photos.countDocuments()]).toEqual([false, false, 4]);
+    } finally {
+      site.capturing = before;
+    }
+  });
 
   test('two instances capture one schema independently', async () => {
     const photos = await compilePhotos(

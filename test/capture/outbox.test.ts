@@ -108,22 +108,19 @@ describe.each(mongooses)('the outbox on %s', (_name, mongoose) => {
     ]);
   });
 
-  test(
-    'writes with majority and reads from the primary, whatever the settings of the ' + 'connection',
-    async () => {
-      const capture = makeCapture('a', fiveBefore);
-      await site.outbox.insert(capture);
-      await site.outbox.postpone(capture.id, new Date(threeBefore));
-      await site.outbox.withdraw([capture.id]);
-      await site.outbox.remove([capture.id]);
-      const writes = site.commands.filter(({ name }) =>
-        ['insert', 'update', 'delete'].includes(name),
-      );
-      expect(writes.map(({ name }) => name)).toEqual(['insert', 'update', 'delete', 'delete']);
-      for (const { command } of writes)
-        expect(command['writeConcern']).toMatchObject({ w: 'majority' });
-    },
-  );
+  test('writes with majority and reads from the primary, whatever the settings of the connection', async () => {
+    const capture = makeCapture('a', fiveBefore);
+    await site.outbox.insert(capture);
+    await site.outbox.postpone(capture.id, new Date(threeBefore));
+    await site.outbox.withdraw([capture.id]);
+    await site.outbox.remove([capture.id]);
+    const writes = site.commands.filter(({ name }) =>
+      ['insert', 'update', 'delete'].includes(name),
+    );
+    expect(writes.map(({ name }) => name)).toEqual(['insert', 'update', 'delete', 'delete']);
+    for (const { command } of writes)
+      expect(command['writeConcern']).toMatchObject({ w: 'majority' });
+  });
 
   test('is none of the collections that Mongoose knows, lists and debugs', async () => {
     const own = new mongoose.Mongoose();

@@ -32,30 +32,26 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
       .filter(({ name }) => name !== 'find')
       .map(({ name, collection }) => `${name} ${String(collection)}`);
 
-  test(
-    'an update is announced before it is sent, with its saver and the rescan, and ' +
-      'examined again after it',
-    async () => {
-      const photos = await compilePhotos(site);
-      const photo = await photos.create({ file: a });
-      await site.reset();
-      await photos.updateOne({ file: a }, { file: b });
-      const collection = photos.collection.collectionName;
-      expect(site.commands.map(({ name, collection: on }) => [name, on])).toEqual([
-        ['find', collection],
-        ['insert', 'syncmedia_captures'],
-        ['update', collection],
-        ['find', collection],
-      ]);
-      expect(await site.captures()).toMatchObject([
-        {
-          savedBy: { model: photos.modelName, id: String(photo._id) },
-          unreferenced: [],
-          rescan: [{ dir: 'uploads/photos', after: 30 }],
-        },
-      ]);
-    },
-  );
+  test('an update is announced before it is sent, with its saver and the rescan, and examined again after it', async () => {
+    const photos = await compilePhotos(site);
+    const photo = await photos.create({ file: a });
+    await site.reset();
+    await photos.updateOne({ file: a }, { file: b });
+    const collection = photos.collection.collectionName;
+    expect(site.commands.map(({ name, collection: on }) => [name, on])).toEqual([
+      ['find', collection],
+      ['insert', 'syncmedia_captures'],
+      ['update', collection],
+      ['find', collection],
+    ]);
+    expect(await site.captures()).toMatchObject([
+      {
+        savedBy: { model: photos.modelName, id: String(photo._id) },
+        unreferenced: [],
+        rescan: [{ dir: 'uploads/photos', after: 30 }],
+      },
+    ]);
+  });
 
   test('reads go to the primary, whatever the settings of the connection', async () => {
     const photos = await compilePhotos(site, propagate);
@@ -155,71 +151,63 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     expect(site.handedOver).toEqual([]);
   });
 
-  test(
-    'a validation error and a duplicate key withdraw the capture; of many documents ' +
-      'some may be written',
-    async () => {
-      const photos = await compilePhotos(
-        site,
-        {},
-        { definition: { slug: { type: String, unique: true, sparse: true, maxlength: 5 } } },
-      );
-      await photos.create([
-        { file: a, slug: 'x' },
-        { file: b, slug: 'y' },
-      ]);
-      await site.reset();
-      await expect(photos.updateOne({ slug: 'x' }, { file: c, slug: 'y' })).rejects.toMatchObject({
-        code: 11000,
-      });
-      await expect(
-        photos.findOneAndUpdate({ slug: 'x' }, { slug: 'much too long' }, { runValidators: true }),
-      ).rejects.toMatchObject({ name: 'ValidationError' });
-      expect(await site.captures()).toEqual([]);
-      await expect(photos.updateMany({}, { file: c, slug: 'z' })).rejects.toMatchObject({
-        code: 11000,
-      });
-      expect((await site.captures()).flatMap(({ touched }) => touched)).toContain(c);
-      expect(site.handedOver).toEqual([]);
-    },
-  );
+  test('a validation error and a duplicate key withdraw the capture; of many documents some may be written', async () => {
+    const photos = await compilePhotos(
+      site,
+      {},
+      { definition: { slug: { type: String, unique: true, sparse: true, maxlength: 5 } } },
+    );
+    await photos.create([
+      { file: a, slug: 'x' },
+      { file: b, slug: 'y' },
+    ]);
+    await site.reset();
+    await expect(photos.updateOne({ slug: 'x' }, { file: c, slug: 'y' })).rejects.toMatchObject({
+      code: 11000,
+    });
+    await expect(
+      photos.findOneAndUpdate({ slug: 'x' }, { slug: 'much too long' }, { runValidators: true }),
+    ).rejects.toMatchObject({ name: 'ValidationError' });
+    expect(await site.captures()).toEqual([]);
+    await expect(photos.updateMany({}, { file: c, slug: 'z' })).rejects.toMatchObject({
+      code: 11000,
+    });
+    expect((await site.captures()).flatMap(({ touched }) => touched)).toContain(c);
+    expect(site.handedOver).toEqual([]);
+  });
 
-  test(
-    'an operation that the app refuses is never announced, and an error after the write ' +
-      'hides nothing',
-    async () => {
-      const before = await compilePhotos(
-        site,
-        {},
-        {
-          prepare: (schema) => {
-            schema.pre('updateOne', () => {
-              throw new Error('not today');
-            });
-          },
+  test('an operation that the app refuses is never announced, and an error after the write hides nothing', async () => {
+    const before = await compilePhotos(
+      site,
+      {},
+      {
+        prepare: (schema) => {
+          schema.pre('updateOne', () => {
+            throw new Error('not today');
+          });
         },
-      );
-      await before.create({ file: a });
-      await site.reset();
-      await expect(before.updateOne({}, { file: b })).rejects.toThrow('not today');
-      expect(site.commands).toEqual([]);
-      const after = await compilePhotos(
-        site,
-        {},
-        {
-          before: (schema) => {
-            schema.post('updateOne', () => {
-              throw new Error('late');
-            });
-          },
+      },
+    );
+    await before.create({ file: a });
+    await site.reset();
+    await expect(before.updateOne({}, { file: b })).rejects.toThrow('not today');
+    expect(site.commands).toEqual([]);
+    const after = await compilePhotos(
+      site,
+      {},
+      {
+        before: (schema) => {
+          schema.post('updateOne', () => {
+            throw new Error('late');
+          });
         },
-      );
-      await after.create({ file: a });
-      await site.reset();
-      await expect(after.updateOne({}, { file: b })).rejects.toThrow('late');
-      expect(site.handedOver).toHaveLength(1);
-    },
-  );
+      },
+    );
+    await after.create({ file: a });
+    await site.reset();
+    await expect(after.updateOne({}, { file: b })).rejects.toThrow('late');
+    expect(site.handedOver).toHaveLength(1);
+  });
 
   test('an upsert is captured with the document it made, in every form of its result', async () => {
     const photos = await compilePhotos(site);
@@ -338,16 +326,12 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     expect(await site.captures()).toMatchObject([{ touched: [b], unreferenced: [a] }]);
   });
 
-  test(
-    'a Mongoose without `mongooseCollection` is refused by name, since its writes would ' +
-      'be missed',
-    async () => {
-      const photos = await compilePhotos(site);
-      const query = photos.updateOne({}, { file: a });
-      (query as unknown as { mongooseCollection: unknown }).mongooseCollection = undefined;
-      await expect(query).rejects.toThrow(`Mongoose ${mongoose.version} has no mongooseCollection`);
-    },
-  );
+  test('a Mongoose without `mongooseCollection` is refused by name, since its writes would be missed', async () => {
+    const photos = await compilePhotos(site);
+    const query = photos.updateOne({}, { file: a });
+    (query as unknown as { mongooseCollection: unknown }).mongooseCollection = undefined;
+    await expect(query).rejects.toThrow(`Mongoose ${mongoose.version} has no mongooseCollection`);
+  });
 
   test('a hook that changes the update later, and timestamps, are nothing special', async () => {
     const photos = await compilePhotos(site, propagate, {
@@ -366,26 +350,23 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     ]);
   });
 
-  test(
-    'a name that a document loses is found, both while the file is there and after it ' + 'is gone',
-    async () => {
-      const photos = await compilePhotos(site, { ...propagate, paths: 'file' });
-      await site.write('uploads/photos/gone.jpg');
-      await photos.create([
-        { file: 'gone.jpg', title: 'gone' },
-        { file: 'a.jpg', title: 'there' },
-      ]);
-      await unlink(join(site.rootPath, 'uploads/photos/gone.jpg'));
-      await site.reset();
-      await photos.deleteOne({ title: 'gone' });
-      await photos.deleteOne({ title: 'there' });
-      expect((await paths()).flatMap(({ unreferenced: left }) => left).sort()).toEqual([
-        a,
-        'uploads/photos/gone.jpg',
-      ]);
-      expect((await site.captures()).flatMap(({ rescan }) => rescan)).toEqual([]);
-    },
-  );
+  test('a name that a document loses is found, both while the file is there and after it is gone', async () => {
+    const photos = await compilePhotos(site, { ...propagate, paths: 'file' });
+    await site.write('uploads/photos/gone.jpg');
+    await photos.create([
+      { file: 'gone.jpg', title: 'gone' },
+      { file: 'a.jpg', title: 'there' },
+    ]);
+    await unlink(join(site.rootPath, 'uploads/photos/gone.jpg'));
+    await site.reset();
+    await photos.deleteOne({ title: 'gone' });
+    await photos.deleteOne({ title: 'there' });
+    expect((await paths()).flatMap(({ unreferenced: left }) => left).sort()).toEqual([
+      a,
+      'uploads/photos/gone.jpg',
+    ]);
+    expect((await site.captures()).flatMap(({ rescan }) => rescan)).toEqual([]);
+  });
 
   test('a name that another written document still has is not lost', async () => {
     const photos = await compilePhotos(site, propagate);
@@ -516,18 +497,15 @@ describe.each(mongooses)('queries on %s', (_name, mongoose) => {
     await session.endSession();
   });
 
-  test(
-    'names that `paths` returned and that cannot be sent are reported, a few per ' + 'operation',
-    async () => {
-      const photos = await compilePhotos(site, { paths: 'file' });
-      await photos.collection.insertMany(
-        Array.from({ length: 30 }, (_, index) => ({ title: String(index) })),
-      );
-      await site.reset();
-      await photos.updateMany({}, { file: '../../etc/passwd' });
-      expect(site.warnings).toHaveLength(10);
-      expect(site.warnings[0]).toContain('"../../etc/passwd"');
-      expect((await site.captures()).flatMap(({ touched }) => touched)).toEqual([]);
-    },
-  );
+  test('names that `paths` returned and that cannot be sent are reported, a few per operation', async () => {
+    const photos = await compilePhotos(site, { paths: 'file' });
+    await photos.collection.insertMany(
+      Array.from({ length: 30 }, (_, index) => ({ title: String(index) })),
+    );
+    await site.reset();
+    await photos.updateMany({}, { file: '../../etc/passwd' });
+    expect(site.warnings).toHaveLength(10);
+    expect(site.warnings[0]).toContain('"../../etc/passwd"');
+    expect((await site.captures()).flatMap(({ touched }) => touched)).toEqual([]);
+  });
 });

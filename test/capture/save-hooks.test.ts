@@ -263,26 +263,23 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     expect(await site.captures()).toHaveLength(1);
   });
 
-  test(
-    'a write with an unknown result keeps the capture, whatever an error handler makes ' + 'of it',
-    async () => {
-      const connection = await site.connect();
-      const schema = new mongoose.Schema({ file: String }) as Schema;
-      schema.post('save', { errorHandler: true }, () => {
-        throw new Error('please try again');
-      });
-      schema.plugin(site.plugin, photoOptions);
-      const Photo = connection.model(`Photo${String(++count)}`, schema);
-      await Photo.init();
-      await site.reset();
-      const photo = new Photo({ file: 'a.jpg' });
-      await connection.close();
-      await expect(photo.save()).rejects.toThrow('please try again');
-      // The outbox is on another connection, which is open.
-      expect(await site.captures()).toHaveLength(1);
-      expect(site.handedOver).toEqual([]);
-    },
-  );
+  test('a write with an unknown result keeps the capture, whatever an error handler makes of it', async () => {
+    const connection = await site.connect();
+    const schema = new mongoose.Schema({ file: String }) as Schema;
+    schema.post('save', { errorHandler: true }, () => {
+      throw new Error('please try again');
+    });
+    schema.plugin(site.plugin, photoOptions);
+    const Photo = connection.model(`Photo${String(++count)}`, schema);
+    await Photo.init();
+    await site.reset();
+    const photo = new Photo({ file: 'a.jpg' });
+    await connection.close();
+    await expect(photo.save()).rejects.toThrow('please try again');
+    // The outbox is on another connection, which is open.
+    expect(await site.captures()).toHaveLength(1);
+    expect(site.handedOver).toEqual([]);
+  });
 
   test("a subdocument's hook that throws after the write keeps the capture", async () => {
     const sub = new mongoose.Schema({ file: String }) as Schema;
@@ -305,23 +302,19 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     expect(site.handedOver).toHaveLength(2);
   });
 
-  test(
-    'more strings than can be examined make a rescan due at once, and are reported if ' +
-      'there is none',
-    async () => {
-      const files = Array.from({ length: 1_001 }, () => 'a.jpg');
-      const withRescan = await compile({ files: [String] });
-      await withRescan.create({ files });
-      expect(await site.captures()).toMatchObject([
-        { touched: ['uploads/photos/a.jpg'], rescan: [{ after: 0 }] },
-      ]);
-      expect(site.warnings).toEqual([]);
-      const withoutRescan = await compile({ files: [String] }, { ...photoOptions, rescan: false });
-      await withoutRescan.create({ files });
-      expect(site.warnings).toHaveLength(1);
-      expect(site.warnings[0]).toContain('1,000');
-    },
-  );
+  test('more strings than can be examined make a rescan due at once, and are reported if there is none', async () => {
+    const files = Array.from({ length: 1_001 }, () => 'a.jpg');
+    const withRescan = await compile({ files: [String] });
+    await withRescan.create({ files });
+    expect(await site.captures()).toMatchObject([
+      { touched: ['uploads/photos/a.jpg'], rescan: [{ after: 0 }] },
+    ]);
+    expect(site.warnings).toEqual([]);
+    const withoutRescan = await compile({ files: [String] }, { ...photoOptions, rescan: false });
+    await withoutRescan.create({ files });
+    expect(site.warnings).toHaveLength(1);
+    expect(site.warnings[0]).toContain('1,000');
+  });
 
   test('a save whose capture cannot be stored rejects and writes no document', async () => {
     const Photo = await compile({ file: String });
@@ -352,34 +345,30 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     expect(site.handedOver).toHaveLength(1);
   });
 
-  test(
-    '../../etc/passwd is silent by default, and named if `paths` returned it; the save ' +
-      'succeeds',
-    async () => {
-      const silent = await compile({ file: String });
-      await silent.create({ file: '../../etc/passwd' });
-      expect(site.warnings).toEqual([]);
-      expect((await site.captures())[0]).toMatchObject({ touched: [], unreferenced: [] });
-      await site.reset();
+  test('../../etc/passwd is silent by default, and named if `paths` returned it; the save succeeds', async () => {
+    const silent = await compile({ file: String });
+    await silent.create({ file: '../../etc/passwd' });
+    expect(site.warnings).toEqual([]);
+    expect((await site.captures())[0]).toMatchObject({ touched: [], unreferenced: [] });
+    await site.reset();
 
-      const asked = await compile({ file: String }, { ...photoOptions, paths: 'file' });
-      await asked.create({ file: '../../etc/passwd' });
-      expect((await site.captures())[0]).toMatchObject({ touched: [], unreferenced: [] });
-      expect(site.warnings).toHaveLength(1);
-      for (const part of [asked.modelName, 'file', '"../../etc/passwd"'])
-        expect(site.warnings[0]).toContain(part);
-      await site.reset();
+    const asked = await compile({ file: String }, { ...photoOptions, paths: 'file' });
+    await asked.create({ file: '../../etc/passwd' });
+    expect((await site.captures())[0]).toMatchObject({ touched: [], unreferenced: [] });
+    expect(site.warnings).toHaveLength(1);
+    for (const part of [asked.modelName, 'file', '"../../etc/passwd"'])
+      expect(site.warnings[0]).toContain(part);
+    await site.reset();
 
-      const computed = await compile(
-        { file: String },
-        { ...photoOptions, paths: () => ['../../etc/passwd', 'a.jpg'] },
-      );
-      await computed.create({});
-      expect((await site.captures())[0]).toMatchObject({ touched: ['uploads/photos/a.jpg'] });
-      expect(site.warnings).toHaveLength(1);
-      expect(site.warnings[0]).toContain('paths()');
-    },
-  );
+    const computed = await compile(
+      { file: String },
+      { ...photoOptions, paths: () => ['../../etc/passwd', 'a.jpg'] },
+    );
+    await computed.create({});
+    expect((await site.captures())[0]).toMatchObject({ touched: ['uploads/photos/a.jpg'] });
+    expect(site.warnings).toHaveLength(1);
+    expect(site.warnings[0]).toContain('paths()');
+  });
 
   test('a symlink on the way is not followed', async () => {
     await symlink('/etc', join(site.rootPath, 'uploads/photos/linked')).catch(() => undefined);
@@ -464,32 +453,28 @@ describe.each(mongooses)('saves on %s', (_name, mongoose) => {
     expect((await site.captures())[0]!.unreferenced).not.toContain('uploads/photos/b c.jpg');
   });
 
-  test(
-    'lost names are found though fields were not selected, not loaded, or changed by ' +
-      'another process',
-    async () => {
-      const Photo = await compile(
-        { file: String, title: String, second: String },
-        { ...photoOptions, onDelete: 'propagate', paths: ['file', 'second'] },
-      );
-      const left = async () => (await site.captures()).flatMap((capture) => capture.unreferenced);
-      const { _id } = await Photo.create({ file: 'a.jpg', title: 'Sunrise', second: 'b c.jpg' });
-      await site.reset();
-      const partial = await Photo.findById(_id).select('title').orFail();
-      partial.set('title', 'Sunset');
-      await partial.save();
-      expect(await left()).toEqual([]);
-      partial.set('file', 'b c.jpg');
-      await partial.save();
-      expect(await left()).toEqual(['uploads/photos/a.jpg']);
-      await site.reset();
-      const outdated = await Photo.findById(_id).orFail();
-      await Photo.collection.updateOne({ _id: _id as never }, { $set: { file: 'a.jpg' } });
-      outdated.set('second', undefined);
-      await outdated.save();
-      expect(await left()).toEqual(['uploads/photos/b c.jpg']);
-    },
-  );
+  test('lost names are found though fields were not selected, not loaded, or changed by another process', async () => {
+    const Photo = await compile(
+      { file: String, title: String, second: String },
+      { ...photoOptions, onDelete: 'propagate', paths: ['file', 'second'] },
+    );
+    const left = async () => (await site.captures()).flatMap((capture) => capture.unreferenced);
+    const { _id } = await Photo.create({ file: 'a.jpg', title: 'Sunrise', second: 'b c.jpg' });
+    await site.reset();
+    const partial = await Photo.findById(_id).select('title').orFail();
+    partial.set('title', 'Sunset');
+    await partial.save();
+    expect(await left()).toEqual([]);
+    partial.set('file', 'b c.jpg');
+    await partial.save();
+    expect(await left()).toEqual(['uploads/photos/a.jpg']);
+    await site.reset();
+    const outdated = await Photo.findById(_id).orFail();
+    await Photo.collection.updateOne({ _id: _id as never }, { $set: { file: 'a.jpg' } });
+    outdated.set('second', undefined);
+    await outdated.save();
+    expect(await left()).toEqual(['uploads/photos/b c.jpg']);
+  });
 
   test('a name is lost if a `paths` function returns it no longer', async () => {
     const Photo = await compile(

@@ -99,66 +99,58 @@ describe.each(mongooses)('captures in sessions on %s', (_name, mongoose) => {
     expect(await site.captures()).toEqual([]);
   });
 
-  test(
-    'under transactionAsyncLocalStorage the capture is written in the session of the ' +
-      'surroundings',
-    async () => {
-      const own: Mongoose = new mongoose.Mongoose();
-      own.set('transactionAsyncLocalStorage', true);
-      const connection = await own
-        .createConnection(site.database.uri, { monitorCommands: true })
-        .asPromise();
-      const sessions: unknown[] = [];
-      connection
-        .getClient()
-        .on(
-          'commandStarted',
-          ({ commandName, command }: { commandName: string; command: Record<string, unknown> }) => {
-            if (commandName === 'insert') sessions.push(command['lsid']);
-          },
-        );
-      site.capturing = {
-        ...site.capturing!,
-        outbox: new Outbox(connection, 'syncmedia_', makeRowReader(connection)),
-      };
-      const schema = new own.Schema({ file: String }) as Schema;
-      schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });
-      const Photo = connection.model('Photo', schema);
-      await Photo.init();
-      const session = await connection.startSession();
-      await surround(own, session, () => new Photo({ file: 'a.jpg' }).save());
-      expect(sessions).toEqual([session.id, session.id]);
-      await surround(own, session, () => new Photo({ file: 'a.jpg' }).save({ session: null }));
-      expect(sessions).toHaveLength(4);
-      expect(sessions.slice(2)).not.toContainEqual(session.id);
-      await session.endSession();
-      await connection.close();
-    },
-  );
+  test('under transactionAsyncLocalStorage the capture is written in the session of the surroundings', async () => {
+    const own: Mongoose = new mongoose.Mongoose();
+    own.set('transactionAsyncLocalStorage', true);
+    const connection = await own
+      .createConnection(site.database.uri, { monitorCommands: true })
+      .asPromise();
+    const sessions: unknown[] = [];
+    connection
+      .getClient()
+      .on(
+        'commandStarted',
+        ({ commandName, command }: { commandName: string; command: Record<string, unknown> }) => {
+          if (commandName === 'insert') sessions.push(command['lsid']);
+        },
+      );
+    site.capturing = {
+      ...site.capturing!,
+      outbox: new Outbox(connection, 'syncmedia_', makeRowReader(connection)),
+    };
+    const schema = new own.Schema({ file: String }) as Schema;
+    schema.plugin(site.plugin, { syncDirs: 'uploads/photos' });
+    const Photo = connection.model('Photo', schema);
+    await Photo.init();
+    const session = await connection.startSession();
+    await surround(own, session, () => new Photo({ file: 'a.jpg' }).save());
+    expect(sessions).toEqual([session.id, session.id]);
+    await surround(own, session, () => new Photo({ file: 'a.jpg' }).save({ session: null }));
+    expect(sessions).toHaveLength(4);
+    expect(sessions.slice(2)).not.toContainEqual(session.id);
+    await session.endSession();
+    await connection.close();
+  });
 
-  test(
-    "finds the document's session, else that of the surrounding transaction, unless it was " +
-      'said to be none',
-    async () => {
-      const own: Mongoose = new mongoose.Mongoose();
-      own.set('transactionAsyncLocalStorage', true);
-      const connection = own.createConnection();
-      const [one, other] = [{ own: true }, { surrounding: true }] as unknown as [
-        ClientSession,
-        ClientSession,
-      ];
-      expect(findSession(null, {}, connection)).toBeUndefined();
-      surround(own, other, () => {
-        expect(findSession(one, {}, connection)).toBe(one);
-        expect(findSession(null, {}, connection)).toBe(other);
-        expect(findSession(null, undefined, connection)).toBe(other);
-        expect(findSession(null, { session: null }, connection)).toBeUndefined();
-        expect(findSession(null, { session: one }, connection)).toBe(one);
-      });
-      expect(findSession(null, {}, site.connection)).toBeUndefined();
-      await connection.close();
-    },
-  );
+  test("finds the document's session, else that of the surrounding transaction, unless it was said to be none", async () => {
+    const own: Mongoose = new mongoose.Mongoose();
+    own.set('transactionAsyncLocalStorage', true);
+    const connection = own.createConnection();
+    const [one, other] = [{ own: true }, { surrounding: true }] as unknown as [
+      ClientSession,
+      ClientSession,
+    ];
+    expect(findSession(null, {}, connection)).toBeUndefined();
+    surround(own, other, () => {
+      expect(findSession(one, {}, connection)).toBe(one);
+      expect(findSession(null, {}, connection)).toBe(other);
+      expect(findSession(null, undefined, connection)).toBe(other);
+      expect(findSession(null, { session: null }, connection)).toBeUndefined();
+      expect(findSession(null, { session: one }, connection)).toBe(one);
+    });
+    expect(findSession(null, {}, site.connection)).toBeUndefined();
+    await connection.close();
+  });
 
   describe('in transactions', () => {
     async function makePhoto(home: Mongoose = mongoose) {

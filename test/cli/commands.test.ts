@@ -170,23 +170,19 @@ describe.skipIf(!hasScript)('init -i on a terminal', () => {
     };
   }
 
-  test(
-    'asks for missing values, asks again after an unusable answer, and keeps the stored ' +
-      'value for an empty one',
-    async () => {
-      const { code, stdout } = await on(
-        web1,
-        ['init', '-i', '--url', web1.hostname],
-        answering(['\r', '\r', '\r', 'zero\r', '\r', '\r', '\r']),
-      );
-      expect(stripVTControlCharacters(stdout)).toMatch(
-        /Host name \[web1\]: [^]*Login user \[[^]*Public key \[as it is\][^]*ssh port \[\d+\]: zero\s+A port is a number[^]*ssh port \[\d+\]: [^]*Root directory/,
-      );
-      expect(stdout).not.toContain('Name or address');
-      expect(stdout).toContain('Updated host web1 ');
-      expect(code).toBe(0);
-    },
-  );
+  test('asks for missing values, asks again after an unusable answer, and keeps the stored value for an empty one', async () => {
+    const { code, stdout } = await on(
+      web1,
+      ['init', '-i', '--url', web1.hostname],
+      answering(['\r', '\r', '\r', 'zero\r', '\r', '\r', '\r']),
+    );
+    expect(stripVTControlCharacters(stdout)).toMatch(
+      /Host name \[web1\]: [^]*Login user \[[^]*Public key \[as it is\][^]*ssh port \[\d+\]: zero\s+A port is a number[^]*ssh port \[\d+\]: [^]*Root directory/,
+    );
+    expect(stdout).not.toContain('Name or address');
+    expect(stdout).toContain('Updated host web1 ');
+    expect(code).toBe(0);
+  });
 
   test('ctrl-C at a question ends it with 130, and nothing is changed', async () => {
     const { code, stdout } = await on(web1, ['init', '-i'], answering(['other\r', '\x03']));
@@ -280,20 +276,16 @@ describe('files move', () => {
     }
   });
 
-  test(
-    '--no-wait returns at once; a command that follows the run exits with 1 when it is ' +
-      'cancelled',
-    async () => {
-      const asked = parse<{ run: Run }>(await on(web1, ['push', '--no-wait', '--json'])).run;
-      expect(asked).toMatchObject({ kind: 'push', state: 'requested' });
-      expect((await on(web1, ['runs', 'cancel', asked.id])).stdout).toMatch(/^state +cancelled$/m);
-      expect((await on(web1, ['runs', 'follow', asked.id])).code).toBe(1);
-      const list = await on(web1, ['runs']);
-      expect(list.stdout.split('\n')[1]).toContain(asked.id);
-      const { code, stderr } = await on(web1, ['runs', 'show', 'no-such-run']);
-      expect([code, stderr]).toEqual([1, expect.stringContaining('UNKNOWN_RUN')]);
-    },
-  );
+  test('--no-wait returns at once; a command that follows the run exits with 1 when it is cancelled', async () => {
+    const asked = parse<{ run: Run }>(await on(web1, ['push', '--no-wait', '--json'])).run;
+    expect(asked).toMatchObject({ kind: 'push', state: 'requested' });
+    expect((await on(web1, ['runs', 'cancel', asked.id])).stdout).toMatch(/^state +cancelled$/m);
+    expect((await on(web1, ['runs', 'follow', asked.id])).code).toBe(1);
+    const list = await on(web1, ['runs']);
+    expect(list.stdout.split('\n')[1]).toContain(asked.id);
+    const { code, stderr } = await on(web1, ['runs', 'show', 'no-such-run']);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('UNKNOWN_RUN')]);
+  });
 
   test('SIGINT stops following, with 130 and a word on the run', async () => {
     await web2.freeze();

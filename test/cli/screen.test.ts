@@ -10,24 +10,20 @@ function makeScreen(isTTY: boolean, columns = 20) {
 }
 
 describe('Screen', () => {
-  test(
-    'on a terminal progress is one line, cut to its width, and gone before anything else is ' +
-      'written',
-    () => {
-      const { screen, read } = makeScreen(true);
-      screen.showProgress('1 of 3');
-      screen.showProgress('2 of 3 and far more than fits');
-      screen.log.warn('slow');
-      screen.showProgress('3 of 3');
-      screen.print('data');
-      expect(read()).toEqual({
-        out: 'data\n',
-        err:
-          '\r\x1b[K1 of 3\r\x1b[K2 of 3 and far more\r\x1b[Ksyncmedia: warning: ' +
-          'slow\n\r\x1b[K3 of 3\r\x1b[K',
-      });
-    },
-  );
+  test('on a terminal progress is one line, cut to its width, and gone before anything else is written', () => {
+    const { screen, read } = makeScreen(true);
+    screen.showProgress('1 of 3');
+    screen.showProgress('2 of 3 and far more than fits');
+    screen.log.warn('slow');
+    screen.showProgress('3 of 3');
+    screen.print('data');
+    expect(read()).toEqual({
+      out: 'data\n',
+      err:
+        '\r\x1b[K1 of 3\r\x1b[K2 of 3 and far more\r\x1b[Ksyncmedia: warning: ' +
+        'slow\n\r\x1b[K3 of 3\r\x1b[K',
+    });
+  });
 
   test('on a terminal that does not know its width a short line of progress is whole', () => {
     const { screen, read } = makeScreen(true, 0);

@@ -62,35 +62,29 @@ afterAll(async () => {
   await Promise.all([database.close(), host.close()]);
 });
 
-test(
-  'approve shows pending hosts with fingerprints, refuses another fingerprint, and ' +
-    'does not ask without a terminal',
-  async () => {
-    expect(await run('approve')).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining(fingerprint) as string,
-    });
-    expect(await run('approve', 'web2')).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('--fingerprint') as string,
-    });
-    expect(await run('approve', 'web2', '--fingerprint', `SHA256:${'A'.repeat(43)}`)).toMatchObject(
-      {
-        code: 1,
-        stderr: expect.stringContaining('BAD_KEY') as string,
-      },
-    );
-    expect(await run('hosts', 'edit', 'web2', '--status', 'approved')).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('syncmedia approve web2') as string,
-    });
-    expect(await run('approve', 'web2', '--fingerprint', fingerprint)).toMatchObject({
-      code: 0,
-      stdout: 'Approved host web2 (web2)\n',
-    });
-    expect((await run('approve')).stdout).toBe('No host waits for approval.\n');
-  },
-);
+test('approve shows pending hosts with fingerprints, refuses another fingerprint, and does not ask without a terminal', async () => {
+  expect(await run('approve')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(fingerprint) as string,
+  });
+  expect(await run('approve', 'web2')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--fingerprint') as string,
+  });
+  expect(await run('approve', 'web2', '--fingerprint', `SHA256:${'A'.repeat(43)}`)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('BAD_KEY') as string,
+  });
+  expect(await run('hosts', 'edit', 'web2', '--status', 'approved')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('syncmedia approve web2') as string,
+  });
+  expect(await run('approve', 'web2', '--fingerprint', fingerprint)).toMatchObject({
+    code: 0,
+    stdout: 'Approved host web2 (web2)\n',
+  });
+  expect((await run('approve')).stdout).toBe('No host waits for approval.\n');
+});
 
 test('keys show and keys accept compare the pinned key with the key of the server', async () => {
   expect(await run('keys', 'show', 'web1')).toMatchObject({

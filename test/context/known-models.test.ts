@@ -32,37 +32,30 @@ describe.each(mongooses)('the models of an instance on %s', (_name, mongoose) =>
     ) as unknown as Model<unknown>;
   const names = (): string[] => models.naming.map(({ model }) => model.modelName);
 
-  test(
-    'a deleted model is no longer known, by name or pattern, and one compiled ' + 'afterwards is',
-    () => {
-      for (const name of ['Photo', 'Paper', 'Video']) models.add({ model: compile(name), options });
-      connection.deleteModel('Video');
-      expect([names(), models.names]).toEqual([
-        ['Photo', 'Paper'],
-        ['Photo', 'Paper'],
-      ]);
-      connection.deleteModel(/^P/);
-      expect([names(), models.findModel('Photo')]).toEqual([[], undefined]);
-      const again = compile('Photo');
-      models.add({ model: again, options });
-      expect(models.findModel('Photo')?.model).toBe(again);
-    },
-  );
+  test('a deleted model is no longer known, by name or pattern, and one compiled afterwards is', () => {
+    for (const name of ['Photo', 'Paper', 'Video']) models.add({ model: compile(name), options });
+    connection.deleteModel('Video');
+    expect([names(), models.names]).toEqual([
+      ['Photo', 'Paper'],
+      ['Photo', 'Paper'],
+    ]);
+    connection.deleteModel(/^P/);
+    expect([names(), models.findModel('Photo')]).toEqual([[], undefined]);
+    const again = compile('Photo');
+    models.add({ model: again, options });
+    expect(models.findModel('Photo')?.model).toBe(again);
+  });
 
-  test(
-    'a model of the same name replaces another one if both read the same documents with ' +
-      'the same options',
-    () => {
-      const first = compile('Photo');
-      models.add({ model: first, options });
-      const second = compile('Photo', { overwriteModels: true });
-      models.add({ model: second, options });
-      expect(models.naming.map(({ model }) => model)).toEqual([second]);
-      const others = resolvePluginOptions({ syncDirs: 'uploads', paths: 'file' }, 'a test');
-      models.add({ model: compile('Photo', { overwriteModels: true }), options: others });
-      expect(models.naming.map((known) => known.options)).toEqual([options, others]);
-    },
-  );
+  test('a model of the same name replaces another one if both read the same documents with the same options', () => {
+    const first = compile('Photo');
+    models.add({ model: first, options });
+    const second = compile('Photo', { overwriteModels: true });
+    models.add({ model: second, options });
+    expect(models.naming.map(({ model }) => model)).toEqual([second]);
+    const others = resolvePluginOptions({ syncDirs: 'uploads', paths: 'file' }, 'a test');
+    models.add({ model: compile('Photo', { overwriteModels: true }), options: others });
+    expect(models.naming.map((known) => known.options)).toEqual([options, others]);
+  });
 
   test('a model that its connection does not list stays known', () => {
     const hidden = compile('Hidden', { cache: false });

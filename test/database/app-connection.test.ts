@@ -76,21 +76,17 @@ describe.each(mongooses)('connections of one application on %s', (_name, mongoos
     return rows.map((row) => (row['savedBy'] as { model: string }).model);
   };
 
-  test(
-    'a machine that was never initialised minds neither connections one after the other nor ' +
-      'several at once',
-    async () => {
-      begin();
-      const first = await connect();
-      await compile(first).create({ file: 'a.jpg' });
-      await first.close();
-      const second = await connect();
-      await compile(second).create({ file: 'a.jpg' });
-      await compile(await connect()).insertMany([{ file: 'a.jpg' }]);
-      expect(await (await connect()).db!.collection('photos').countDocuments()).toBe(3);
-      expect(await captured()).toEqual([]);
-    },
-  );
+  test('a machine that was never initialised minds neither connections one after the other nor several at once', async () => {
+    begin();
+    const first = await connect();
+    await compile(first).create({ file: 'a.jpg' });
+    await first.close();
+    const second = await connect();
+    await compile(second).create({ file: 'a.jpg' });
+    await compile(await connect()).insertMany([{ file: 'a.jpg' }]);
+    expect(await (await connect()).db!.collection('photos').countDocuments()).toBe(3);
+    expect(await captured()).toEqual([]);
+  });
 
   test('a host refuses a second connection as long as the first is open, naming both models', async () => {
     await initialise();

@@ -19,12 +19,9 @@ const pull = (me: string, here: FileInfo | undefined) =>
     .do;
 
 describe('a pull of the version that the ledger has', () => {
-  test(
-    'never removes a file that a holder has just written: its own scan is about to ' + 'capture it',
-    () => {
-      expect(pull('A', fresh)).toBe('nothing');
-    },
-  );
+  test('never removes a file that a holder has just written: its own scan is about to capture it', () => {
+    expect(pull('A', fresh)).toBe('nothing');
+  });
 
   test.each([
     ['absent', undefined],

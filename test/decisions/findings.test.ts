@@ -73,23 +73,15 @@ describe('a repair', () => {
     ).toBe(true);
   });
 
-  test(
-    'leaves a possible new version to the host that has it; on a passive host the ' +
-      'conflict rule decides',
-    () => {
-      expect([repairs(other), repairs(newer)]).toEqual([false, false]);
-      expect([repairs(other, held, true), repairs(newer, held, true)]).toEqual([true, false]);
-    },
-  );
+  test('leaves a possible new version to the host that has it; on a passive host the conflict rule decides', () => {
+    expect([repairs(other), repairs(newer)]).toEqual([false, false]);
+    expect([repairs(other, held, true), repairs(newer, held, true)]).toEqual([true, false]);
+  });
 
-  test(
-    'leaves a file with the size and date of the version to a host that can distinguish ' +
-      'an edit from rot',
-    () => {
-      expect(repairs(current, fileEntry({ stamps: { B: '1 2' } }))).toBe(false);
-      expect(repairs(undefined, fileEntry({ stamps: { B: '1 2' } }))).toBe(true);
-    },
-  );
+  test('leaves a file with the size and date of the version to a host that can distinguish an edit from rot', () => {
+    expect(repairs(current, fileEntry({ stamps: { B: '1 2' } }))).toBe(false);
+    expect(repairs(undefined, fileEntry({ stamps: { B: '1 2' } }))).toBe(true);
+  });
 
   test('brings nothing back that a tombstone removed', () => {
     expect(

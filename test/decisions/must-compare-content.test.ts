@@ -29,17 +29,13 @@ describe('a file that a save names, with the size and date of the version', () =
     expect(mustCompareContent({ ...named, entry: held(fresh.stamp), info: fresh })).toBe(false);
   });
 
-  test(
-    'is read if this host never knew its content, unless it was untouched for a day: ' +
-      'other bytes would be rot',
-    () => {
-      expect(mustCompareContent({ ...named, entry: held(), info: fresh })).toBe(true);
-      expect(mustCompareContent({ ...named, entry: held(), info: old })).toBe(false);
-      expect(
-        mustCompareContent({ ...named, entry: held(), info: { size: 4, mtime: 1_000, nanos: 0 } }),
-      ).toBe(true);
-    },
-  );
+  test('is read if this host never knew its content, unless it was untouched for a day: other bytes would be rot', () => {
+    expect(mustCompareContent({ ...named, entry: held(), info: fresh })).toBe(true);
+    expect(mustCompareContent({ ...named, entry: held(), info: old })).toBe(false);
+    expect(
+      mustCompareContent({ ...named, entry: held(), info: { size: 4, mtime: 1_000, nanos: 0 } }),
+    ).toBe(true);
+  });
 
   test('is read where this host does not hold the version, and under a tombstone', () => {
     expect(
@@ -65,15 +61,11 @@ test('a scan reads only files that it holds and that were touched, up to a limit
   ).toBe(false);
 });
 
-test(
-  'a version without a known content is another one if a save names a file that was ' +
-    'touched since',
-  () => {
-    const entry = { ...held('another'), info: { size: 4, mtime: 1_000, nanos: 0 } };
-    expect(isRewritten({ ...named, entry, info: fresh })).toBe(true);
-    expect(isRewritten({ ...scan, entry, info: fresh })).toBe(false);
-    expect(
-      isRewritten({ ...named, entry: { ...entry, stamps: { A: fresh.stamp ?? '' } }, info: fresh }),
-    ).toBe(false);
-  },
-);
+test('a version without a known content is another one if a save names a file that was touched since', () => {
+  const entry = { ...held('another'), info: { size: 4, mtime: 1_000, nanos: 0 } };
+  expect(isRewritten({ ...named, entry, info: fresh })).toBe(true);
+  expect(isRewritten({ ...scan, entry, info: fresh })).toBe(false);
+  expect(
+    isRewritten({ ...named, entry: { ...entry, stamps: { A: fresh.stamp ?? '' } }, info: fresh }),
+  ).toBe(false);
+});

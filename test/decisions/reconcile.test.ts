@@ -88,27 +88,24 @@ describe('a file entry', () => {
   });
 });
 
-test(
-  'a scan leaves unknown bytes to the pending delivery if an older version may be ' + 'forgotten',
-  () => {
-    const superseded = Array.from({ length: supersededLimit }, (_, i) => ({
-      size: 100 + i,
-      mtime: i,
-      version: `old ${i}`,
-      conflicting: false,
-    }));
-    const full = { ...pending, superseded },
-      scanned = { ...base, state: 'unknown' as const };
-    expect(reconcile({ ...scanned, entry: full })).toBe('nothing');
-    expect(reconcile({ ...scanned, entry: { ...full, superseded: superseded.slice(1) } })).toBe(
-      'new-version',
-    );
-    expect(reconcile({ ...scanned, entry: full, why: 'named' })).toBe('new-version');
-    expect(reconcile({ ...scanned, entry: { ...full, pending: [] } })).toBe('new-version');
-    // No host can deliver: this file is better than none.
-    expect(reconcile({ ...scanned, entry: { ...full, heldBy: [] } })).toBe('new-version');
-  },
-);
+test('a scan leaves unknown bytes to the pending delivery if an older version may be forgotten', () => {
+  const superseded = Array.from({ length: supersededLimit }, (_, i) => ({
+    size: 100 + i,
+    mtime: i,
+    version: `old ${i}`,
+    conflicting: false,
+  }));
+  const full = { ...pending, superseded },
+    scanned = { ...base, state: 'unknown' as const };
+  expect(reconcile({ ...scanned, entry: full })).toBe('nothing');
+  expect(reconcile({ ...scanned, entry: { ...full, superseded: superseded.slice(1) } })).toBe(
+    'new-version',
+  );
+  expect(reconcile({ ...scanned, entry: full, why: 'named' })).toBe('new-version');
+  expect(reconcile({ ...scanned, entry: { ...full, pending: [] } })).toBe('new-version');
+  // No host can deliver: this file is better than none.
+  expect(reconcile({ ...scanned, entry: { ...full, heldBy: [] } })).toBe('new-version');
+});
 
 describe('a tombstone', () => {
   test.each<[FileState, ReconcileAnswer, ReconcileAnswer]>([
@@ -161,25 +158,21 @@ describe('an older version at the path of a host that had the current one', () =
     },
   );
 
-  test(
-    'is the new version once a save names it, if the current one was captured here and ' +
-      'no host holds it',
-    () => {
-      const missing = fileEntry({ origin: 'A', heldBy: [], pending: ['A', 'B'] }),
-        asked = { ...base, why: 'named' as const, entry: missing, state: 'superseded' as const };
-      expect(reconcile(asked)).toBe('new-version');
-      expect(reconcile({ ...asked, ...withEvidence({ ownCopy: true }), why: 'named' })).toBe(
-        'restore',
-      );
-      const others = [
-        { ready: false },
-        { why: 'scan' as const },
-        { entry: { ...missing, origin: 'B' } },
-        { entry: { ...missing, heldBy: ['B'] } },
-      ];
-      for (const other of others) expect(reconcile({ ...asked, ...other })).toBe('nothing');
-    },
-  );
+  test('is the new version once a save names it, if the current one was captured here and no host holds it', () => {
+    const missing = fileEntry({ origin: 'A', heldBy: [], pending: ['A', 'B'] }),
+      asked = { ...base, why: 'named' as const, entry: missing, state: 'superseded' as const };
+    expect(reconcile(asked)).toBe('new-version');
+    expect(reconcile({ ...asked, ...withEvidence({ ownCopy: true }), why: 'named' })).toBe(
+      'restore',
+    );
+    const others = [
+      { ready: false },
+      { why: 'scan' as const },
+      { entry: { ...missing, origin: 'B' } },
+      { entry: { ...missing, heldBy: ['B'] } },
+    ];
+    for (const other of others) expect(reconcile({ ...asked, ...other })).toBe('nothing');
+  });
 
   test('gives way to the current one where a late delivery brought it', () => {
     expect(
@@ -195,30 +188,26 @@ describe('an older version at the path of a host that had the current one', () =
     ).toBe('restore');
   });
 
-  test(
-    'gives way to a version that the app wrote before a late delivery replaced it, even ' +
-      'if it was not captured',
-    () => {
-      const asked = { ...withEvidence({ uncaptured: true }), why: 'named' as const };
-      for (const state of ['superseded', 'conflicting'] as const) {
-        expect(reconcile({ ...asked, entry: held, state })).toBe('put-back');
-        expect(
-          reconcile({
-            ...asked,
-            entry: fileEntry({ origin: 'A', heldBy: [], pending: ['A', 'B'] }),
-            state,
-          }),
-        ).toBe('put-back');
-        const deleted = {
+  test('gives way to a version that the app wrote before a late delivery replaced it, even if it was not captured', () => {
+    const asked = { ...withEvidence({ uncaptured: true }), why: 'named' as const };
+    for (const state of ['superseded', 'conflicting'] as const) {
+      expect(reconcile({ ...asked, entry: held, state })).toBe('put-back');
+      expect(
+        reconcile({
           ...asked,
-          evidence: { ...asked.evidence, referenced: true },
-          entry: tombstoneEntry({ heldBy: ['A'] }),
-        };
-        expect(reconcile({ ...deleted, state })).toBe('put-back');
-      }
-      expect(reconcile({ ...asked, entry: held, state: 'current' })).toBe('nothing');
-    },
-  );
+          entry: fileEntry({ origin: 'A', heldBy: [], pending: ['A', 'B'] }),
+          state,
+        }),
+      ).toBe('put-back');
+      const deleted = {
+        ...asked,
+        evidence: { ...asked.evidence, referenced: true },
+        entry: tombstoneEntry({ heldBy: ['A'] }),
+      };
+      expect(reconcile({ ...deleted, state })).toBe('put-back');
+    }
+    expect(reconcile({ ...asked, entry: held, state: 'current' })).toBe('nothing');
+  });
 
   test('is left to a save that may be about to name it, by a scan', () => {
     expect(
@@ -267,37 +256,33 @@ describe('a file under a tombstone', () => {
     }
   });
 
-  test(
-    'that a scan finds again wins where a document names it, and waits for a save that may ' +
-      'be about to',
-    () => {
-      expect(
-        reconcile({
-          ...withEvidence({ referenced: true }),
-          entry: acknowledged,
-          state: 'superseded',
-        }),
-      ).toBe('new-version');
-      expect(
-        reconcile({
-          ...withEvidence({ referenced: 'unknown' }),
-          entry: acknowledged,
-          state: 'superseded',
-        }),
-      ).toBe('trash');
-      expect(
-        reconcile({
-          ...withEvidence({ saveExpected: true }),
-          entry: acknowledged,
-          state: 'superseded',
-        }),
-      ).toBe('nothing');
-      // The delete means this file, and asking the documents for each would cost too much.
-      expect(reconcile({ ...base, evidence: {}, entry: announced, state: 'superseded' })).toBe(
-        'trash',
-      );
-    },
-  );
+  test('that a scan finds again wins where a document names it, and waits for a save that may be about to', () => {
+    expect(
+      reconcile({
+        ...withEvidence({ referenced: true }),
+        entry: acknowledged,
+        state: 'superseded',
+      }),
+    ).toBe('new-version');
+    expect(
+      reconcile({
+        ...withEvidence({ referenced: 'unknown' }),
+        entry: acknowledged,
+        state: 'superseded',
+      }),
+    ).toBe('trash');
+    expect(
+      reconcile({
+        ...withEvidence({ saveExpected: true }),
+        entry: acknowledged,
+        state: 'superseded',
+      }),
+    ).toBe('nothing');
+    // The delete means this file, and asking the documents for each would cost too much.
+    expect(reconcile({ ...base, evidence: {}, entry: announced, state: 'superseded' })).toBe(
+      'trash',
+    );
+  });
 
   test('is taken back where a delivered delete took it after the save that names it', () => {
     const taken = {
@@ -342,18 +327,15 @@ describe('no entry', () => {
 
 describe('a host that is not ready', () => {
   const notReady = { ...base, ready: false };
-  test(
-    'contributes files that its app named and no entry knows, but none that a scan ' + 'found',
-    () => {
-      expect(reconcile({ ...notReady, why: 'named', entry: undefined, state: 'unknown' })).toBe(
-        'new-version',
-      );
-      expect(reconcile({ ...notReady, entry: undefined, state: 'unknown' })).toBe('nothing');
-      expect(reconcile({ ...notReady, why: 'named', entry: pending, state: 'unknown' })).toBe(
-        'nothing',
-      );
-    },
-  );
+  test('contributes files that its app named and no entry knows, but none that a scan found', () => {
+    expect(reconcile({ ...notReady, why: 'named', entry: undefined, state: 'unknown' })).toBe(
+      'new-version',
+    );
+    expect(reconcile({ ...notReady, entry: undefined, state: 'unknown' })).toBe('nothing');
+    expect(reconcile({ ...notReady, why: 'named', entry: pending, state: 'unknown' })).toBe(
+      'nothing',
+    );
+  });
   test('holds its copies of the current versions', () => {
     expect(reconcile({ ...notReady, entry: pending, state: 'current' })).toBe('hold');
   });
@@ -366,16 +348,12 @@ test('asserted bytes are a version whatever their file state', () => {
   expect(reconcile({ ...base, why: 'asserted', entry: held, state: 'absent' })).toBe('leave');
 });
 
-test(
-  'the bytes of the version with another date get its date, on every host and for ' +
-    'every reason',
-  () => {
-    for (const entry of [held, pending, neither]) {
-      for (const why of ['named', 'scan', 'asserted'] as const)
-        expect(reconcile({ ...base, why, entry, state: 'redated' })).toBe('redate');
-    }
-  },
-);
+test('the bytes of the version with another date get its date, on every host and for every reason', () => {
+  for (const entry of [held, pending, neither]) {
+    for (const why of ['named', 'scan', 'asserted'] as const)
+      expect(reconcile({ ...base, why, entry, state: 'redated' })).toBe('redate');
+  }
+});
 
 test('an assertion is about the bytes that lay there when it was made', () => {
   const seen = { size: 10, mtime: 1_000, nanos: 5 };
@@ -415,24 +393,20 @@ describe('a file that another host has captured and not reconciled yet', () => {
   const ask = (entry: Entry | undefined, asserted: FileInfo[] = []): boolean[] =>
     [current, old, unknown].map((found) => willMakeVersion({ entry, found, host: 'C', asserted }));
 
-  test(
-    'is going to be a version where the entry does not know it, where there is none, and ' +
-      'over a tombstone',
-    () => {
-      expect(ask(undefined)).toEqual([true, true, true]);
-      expect(ask(fileEntry({ superseded }))).toEqual([false, false, true]);
-      expect(
-        ask(
-          tombstoneEntry({
-            superseded: [
-              ...superseded,
-              { size: 10, mtime: 1_000, version: 'v1', conflicting: false },
-            ],
-          }),
-        ),
-      ).toEqual([true, true, true]);
-    },
-  );
+  test('is going to be a version where the entry does not know it, where there is none, and over a tombstone', () => {
+    expect(ask(undefined)).toEqual([true, true, true]);
+    expect(ask(fileEntry({ superseded }))).toEqual([false, false, true]);
+    expect(
+      ask(
+        tombstoneEntry({
+          superseded: [
+            ...superseded,
+            { size: 10, mtime: 1_000, version: 'v1', conflicting: false },
+          ],
+        }),
+      ),
+    ).toEqual([true, true, true]);
+  });
 
   test('is going to be a version if its bytes were asserted, whatever the entry knows', () => {
     expect(ask(fileEntry({ superseded }), [old])).toEqual([false, true, true]);

@@ -53,30 +53,23 @@ describe('current bytes that were replaced', () => {
   });
 });
 
-test(
-  'the bytes of the version with another date are as current as with its own: they are no ' +
-    'conflict',
-  () => {
-    const replaced = {
-      entry,
-      info: { size: 10, mtime: 7_000, nanos: 0 },
-      at: 'B',
-      by: 'replaced',
-      sent: { version: 'v2', ruled: false },
-      captures: false,
-    } as const;
-    expect(resolveReplacedBytes(replaced)).toBeUndefined();
-    expect(resolveReplacedBytes(replaced, { sha256: 'aa' })).toBe('drop');
-    expect(resolveReplacedBytes(replaced, { sha256: 'bb' })).toBe('conflict');
-    expect(resolveReplacedBytes(replaced, { sha256: undefined })).toBe('conflict');
-    expect(
-      resolveReplacedBytes(
-        { ...replaced, sent: { version: 'v1', ruled: false } },
-        { sha256: 'aa' },
-      ),
-    ).toBe('put-back');
-  },
-);
+test('the bytes of the version with another date are as current as with its own: they are no conflict', () => {
+  const replaced = {
+    entry,
+    info: { size: 10, mtime: 7_000, nanos: 0 },
+    at: 'B',
+    by: 'replaced',
+    sent: { version: 'v2', ruled: false },
+    captures: false,
+  } as const;
+  expect(resolveReplacedBytes(replaced)).toBeUndefined();
+  expect(resolveReplacedBytes(replaced, { sha256: 'aa' })).toBe('drop');
+  expect(resolveReplacedBytes(replaced, { sha256: 'bb' })).toBe('conflict');
+  expect(resolveReplacedBytes(replaced, { sha256: undefined })).toBe('conflict');
+  expect(
+    resolveReplacedBytes({ ...replaced, sent: { version: 'v1', ruled: false } }, { sha256: 'aa' }),
+  ).toBe('put-back');
+});
 
 describe('unknown bytes that were replaced are conflicts', () => {
   const resolveUnknown = (fields: Partial<ReplacedSituation>): Resolution =>

@@ -31,23 +31,19 @@ describe('an acknowledgement', () => {
       pending: [],
     });
   });
-  test(
-    'makes the host pending again if the entry moved on, and orphans the entry if that ' +
-      'host is its origin',
-    () => {
-      expect(
-        after(
-          fileEntry({ version: 'v2', heldBy: ['A', 'B'] }),
-          acknowledgeDelivery(entry, 'v1', ['B']),
-        ),
-      ).toEqual({ heldBy: ['A'], pending: ['B'] });
-      expect(after(entry, acknowledgeDelivery(entry, 'v1', ['A']))).toEqual({
-        heldBy: [],
-        pending: ['B', 'C', 'A'],
-        orphaned: true,
-      });
-    },
-  );
+  test('makes the host pending again if the entry moved on, and orphans the entry if that host is its origin', () => {
+    expect(
+      after(
+        fileEntry({ version: 'v2', heldBy: ['A', 'B'] }),
+        acknowledgeDelivery(entry, 'v1', ['B']),
+      ),
+    ).toEqual({ heldBy: ['A'], pending: ['B'] });
+    expect(after(entry, acknowledgeDelivery(entry, 'v1', ['A']))).toEqual({
+      heldBy: [],
+      pending: ['B', 'C', 'A'],
+      orphaned: true,
+    });
+  });
   test('of a kept file makes the host unconcerned, or pending if the entry moved on', () => {
     expect(after(entry, acknowledgeKept(entry, 'v2', 'B'))).toEqual({
       heldBy: ['A'],
@@ -81,26 +77,22 @@ describe('delivering', () => {
     expect(mayDeliver(fileEntry({ heldBy: ['C'], pending: ['B'] }), 'A', 'B')).toBe(false);
     expect(mayDeliver(tombstoneEntry({ heldBy: ['C'], pending: ['B'] }), 'A', 'B')).toBe(true);
   });
-  test(
-    'is taken over by a holder if the origin lost the bytes, or is gone while hosts are ' +
-      'pending',
-    () => {
-      const left = applyTransition(
-        fileEntry({ heldBy: ['A', 'B'], pending: ['C'] }),
-        removeHolder(entry, 'A'),
-      );
-      expect([mayTakeOver(left, 'B', []), mayTakeOver(left, 'C', [])]).toEqual([true, false]);
-      expect(takeOver(left, 'B')).toMatchObject({ origin: 'B' });
-      expect(takeOver(left, 'B').orphaned).toBeUndefined();
-      const orphan = fileEntry({ heldBy: ['A', 'B'], pending: ['C'] });
-      expect([
-        mayTakeOver(orphan, 'B', ['A']),
-        mayTakeOver(orphan, 'B', []),
-        mayTakeOver({ ...orphan, pending: [] }, 'B', ['A']),
-      ]).toEqual([true, false, false]);
-      expect(mayTakeOver(tombstoneEntry({ heldBy: ['A'], pending: ['C'] }), 'B', ['A'])).toBe(true);
-    },
-  );
+  test('is taken over by a holder if the origin lost the bytes, or is gone while hosts are pending', () => {
+    const left = applyTransition(
+      fileEntry({ heldBy: ['A', 'B'], pending: ['C'] }),
+      removeHolder(entry, 'A'),
+    );
+    expect([mayTakeOver(left, 'B', []), mayTakeOver(left, 'C', [])]).toEqual([true, false]);
+    expect(takeOver(left, 'B')).toMatchObject({ origin: 'B' });
+    expect(takeOver(left, 'B').orphaned).toBeUndefined();
+    const orphan = fileEntry({ heldBy: ['A', 'B'], pending: ['C'] });
+    expect([
+      mayTakeOver(orphan, 'B', ['A']),
+      mayTakeOver(orphan, 'B', []),
+      mayTakeOver({ ...orphan, pending: [] }, 'B', ['A']),
+    ]).toEqual([true, false, false]);
+    expect(mayTakeOver(tombstoneEntry({ heldBy: ['A'], pending: ['C'] }), 'B', ['A'])).toBe(true);
+  });
   test('does not concern a host that is neither holding, pending nor blocked', () => {
     expect(['A', 'B', 'D'].map((host) => isUnconcerned(entry, host))).toEqual([false, false, true]);
   });

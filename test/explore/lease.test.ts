@@ -17,42 +17,31 @@ const cases: [string, Partial<LeaseBudget>][] = [
   ['time passes, and a process stands still', { time: 4, pauses: 1, sends: [0, 2] }],
 ];
 
-describe(
-  'in every order of events at most one process works, and no working process is ' +
-    'taken for dead',
-  () => {
-    test.each(cases)(
-      '%s',
-      (_, budget) => {
-        const { broken, complete } = exploreLease(protocol, { ...none, ...budget });
-        expect(broken).toBeUndefined();
-        expect(complete).toBe(true);
-      },
-      120_000,
-    );
-  },
-);
+describe('in every order of events at most one process works, and no working process is taken for dead', () => {
+  test.each(cases)(
+    '%s',
+    (_, budget) => {
+      const { broken, complete } = exploreLease(protocol, { ...none, ...budget });
+      expect(broken).toBeUndefined();
+      expect(complete).toBe(true);
+    },
+    120_000,
+  );
+});
 
 /** Another process works although no time has passed. */
 const isFollowed = ({ all, left }: LeaseState): string | undefined =>
   left.time === 0 && all[1]?.work === 'working' && all[1].held > 0 ? 'followed' : undefined;
 
-test(
-  'a killed process has a successor at once, a stopped process only when its time is ' + 'over',
-  () => {
-    expect(exploreLease(protocol, { ...none, crashes: 1 }, isFollowed).broken?.what).toBe(
-      'followed',
-    );
-    expect(exploreLease(protocol, { ...none, pauses: 1 }, isFollowed)).toMatchObject({
-      complete: true,
-    });
-    expect(
-      exploreLease(protocol, { ...none, pauses: 1, time: 3, sends: [0, 2] }, isFollowed).broken
-        ?.what,
-    ).toBe('followed');
-  },
-  120_000,
-);
+test('a killed process has a successor at once, a stopped process only when its time is over', () => {
+  expect(exploreLease(protocol, { ...none, crashes: 1 }, isFollowed).broken?.what).toBe('followed');
+  expect(exploreLease(protocol, { ...none, pauses: 1 }, isFollowed)).toMatchObject({
+    complete: true,
+  });
+  expect(
+    exploreLease(protocol, { ...none, pauses: 1, time: 3, sends: [0, 2] }, isFollowed).broken?.what,
+  ).toBe('followed');
+}, 120_000);
 
 const mutations: [string, Partial<Protocol>, Partial<LeaseBudget>][] = [
   [

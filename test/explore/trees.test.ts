@@ -47,35 +47,28 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 );
 const told = steps.map((step) => Object.assign(step, { [fc.toStringMethod]: () => step.says }));
 
-test(
-  'files become directories and back, sync dirs vanish between two steps: nothing is lost, ' +
-    'and all comes to rest',
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(told, { minLength: 3, maxLength: 14 }), async (some) => {
-        const site = await TreeSite.open();
-        try {
-          for (const step of some) {
-            await step.take(site);
-            for (const at of ['A', 'B']) {
-              // An unmounted sync dir must not be made anew.
-              if (site.isAway(at))
-                expect(
-                  await lstat(site.at(at, photos.path)).catch(() => undefined),
-                ).toBeUndefined();
-            }
+test('files become directories and back, sync dirs vanish between two steps: nothing is lost, and all comes to rest', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(told, { minLength: 3, maxLength: 14 }), async (some) => {
+      const site = await TreeSite.open();
+      try {
+        for (const step of some) {
+          await step.take(site);
+          for (const at of ['A', 'B']) {
+            // An unmounted sync dir must not be made anew.
+            if (site.isAway(at))
+              expect(await lstat(site.at(at, photos.path)).catch(() => undefined)).toBeUndefined();
           }
-          await site.comeToRest();
-          expect(await site.findBroken()).toEqual([]);
-        } finally {
-          await site.close();
         }
-      }),
-      { numRuns: Number(process.env.TREE_RUNS ?? 25) },
-    );
-  },
-  120_000,
-);
+        await site.comeToRest();
+        expect(await site.findBroken()).toEqual([]);
+      } finally {
+        await site.close();
+      }
+    }),
+    { numRuns: Number(process.env.TREE_RUNS ?? 25) },
+  );
+}, 120_000);
 
 test('a directory is pruned while a file is placed in it', async () => {
   const site = await TreeSite.open();

@@ -47,34 +47,30 @@ const forgetEntry = (name: string): Promise<unknown> =>
     .collection<{ _id: string }>('syncmedia_ledger')
     .deleteOne({ _id: `${dir}/${name}` });
 
-test(
-  'a new host gets everything from one peer, without a transfer of files it has, and ' +
-    'then is a source',
-  async () => {
-    await holdEverywhere('a.jpg', 'b.jpg');
-    const app = await replaceHost(three, () => rm(three.path(`${dir}/b.jpg`)));
-    const fetched: string[] = [],
-      sent: string[] = [];
-    app.sync.on('outcome', ({ outcome }) => {
-      fetched.push(outcome.change.path);
+test('a new host gets everything from one peer, without a transfer of files it has, and then is a source', async () => {
+  await holdEverywhere('a.jpg', 'b.jpg');
+  const app = await replaceHost(three, () => rm(three.path(`${dir}/b.jpg`)));
+  const fetched: string[] = [],
+    sent: string[] = [];
+  app.sync.on('outcome', ({ outcome }) => {
+    fetched.push(outcome.change.path);
+  });
+  for (const machine of [one, two])
+    machine.app.sync.on('outcome', ({ outcome }) => {
+      sent.push(outcome.change.path);
     });
-    for (const machine of [one, two])
-      machine.app.sync.on('outcome', ({ outcome }) => {
-        sent.push(outcome.change.path);
-      });
-    await app.sync.start();
-    await untilReady(app, 'three');
-    await untilNothingPending(site);
-    expect(await three.tree()).toEqual(await one.tree());
-    expect([fetched, sent]).toEqual([[`${dir}/b.jpg`], []]);
-    const { id } = await app.sync.hosts.show('three');
-    for (const name of ['one', 'two'])
-      expect((await app.sync.hosts.show(name)).members).toContain(id);
-    expect(
-      await one.app.connection.collection('syncmedia_ledger').countDocuments({ heldBy: id }),
-    ).toBe(2);
-  },
-);
+  await app.sync.start();
+  await untilReady(app, 'three');
+  await untilNothingPending(site);
+  expect(await three.tree()).toEqual(await one.tree());
+  expect([fetched, sent]).toEqual([[`${dir}/b.jpg`], []]);
+  const { id } = await app.sync.hosts.show('three');
+  for (const name of ['one', 'two'])
+    expect((await app.sync.hosts.show(name)).members).toContain(id);
+  expect(
+    await one.app.connection.collection('syncmedia_ledger').countDocuments({ heldBy: id }),
+  ).toBe(2);
+});
 
 test('a peer that is down does not stop it, and files saved meanwhile arrive too', async () => {
   await holdEverywhere('a.jpg');
@@ -88,50 +84,43 @@ test('a peer that is down does not stop it, and files saved meanwhile arrive too
   await until(async () => (await three.read(`${dir}/new.jpg`)) === 'new', { timeout: 15_000 });
 });
 
-test(
-  'with every peer down it is no source, tries again, and is bootstrapped when one is ' + 'back',
-  async () => {
-    await holdEverywhere('a.jpg');
-    const app = await replaceHost(three, () => rm(three.path(`${dir}/a.jpg`)));
-    for (const { ssh } of [one, two]) await ssh.stop({ hard: true });
-    await app.sync.start();
-    await until(
-      async () =>
-        (await app.sync.runs.list()).some(
-          ({ kind, state }) => kind === 'bootstrap' && state === 'failed',
-        ),
-      { timeout: 20_000 },
-    );
-    expect((await app.sync.hosts.show('three')).readyAt).toBeUndefined();
-    await two.ssh.start();
-    await untilReady(app, 'three');
-    expect(await three.read(`${dir}/a.jpg`)).toBe('a.jpg');
-  },
-);
+test('with every peer down it is no source, tries again, and is bootstrapped when one is back', async () => {
+  await holdEverywhere('a.jpg');
+  const app = await replaceHost(three, () => rm(three.path(`${dir}/a.jpg`)));
+  for (const { ssh } of [one, two]) await ssh.stop({ hard: true });
+  await app.sync.start();
+  await until(
+    async () =>
+      (await app.sync.runs.list()).some(
+        ({ kind, state }) => kind === 'bootstrap' && state === 'failed',
+      ),
+    { timeout: 20_000 },
+  );
+  expect((await app.sync.hosts.show('three')).readyAt).toBeUndefined();
+  await two.ssh.start();
+  await untilReady(app, 'three');
+  expect(await three.read(`${dir}/a.jpg`)).toBe('a.jpg');
+});
 
-test(
-  'a host that returns after deletes were forgotten moves those files away, and ' +
-    'brings them to no other host',
-  async () => {
-    await holdEverywhere('deleted.jpg', 'stays.jpg');
-    const app = await replaceHost(three, async () => {
-      for (const machine of [one, two]) await rm(machine.path(`${dir}/deleted.jpg`));
-      await forgetEntry('deleted.jpg');
-      await one.write(`${dir}/stays.jpg`, 'replaced', 2_000_000);
-      await one.app.sync.runs.follow((await one.app.sync.push()).id);
-    });
-    expect((await app.sync.hosts.show('three')).returnedAt).toBeInstanceOf(Date);
-    await app.sync.start();
-    await untilReady(app, 'three');
-    expect(await three.listArea('conflicts')).toEqual(['deleted.jpg']);
-    expect((await app.sync.hosts.show('three')).returnedAt).toBeUndefined();
-    await one.app.sync.runs.follow((await one.app.sync.pull()).id);
-    await untilNothingPending(site);
-    for (const machine of [one, two, three])
-      expect(Object.keys(await machine.tree())).toEqual([`${dir}/stays.jpg`]);
-    expect(await three.read(`${dir}/stays.jpg`)).toBe('replaced');
-  },
-);
+test('a host that returns after deletes were forgotten moves those files away, and brings them to no other host', async () => {
+  await holdEverywhere('deleted.jpg', 'stays.jpg');
+  const app = await replaceHost(three, async () => {
+    for (const machine of [one, two]) await rm(machine.path(`${dir}/deleted.jpg`));
+    await forgetEntry('deleted.jpg');
+    await one.write(`${dir}/stays.jpg`, 'replaced', 2_000_000);
+    await one.app.sync.runs.follow((await one.app.sync.push()).id);
+  });
+  expect((await app.sync.hosts.show('three')).returnedAt).toBeInstanceOf(Date);
+  await app.sync.start();
+  await untilReady(app, 'three');
+  expect(await three.listArea('conflicts')).toEqual(['deleted.jpg']);
+  expect((await app.sync.hosts.show('three')).returnedAt).toBeUndefined();
+  await one.app.sync.runs.follow((await one.app.sync.pull()).id);
+  await untilNothingPending(site);
+  for (const machine of [one, two, three])
+    expect(Object.keys(await machine.tree())).toEqual([`${dir}/stays.jpg`]);
+  expect(await three.read(`${dir}/stays.jpg`)).toBe('replaced');
+});
 
 test('a host that was away for very long by its own account does the same', async () => {
   await holdEverywhere('deleted.jpg', 'stays.jpg');

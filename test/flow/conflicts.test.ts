@@ -40,42 +40,35 @@ test('a conflict is listed, and compared with the file at its path', async () =>
   expect((await conflicts.compare(dir, keptAs)).identical).toBe(true);
 });
 
-test(
-  'two hosts that save the same bytes at one path, at once and with dates of their own, have ' +
-    'no conflict',
-  async () => {
-    const names = Array.from({ length: 10 }, (_, n) => `${dir}/same-${String(n)}.jpg`);
-    await Promise.all(
-      names.map(async (name) => {
-        await Promise.all([
-          one.write(name, `the bytes of ${name}`, 1_000_000),
-          two.write(name, `the bytes of ${name}`, 2_000_000),
-        ]);
-        await Promise.all(
-          [one, two].map(({ app }) => app.Photo.create({ title: name, file: name })),
-        );
-      }),
-    );
-    const ledger = one.app.connection.collection<{
-      _id: string;
-      heldBy: string[];
-      superseded: unknown[];
-    }>('syncmedia_ledger');
-    await until(
-      async () =>
-        (await ledger.countDocuments({ _id: { $in: names }, heldBy: { $size: 2 } })) === 10,
-      { timeout: 30_000, what: 'every file held by both' },
-    );
-    await untilNothingPending(site);
-    const dates = await Promise.all(
-      names.map(async (name) =>
-        Promise.all([one, two].map(async (machine) => (await stat(machine.path(name))).mtimeMs)),
-      ),
-    );
-    for (const [here, there] of dates) expect(here).toBe(there);
-    for (const { app } of [one, two]) expect(await app.sync.conflicts.list()).toEqual([]);
-  },
-);
+test('two hosts that save the same bytes at one path, at once and with dates of their own, have no conflict', async () => {
+  const names = Array.from({ length: 10 }, (_, n) => `${dir}/same-${String(n)}.jpg`);
+  await Promise.all(
+    names.map(async (name) => {
+      await Promise.all([
+        one.write(name, `the bytes of ${name}`, 1_000_000),
+        two.write(name, `the bytes of ${name}`, 2_000_000),
+      ]);
+      await Promise.all([one, two].map(({ app }) => app.Photo.create({ title: name, file: name })));
+    }),
+  );
+  const ledger = one.app.connection.collection<{
+    _id: string;
+    heldBy: string[];
+    superseded: unknown[];
+  }>('syncmedia_ledger');
+  await until(
+    async () => (await ledger.countDocuments({ _id: { $in: names }, heldBy: { $size: 2 } })) === 10,
+    { timeout: 30_000, what: 'every file held by both' },
+  );
+  await untilNothingPending(site);
+  const dates = await Promise.all(
+    names.map(async (name) =>
+      Promise.all([one, two].map(async (machine) => (await stat(machine.path(name))).mtimeMs)),
+    ),
+  );
+  for (const [here, there] of dates) expect(here).toBe(there);
+  for (const { app } of [one, two]) expect(await app.sync.conflicts.list()).toEqual([]);
+});
 
 test('a conflict that is restored wins on every host, and is listed no more', async () => {
   await makeConflict('loser');

@@ -77,57 +77,45 @@ test('a replaced file goes like a deleted one', async () => {
 });
 
 describe('a host that was off while files were deleted', () => {
-  test(
-    'brings none of them back by push, pull, rescan or a verification that repairs, on ' +
-      'any host',
-    async () => {
-      await save(one, 'gone.jpg');
-      await save(one, 'stays.jpg');
-      await everywhere('gone.jpg', 'gone.jpg');
-      await untilNothingPending(site);
-      await three.app.close();
-      await three.ssh.stop({ hard: true });
-      await remove(one, 'gone.jpg');
-      await has(two, 'gone.jpg', undefined);
-      await three.ssh.start();
-      const back = (three.app = await three.startApp());
-      for (const { sync } of [back, two.app, one.app]) {
-        for (const run of [
-          await sync.push(),
-          await sync.pull(),
-          await sync.verify({ repair: true }),
-        ])
-          await sync.runs.follow(run.id);
-      }
-      await back.Photo.create({ title: 'another', file: `${dir}/stays.jpg` });
-      await everywhere('gone.jpg', undefined);
-      await everywhere('stays.jpg', 'stays.jpg');
-      await untilNothingPending(site);
-      const tree = await one.tree();
-      expect(tree).toHaveProperty([`${dir}/stays.jpg`]);
-      expect(tree).not.toHaveProperty([`${dir}/gone.jpg`]);
-      for (const machine of [two, three]) expect(await machine.tree()).toEqual(tree);
-    },
-  );
+  test('brings none of them back by push, pull, rescan or a verification that repairs, on any host', async () => {
+    await save(one, 'gone.jpg');
+    await save(one, 'stays.jpg');
+    await everywhere('gone.jpg', 'gone.jpg');
+    await untilNothingPending(site);
+    await three.app.close();
+    await three.ssh.stop({ hard: true });
+    await remove(one, 'gone.jpg');
+    await has(two, 'gone.jpg', undefined);
+    await three.ssh.start();
+    const back = (three.app = await three.startApp());
+    for (const { sync } of [back, two.app, one.app]) {
+      for (const run of [await sync.push(), await sync.pull(), await sync.verify({ repair: true })])
+        await sync.runs.follow(run.id);
+    }
+    await back.Photo.create({ title: 'another', file: `${dir}/stays.jpg` });
+    await everywhere('gone.jpg', undefined);
+    await everywhere('stays.jpg', 'stays.jpg');
+    await untilNothingPending(site);
+    const tree = await one.tree();
+    expect(tree).toHaveProperty([`${dir}/stays.jpg`]);
+    expect(tree).not.toHaveProperty([`${dir}/gone.jpg`]);
+    for (const machine of [two, three]) expect(await machine.tree()).toEqual(tree);
+  });
 
-  test(
-    'keeps a file that its app uploaded under the name meanwhile, and that file wins ' +
-      'everywhere',
-    async () => {
-      await save(one, 'again.jpg', 'old');
-      await everywhere('again.jpg', 'old');
-      await untilNothingPending(site);
-      await three.app.close();
-      await three.ssh.stop({ hard: true });
-      await remove(one, 'again.jpg');
-      await has(two, 'again.jpg', undefined);
-      await three.write(`${dir}/again.jpg`, 'uploaded while away');
-      await three.ssh.start();
-      const back = (three.app = await three.startApp());
-      await back.Photo.create({ title: 'again', file: `${dir}/again.jpg` });
-      await everywhere('again.jpg', 'uploaded while away');
-    },
-  );
+  test('keeps a file that its app uploaded under the name meanwhile, and that file wins everywhere', async () => {
+    await save(one, 'again.jpg', 'old');
+    await everywhere('again.jpg', 'old');
+    await untilNothingPending(site);
+    await three.app.close();
+    await three.ssh.stop({ hard: true });
+    await remove(one, 'again.jpg');
+    await has(two, 'again.jpg', undefined);
+    await three.write(`${dir}/again.jpg`, 'uploaded while away');
+    await three.ssh.start();
+    const back = (three.app = await three.startApp());
+    await back.Photo.create({ title: 'again', file: `${dir}/again.jpg` });
+    await everywhere('again.jpg', 'uploaded while away');
+  });
 });
 
 test('a newer file saved under the same name wins over the tombstone', async () => {

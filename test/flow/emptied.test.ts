@@ -30,37 +30,30 @@ async function runAll(): Promise<void> {
   }
 }
 
-test(
-  'a sync dir that was emptied on one host loses nothing elsewhere, and gets its ' + 'files back',
-  async () => {
-    for (const name of await readdir(two.path(dir)))
-      if (name !== '.syncmedia') await rm(join(two.path(dir), name), { recursive: true });
-    await runAll();
-    await untilNothingPending(site);
-    for (const machine of [one, three, two]) {
-      expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
-      expect(await machine.listArea('trash')).toEqual([]);
-    }
-  },
-);
+test('a sync dir that was emptied on one host loses nothing elsewhere, and gets its files back', async () => {
+  for (const name of await readdir(two.path(dir)))
+    if (name !== '.syncmedia') await rm(join(two.path(dir), name), { recursive: true });
+  await runAll();
+  await untilNothingPending(site);
+  for (const machine of [one, three, two]) {
+    expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
+    expect(await machine.listArea('trash')).toEqual([]);
+  }
+});
 
-test(
-  'a sync dir that is not mounted on one host loses nothing anywhere, and nothing is put ' +
-    'where it should be',
-  async () => {
-    const elsewhere = join(two.ssh.dir, 'unmounted');
-    await rename(two.path(dir), elsewhere);
-    await mkdir(two.path(dir));
-    await runAll();
-    for (const machine of [one, three]) {
-      expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
-      expect(await machine.listArea('trash')).toEqual([]);
-    }
-    // Empty still: rmdir refuses anything else.
-    await rmdir(two.path(dir));
-    await rename(elsewhere, two.path(dir));
-    await runAll();
-    await untilNothingPending(site);
-    expect(Object.keys(await two.tree()).sort()).toEqual([...names].sort());
-  },
-);
+test('a sync dir that is not mounted on one host loses nothing anywhere, and nothing is put where it should be', async () => {
+  const elsewhere = join(two.ssh.dir, 'unmounted');
+  await rename(two.path(dir), elsewhere);
+  await mkdir(two.path(dir));
+  await runAll();
+  for (const machine of [one, three]) {
+    expect(Object.keys(await machine.tree()).sort()).toEqual([...names].sort());
+    expect(await machine.listArea('trash')).toEqual([]);
+  }
+  // Empty still: rmdir refuses anything else.
+  await rmdir(two.path(dir));
+  await rename(elsewhere, two.path(dir));
+  await runAll();
+  await untilNothingPending(site);
+  expect(Object.keys(await two.tree()).sort()).toEqual([...names].sort());
+});

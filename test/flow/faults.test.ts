@@ -22,54 +22,42 @@ const has = (machine: Machine, name: string, content: string): Promise<unknown> 
 const statusOf = async (name: string) =>
   (await one.app.sync.status()).hosts.find(({ hostname }) => hostname === name);
 
-test(
-  'a host that is down delays no other, is shown as failing, and gets the file after ' +
-    'it returns, without a further save',
-  async () => {
-    await two.ssh.stop({ hard: true });
-    await save(one, 'a.jpg', 'a');
-    await has(three, 'a.jpg', 'a');
-    await until(
-      async () => (await statusOf('two'))?.failures[0]?.failure.code === 'HOST_UNREACHABLE',
-      { timeout: 15_000 },
-    );
-    expect(await statusOf('two')).toMatchObject({ pending: 1 });
-    expect(one.app.log.join('\n')).toMatch(/host two: HOST_UNREACHABLE/);
-    await two.ssh.start();
-    await has(two, 'a.jpg', 'a');
-    await untilNothingPending(site);
-    expect((await statusOf('two'))?.failures).toEqual([]);
-  },
-);
+test('a host that is down delays no other, is shown as failing, and gets the file after it returns, without a further save', async () => {
+  await two.ssh.stop({ hard: true });
+  await save(one, 'a.jpg', 'a');
+  await has(three, 'a.jpg', 'a');
+  await until(
+    async () => (await statusOf('two'))?.failures[0]?.failure.code === 'HOST_UNREACHABLE',
+    { timeout: 15_000 },
+  );
+  expect(await statusOf('two')).toMatchObject({ pending: 1 });
+  expect(one.app.log.join('\n')).toMatch(/host two: HOST_UNREACHABLE/);
+  await two.ssh.start();
+  await has(two, 'a.jpg', 'a');
+  await untilNothingPending(site);
+  expect((await statusOf('two'))?.failures).toEqual([]);
+});
 
-test(
-  'two processes of one host: one leads, a save in the other is sent at once, and it ' +
-    'takes over when the first ends',
-  async () => {
-    const second = await one.startApp();
-    await one.write(`${dir}/b.jpg`, 'b');
-    await second.Photo.create({ title: 'b', file: `${dir}/b.jpg` });
-    await has(two, 'b.jpg', 'b');
-    await one.app.sync.close();
-    await one.write(`${dir}/c.jpg`, 'c');
-    await second.Photo.create({ title: 'c', file: `${dir}/c.jpg` });
-    await has(two, 'c.jpg', 'c');
-    await has(three, 'c.jpg', 'c');
-  },
-);
+test('two processes of one host: one leads, a save in the other is sent at once, and it takes over when the first ends', async () => {
+  const second = await one.startApp();
+  await one.write(`${dir}/b.jpg`, 'b');
+  await second.Photo.create({ title: 'b', file: `${dir}/b.jpg` });
+  await has(two, 'b.jpg', 'b');
+  await one.app.sync.close();
+  await one.write(`${dir}/c.jpg`, 'c');
+  await second.Photo.create({ title: 'c', file: `${dir}/c.jpg` });
+  await has(two, 'c.jpg', 'c');
+  await has(three, 'c.jpg', 'c');
+});
 
-test(
-  'a save in a process that does not lead, without a leader to hear of it, is found ' +
-    'when it is due',
-  async () => {
-    await one.app.sync.close();
-    const silent = await one.startApp({ start: false });
-    await one.write(`${dir}/d.jpg`, 'd');
-    await silent.Photo.create({ title: 'd', file: `${dir}/d.jpg` });
-    await one.startApp();
-    await has(two, 'd.jpg', 'd');
-  },
-);
+test('a save in a process that does not lead, without a leader to hear of it, is found when it is due', async () => {
+  await one.app.sync.close();
+  const silent = await one.startApp({ start: false });
+  await one.write(`${dir}/d.jpg`, 'd');
+  await silent.Photo.create({ title: 'd', file: `${dir}/d.jpg` });
+  await one.startApp();
+  await has(two, 'd.jpg', 'd');
+});
 
 describe('a sync dir that is not mounted', () => {
   test('on the other side receives nothing, and is served again once it is back', async () => {
@@ -110,14 +98,10 @@ describe('a sync dir that is not mounted', () => {
   });
 });
 
-test(
-  'when two hosts save one path at once all end with the winner, and the loser is ' + 'recoverable',
-  async () => {
-    // Several times: who comes when is different each time.
-    for (let i = 0; i < 8; i++) await race(`race-${String(i)}.jpg`);
-  },
-  120_000,
-);
+test('when two hosts save one path at once all end with the winner, and the loser is recoverable', async () => {
+  // Several times: who comes when is different each time.
+  for (let i = 0; i < 8; i++) await race(`race-${String(i)}.jpg`);
+}, 120_000);
 
 async function race(name: string): Promise<void> {
   const hosts = [one, two, three];
@@ -200,8 +184,7 @@ test('a slow old version that arrives last loses all the same', async () => {
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  'a full disk on the other side blocks files that do not fit, and lets through those ' +
-    'that do (mounting needs root)',
+  'a full disk on the other side blocks files that do not fit, and lets through those that do (mounting needs root)',
   async () => {
     const sync = two.path(dir);
     await run('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', sync]);

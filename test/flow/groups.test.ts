@@ -20,8 +20,7 @@ async function lookAt(machine: Machine, name: string): Promise<[gid: number, mod
 }
 
 test.skipIf(web === undefined)(
-  'files that are saved, removed and restored belong to the group of their setgid ' +
-    'directory on every host',
+  'files that are saved, removed and restored belong to the group of their setgid directory on every host',
   async () => {
     const group = web ?? 0;
     site = await openSite({

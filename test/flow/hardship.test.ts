@@ -68,24 +68,19 @@ test('a database that answers after a second delays saves and loses none', async
   }
 }, 240_000);
 
-test(
-  'the key of a host that was unregistered while a machine was off leaves that machine when ' +
-    'it starts',
-  async () => {
-    const site = await openSite({ hosts: ['one', 'two', 'three'] });
-    const [one, two] = site.machines as [Machine, Machine];
-    const keysOfTwo = (): Promise<string> => readFile(two.ssh.authorizedKeysFile, 'utf8');
-    try {
-      const { id } = await one.app.sync.hosts.show('three');
-      await until(async () => (await keysOfTwo()).includes(id), { timeout: 20_000 });
-      await two.app.close();
-      await one.app.sync.hosts.unregister('three');
-      expect(await keysOfTwo()).toContain(id);
-      await two.startApp();
-      await until(async () => !(await keysOfTwo()).includes(id), { timeout: 30_000 });
-    } finally {
-      await site.close();
-    }
-  },
-  90_000,
-);
+test('the key of a host that was unregistered while a machine was off leaves that machine when it starts', async () => {
+  const site = await openSite({ hosts: ['one', 'two', 'three'] });
+  const [one, two] = site.machines as [Machine, Machine];
+  const keysOfTwo = (): Promise<string> => readFile(two.ssh.authorizedKeysFile, 'utf8');
+  try {
+    const { id } = await one.app.sync.hosts.show('three');
+    await until(async () => (await keysOfTwo()).includes(id), { timeout: 20_000 });
+    await two.app.close();
+    await one.app.sync.hosts.unregister('three');
+    expect(await keysOfTwo()).toContain(id);
+    await two.startApp();
+    await until(async () => !(await keysOfTwo()).includes(id), { timeout: 30_000 });
+  } finally {
+    await site.close();
+  }
+}, 90_000);

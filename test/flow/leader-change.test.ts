@@ -58,8 +58,7 @@ const save = async (worker: Talker, name: string): Promise<void> => {
 };
 
 test.skipIf(!isLinux)(
-  'the next process delivers the files that a killed process had not delivered, as ' +
-    'soon as it has started',
+  'the next process delivers the files that a killed process had not delivered, as soon as it has started',
   async () => {
     await two.ssh.stop({ hard: true });
     const killed = await startWorker();
@@ -119,79 +118,59 @@ test('a process that closes hands over to another one, with all that was saved m
   ).toEqual([]);
 }, 120_000);
 
-test(
-  'a reload of two workers, each of which closes once a new one has started, delivers ' +
-    'the saves of all of them',
-  async () => {
-    let [a, b] = [await startPatient(), await startPatient()];
-    for (const round of ['1', '2']) {
-      const [c, d] = [await startPatient(), await startPatient()];
-      await a.close();
-      await one.write(file(`after a${round}`), `after a${round}`);
-      await d.Photo.create({ title: 'x', file: file(`after a${round}`) });
-      await b.close();
-      await one.write(file(`after b${round}`), `after b${round}`);
-      await c.Photo.create({ title: 'x', file: file(`after b${round}`) });
-      await arrives(`after a${round}`);
-      await arrives(`after b${round}`);
-      [a, b] = [c, d];
-    }
-  },
-  120_000,
-);
+test('a reload of two workers, each of which closes once a new one has started, delivers the saves of all of them', async () => {
+  let [a, b] = [await startPatient(), await startPatient()];
+  for (const round of ['1', '2']) {
+    const [c, d] = [await startPatient(), await startPatient()];
+    await a.close();
+    await one.write(file(`after a${round}`), `after a${round}`);
+    await d.Photo.create({ title: 'x', file: file(`after a${round}`) });
+    await b.close();
+    await one.write(file(`after b${round}`), `after b${round}`);
+    await c.Photo.create({ title: 'x', file: file(`after b${round}`) });
+    await arrives(`after a${round}`);
+    await arrives(`after b${round}`);
+    [a, b] = [c, d];
+  }
+}, 120_000);
 
-test(
-  'a file saved while no process leads is delivered by the next process that starts, ' +
-    'without waiting for a timer',
-  async () => {
-    const saver = await one.startApp({ start: false, tuning: patient });
-    await one.write(file('alone'), 'alone');
-    await saver.Photo.create({ title: 'x', file: file('alone') });
-    await startPatient();
-    await arrives('alone');
-  },
-  60_000,
-);
+test('a file saved while no process leads is delivered by the next process that starts, without waiting for a timer', async () => {
+  const saver = await one.startApp({ start: false, tuning: patient });
+  await one.write(file('alone'), 'alone');
+  await saver.Photo.create({ title: 'x', file: file('alone') });
+  await startPatient();
+  await arrives('alone');
+}, 60_000);
 
-test(
-  'starting resolves when a process of the host leads; the host is ready then, and not while ' +
-    'none leads',
-  async () => {
-    const idle = await one.startApp({ start: false });
-    await until(async () => !(await idle.sync.isReady()), slow);
-    const first = await startPatient();
-    expect(await first.sync.isReady()).toBe(true);
-    const second = await startPatient();
-    expect(await second.sync.isReady()).toBe(true);
-    // A recent look-up may be answered once more.
-    await until(() => idle.sync.isReady(), slow);
-    await first.close();
-    await until(() => second.sync.isReady(), slow);
-    await second.close();
-    await until(async () => !(await idle.sync.isReady()), slow);
-  },
-  60_000,
-);
+test('starting resolves when a process of the host leads; the host is ready then, and not while none leads', async () => {
+  const idle = await one.startApp({ start: false });
+  await until(async () => !(await idle.sync.isReady()), slow);
+  const first = await startPatient();
+  expect(await first.sync.isReady()).toBe(true);
+  const second = await startPatient();
+  expect(await second.sync.isReady()).toBe(true);
+  // A recent look-up may be answered once more.
+  await until(() => idle.sync.isReady(), slow);
+  await first.close();
+  await until(() => second.sync.isReady(), slow);
+  await second.close();
+  await until(async () => !(await idle.sync.isReady()), slow);
+}, 60_000);
 
-test(
-  'while the process that leads stands still the host is not ready, and another process ' +
-    'follows when the lease time is over',
-  async () => {
-    const leader = await startWorker({});
-    const other = await one.startApp();
-    await until(() => other.sync.isReady(), slow);
-    leader.child.kill('SIGSTOP');
-    await until(async () => !(await other.sync.isReady()), slow);
-    await one.write(file('meanwhile'), 'meanwhile');
-    await other.Photo.create({ title: 'x', file: file('meanwhile') });
-    await arrives('meanwhile');
-    await until(() => other.sync.isReady(), slow);
-    leader.child.kill('SIGCONT');
-    await save(leader, 'woken');
-    await arrives('woken');
-  },
-  120_000,
-);
+test('while the process that leads stands still the host is not ready, and another process follows when the lease time is over', async () => {
+  const leader = await startWorker({});
+  const other = await one.startApp();
+  await until(() => other.sync.isReady(), slow);
+  leader.child.kill('SIGSTOP');
+  await until(async () => !(await other.sync.isReady()), slow);
+  await one.write(file('meanwhile'), 'meanwhile');
+  await other.Photo.create({ title: 'x', file: file('meanwhile') });
+  await arrives('meanwhile');
+  await until(() => other.sync.isReady(), slow);
+  leader.child.kill('SIGCONT');
+  await save(leader, 'woken');
+  await arrives('woken');
+}, 120_000);
 
 test('a process that leads listens anew where its socket was removed or replaced', async () => {
   const socket = join(one.ssh.stateDir, 'leader.sock');
@@ -207,32 +186,27 @@ test('a process that leads listens anew where its socket was removed or replaced
   }
 }, 60_000);
 
-test(
-  'a process that cannot make its socket delivers all the same, says so once, and makes the ' +
-    'socket as soon as that works',
-  async () => {
-    const socket = join(one.ssh.stateDir, 'leader.sock');
-    await rm(socket, { force: true });
-    await mkdir(socket);
-    const leader = await one.startApp();
-    const other = await one.startApp();
-    await one.write(file('by the leader'), 'by the leader');
-    await leader.Photo.create({ title: 'x', file: file('by the leader') });
-    await arrives('by the leader');
-    await one.write(file('by the other'), 'by the other');
-    await other.Photo.create({ title: 'x', file: file('by the other') });
-    await arrives('by the other');
-    expect(await leader.sync.isReady()).toBe(true);
-    const { length: told } = leader.log.filter((line) =>
-      line.includes('listening for the other processes'),
-    );
-    expect(told).toBe(1);
-    expect((await readdir(one.ssh.stateDir)).filter((name) => name.startsWith('l.'))).toEqual([]);
-    await rmdir(socket);
-    await until(() => other.sync.isReady(), slow);
-  },
-  60_000,
-);
+test('a process that cannot make its socket delivers all the same, says so once, and makes the socket as soon as that works', async () => {
+  const socket = join(one.ssh.stateDir, 'leader.sock');
+  await rm(socket, { force: true });
+  await mkdir(socket);
+  const leader = await one.startApp();
+  const other = await one.startApp();
+  await one.write(file('by the leader'), 'by the leader');
+  await leader.Photo.create({ title: 'x', file: file('by the leader') });
+  await arrives('by the leader');
+  await one.write(file('by the other'), 'by the other');
+  await other.Photo.create({ title: 'x', file: file('by the other') });
+  await arrives('by the other');
+  expect(await leader.sync.isReady()).toBe(true);
+  const { length: told } = leader.log.filter((line) =>
+    line.includes('listening for the other processes'),
+  );
+  expect(told).toBe(1);
+  expect((await readdir(one.ssh.stateDir)).filter((name) => name.startsWith('l.'))).toEqual([]);
+  await rmdir(socket);
+  await until(() => other.sync.isReady(), slow);
+}, 60_000);
 
 test('a host that is not registered starts all the same', async () => {
   const app = await one.startApp({ start: false });

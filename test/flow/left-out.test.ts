@@ -15,8 +15,7 @@ const warnings = ({ log }: App, text: string): string[] =>
   log.filter((line) => line.startsWith('warning: ') && line.includes(text));
 
 test.skipIf(gateIsMissing !== undefined)(
-  'a sync dir that a release adds and init does not know is reported at the start, at ' +
-    'the first save, in status and doctor',
+  'a sync dir that a release adds and init does not know is reported at the start, at the first save, in status and doctor',
   async () => {
     site = await openSite({
       hosts: ['one'],
@@ -90,35 +89,32 @@ test('a file in a sync dir that this host does not keep counts as not held, and 
   });
 });
 
-test(
-  'an excluded file that a document names is listed with its pattern, and reported ' + 'once',
-  async () => {
-    site = await openSite({ hosts: ['one'] });
-    const [machine] = site.machines;
-    if (!machine) return expect.fail('no machine');
-    const { app } = machine;
-    await machine.write(`${dir}/a.tmp`, 'a');
-    const photo = await app.Photo.create({ title: 'excluded', file: `${dir}/a.tmp` });
-    await app.Photo.updateOne({ _id: photo._id }, { title: 'again' });
-    const expected = {
-      path: `${dir}/a.tmp`,
-      captured: false,
-      unsynced: { why: 'excluded', syncDir: dir, pattern: '*.tmp' },
-    };
-    expect((await app.sync.statusOf(photo)).files).toMatchObject([expected]);
-    expect((await app.sync.showDocument('Photo', photo.id)).files).toMatchObject([expected]);
-    expect((await app.sync.statusOf(`${dir}/a.tmp`)).files).toMatchObject([expected]);
-    await expect(app.sync.waitFor(`${dir}/a.tmp`)).rejects.toMatchObject({
-      message: expect.stringContaining(
-        'the exclude pattern "*.tmp" of the sync dir uploads/photos matches it',
-      ) as string,
-    });
-    expect((await app.sync.waitFor(photo)).files).toEqual([]);
-    expect(warnings(app, 'the exclude pattern "*.tmp"')).toEqual([
-      expect.stringContaining(`names "${dir}/a.tmp", which is not sent`),
-    ]);
-  },
-);
+test('an excluded file that a document names is listed with its pattern, and reported once', async () => {
+  site = await openSite({ hosts: ['one'] });
+  const [machine] = site.machines;
+  if (!machine) return expect.fail('no machine');
+  const { app } = machine;
+  await machine.write(`${dir}/a.tmp`, 'a');
+  const photo = await app.Photo.create({ title: 'excluded', file: `${dir}/a.tmp` });
+  await app.Photo.updateOne({ _id: photo._id }, { title: 'again' });
+  const expected = {
+    path: `${dir}/a.tmp`,
+    captured: false,
+    unsynced: { why: 'excluded', syncDir: dir, pattern: '*.tmp' },
+  };
+  expect((await app.sync.statusOf(photo)).files).toMatchObject([expected]);
+  expect((await app.sync.showDocument('Photo', photo.id)).files).toMatchObject([expected]);
+  expect((await app.sync.statusOf(`${dir}/a.tmp`)).files).toMatchObject([expected]);
+  await expect(app.sync.waitFor(`${dir}/a.tmp`)).rejects.toMatchObject({
+    message: expect.stringContaining(
+      'the exclude pattern "*.tmp" of the sync dir uploads/photos matches it',
+    ) as string,
+  });
+  expect((await app.sync.waitFor(photo)).files).toEqual([]);
+  expect(warnings(app, 'the exclude pattern "*.tmp"')).toEqual([
+    expect.stringContaining(`names "${dir}/a.tmp", which is not sent`),
+  ]);
+});
 
 test('a name with backslashes means the file in the directory', async () => {
   site = await openSite({ hosts: ['one'] });
@@ -198,46 +194,42 @@ test.skipIf(gateIsMissing !== undefined)(
   },
 );
 
-test(
-  'the line of an incomplete start counts and names different problems, and refers to doctor; ' +
-    'status has all of them',
-  async () => {
-    site = await openSite({ hosts: ['one'] });
-    const [machine] = site.machines;
-    if (!machine) return expect.fail('no machine');
-    await machine.app.close();
-    const app = await machine.startApp({
-      start: false,
-      plugin: { paths: ['nosuchfield', 'file'] },
-    });
-    const schema = new Schema({ file: String });
-    schema.plugin(app.sync.plugin as never, { syncDirs: ['uploads/elsewhere'] } as never);
-    app.connection.model('Elsewhere', schema);
-    app.sync.serve('publik/images');
-    app.sync.serve('uploads');
-    await app.sync.start();
-    const [line = '', ...others] = warnings(app, '');
-    expect(others).toEqual([]);
-    expect(line).toMatch(/; incomplete: \d problems \(.*\)\. Remedy: run `syncmedia doctor`/);
-    for (const about of [
-      'SYNCMEDIA_SECRET',
-      'Photo.nosuchfield',
-      'uploads/elsewhere',
-      'serveMedia publik/images',
-    ])
-      expect(line).toContain(about);
-    expect(line).not.toContain('serveMedia uploads');
-    expect((await app.sync.status()).hosts[0]?.setup?.map(({ about }) => about).sort()).toEqual([
-      'Photo.nosuchfield',
-      'serveMedia publik/images',
-      'uploads/elsewhere',
-    ]);
-    await mkdir(machine.path('uploads/elsewhere'));
-    await app.close();
-    const again = await machine.startApp();
-    expect((await again.sync.status()).hosts[0]?.setup).toBeUndefined();
-  },
-);
+test('the line of an incomplete start counts and names different problems, and refers to doctor; status has all of them', async () => {
+  site = await openSite({ hosts: ['one'] });
+  const [machine] = site.machines;
+  if (!machine) return expect.fail('no machine');
+  await machine.app.close();
+  const app = await machine.startApp({
+    start: false,
+    plugin: { paths: ['nosuchfield', 'file'] },
+  });
+  const schema = new Schema({ file: String });
+  schema.plugin(app.sync.plugin as never, { syncDirs: ['uploads/elsewhere'] } as never);
+  app.connection.model('Elsewhere', schema);
+  app.sync.serve('publik/images');
+  app.sync.serve('uploads');
+  await app.sync.start();
+  const [line = '', ...others] = warnings(app, '');
+  expect(others).toEqual([]);
+  expect(line).toMatch(/; incomplete: \d problems \(.*\)\. Remedy: run `syncmedia doctor`/);
+  for (const about of [
+    'SYNCMEDIA_SECRET',
+    'Photo.nosuchfield',
+    'uploads/elsewhere',
+    'serveMedia publik/images',
+  ])
+    expect(line).toContain(about);
+  expect(line).not.toContain('serveMedia uploads');
+  expect((await app.sync.status()).hosts[0]?.setup?.map(({ about }) => about).sort()).toEqual([
+    'Photo.nosuchfield',
+    'serveMedia publik/images',
+    'uploads/elsewhere',
+  ]);
+  await mkdir(machine.path('uploads/elsewhere'));
+  await app.close();
+  const again = await machine.startApp();
+  expect((await again.sync.status()).hosts[0]?.setup).toBeUndefined();
+});
 
 test('saves whose documents name no file are counted in the status', async () => {
   site = await openSite({ hosts: ['one'] });
@@ -253,22 +245,18 @@ test('saves whose documents name no file are counted in the status', async () =>
   expect((await again.sync.status()).hosts[0]?.unnamed).toMatchObject({ Photo: { count: 2 } });
 });
 
-test(
-  'an application that never starts syncmedia gets a warning once a save has waited ' +
-    'for ten seconds',
-  async () => {
-    site = await openSite({ hosts: ['one'] });
-    const [machine] = site.machines;
-    if (!machine) return expect.fail('no machine');
-    await machine.app.close();
-    const app = await machine.startApp({ start: false });
-    await machine.write(`${dir}/a.jpg`, 'a');
-    await app.Photo.create({ title: 'a photo', file: `${dir}/a.jpg` });
-    await until(() => warnings(app, 'startSyncMedia()').length > 0, {
-      timeout: 20_000,
-      what: 'a warning that nothing was started',
-    });
-    await app.Photo.create({ title: 'another', file: `${dir}/a.jpg` });
-    expect(warnings(app, 'startSyncMedia()')).toHaveLength(1);
-  },
-);
+test('an application that never starts syncmedia gets a warning once a save has waited for ten seconds', async () => {
+  site = await openSite({ hosts: ['one'] });
+  const [machine] = site.machines;
+  if (!machine) return expect.fail('no machine');
+  await machine.app.close();
+  const app = await machine.startApp({ start: false });
+  await machine.write(`${dir}/a.jpg`, 'a');
+  await app.Photo.create({ title: 'a photo', file: `${dir}/a.jpg` });
+  await until(() => warnings(app, 'startSyncMedia()').length > 0, {
+    timeout: 20_000,
+    what: 'a warning that nothing was started',
+  });
+  await app.Photo.create({ title: 'another', file: `${dir}/a.jpg` });
+  expect(warnings(app, 'startSyncMedia()')).toHaveLength(1);
+});

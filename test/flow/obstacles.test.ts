@@ -22,19 +22,14 @@ const arrives = (machine: Machine, name: string, content: string | undefined): P
     what: `${name} on ${machine.name}`,
   });
 
-test(
-  'a file that is deleted with its document and becomes a directory at once is ' +
-    'deleted everywhere, and the files below it arrive',
-  async () => {
-    await save('album', 'old');
-    await arrives(two, 'album', 'old');
-    await one.app.Photo.deleteMany({ file: at('album') });
-    await unlink(one.path(at('album')));
-    await save('album/cover.jpg', 'below');
-    await arrives(two, 'album/cover.jpg', 'below');
-  },
-  120_000,
-);
+test('a file that is deleted with its document and becomes a directory at once is deleted everywhere, and the files below it arrive', async () => {
+  await save('album', 'old');
+  await arrives(two, 'album', 'old');
+  await one.app.Photo.deleteMany({ file: at('album') });
+  await unlink(one.path(at('album')));
+  await save('album/cover.jpg', 'below');
+  await arrives(two, 'album/cover.jpg', 'below');
+}, 120_000);
 
 test('a directory that becomes a file is replaced by it once the files in it are deleted', async () => {
   await save('page/x.jpg', 'old');
@@ -73,30 +68,23 @@ test('a directory in the way of a file keeps no push, pull or verify from everyt
   expect(await two.read(at('taken/by-hand.jpg'))).toBe('by hand');
 }, 240_000);
 
-test(
-  'a delete reaches a host that has a directory, or a file in the place of the directory, ' +
-    'where the file was',
-  async () => {
-    await save('card', 'old');
-    await save('deck/card', 'old');
-    await arrives(two, 'card', 'old');
-    await arrives(two, 'deck/card', 'old');
-    for (const name of ['card', 'deck']) await rm(two.path(at(name)), { recursive: true });
-    await two.write(at('card/by-hand.jpg'), 'by hand');
-    await two.write(at('deck'), 'by hand');
-    await one.app.Photo.deleteMany({ file: { $in: [at('card'), at('deck/card')] } });
-    for (const name of ['card', 'deck/card']) await unlink(one.path(at(name)));
-    const isDone = async (name: string): Promise<boolean> => {
-      const entry = await site.database.connection
-        .collection<Omit<Entry, 'path'> & { _id: string }>('syncmedia_ledger')
-        .findOne({ _id: at(name) });
-      return (
-        entry?.kind === 'tombstone' && entry.pending.length === 0 && entry.blocked.length === 0
-      );
-    };
-    for (const name of ['card', 'deck/card'])
-      await until(() => isDone(name), { timeout: 60_000, what: `the delete of ${name}` });
-    expect(await two.read(at('card/by-hand.jpg'))).toBe('by hand');
-  },
-  180_000,
-);
+test('a delete reaches a host that has a directory, or a file in the place of the directory, where the file was', async () => {
+  await save('card', 'old');
+  await save('deck/card', 'old');
+  await arrives(two, 'card', 'old');
+  await arrives(two, 'deck/card', 'old');
+  for (const name of ['card', 'deck']) await rm(two.path(at(name)), { recursive: true });
+  await two.write(at('card/by-hand.jpg'), 'by hand');
+  await two.write(at('deck'), 'by hand');
+  await one.app.Photo.deleteMany({ file: { $in: [at('card'), at('deck/card')] } });
+  for (const name of ['card', 'deck/card']) await unlink(one.path(at(name)));
+  const isDone = async (name: string): Promise<boolean> => {
+    const entry = await site.database.connection
+      .collection<Omit<Entry, 'path'> & { _id: string }>('syncmedia_ledger')
+      .findOne({ _id: at(name) });
+    return entry?.kind === 'tombstone' && entry.pending.length === 0 && entry.blocked.length === 0;
+  };
+  for (const name of ['card', 'deck/card'])
+    await until(() => isDone(name), { timeout: 60_000, what: `the delete of ${name}` });
+  expect(await two.read(at('card/by-hand.jpg'))).toBe('by hand');
+}, 180_000);

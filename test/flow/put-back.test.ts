@@ -33,34 +33,26 @@ async function saveOn(machine: Machine, content: string): Promise<void> {
   await machine.app.Photo.create({ title: 'a photo', file });
 }
 
-test(
-  'a file that a delivery puts back on a host is captured there, and reaches every ' + 'host',
-  async () => {
-    await two.write(file, 'by two, on its own disk only');
-    await saveOn(one, 'by one');
-    await everywhere('by two, on its own disk only');
-    await untilNothingPending(site);
-    expect(
-      (await two.listArea('conflicts')).concat(
-        await one.listArea('conflicts'),
-        await one.listArea('trash'),
-      ),
-    ).toContain('a.jpg');
-  },
-  120_000,
-);
+test('a file that a delivery puts back on a host is captured there, and reaches every host', async () => {
+  await two.write(file, 'by two, on its own disk only');
+  await saveOn(one, 'by one');
+  await everywhere('by two, on its own disk only');
+  await untilNothingPending(site);
+  expect(
+    (await two.listArea('conflicts')).concat(
+      await one.listArea('conflicts'),
+      await one.listArea('trash'),
+    ),
+  ).toContain('a.jpg');
+}, 120_000);
 
-test(
-  'a file that a removal puts back on a host is captured there, and reaches every ' + 'host',
-  async () => {
-    await saveOn(one, 'by one');
-    await everywhere('by one');
-    await untilNothingPending(site);
-    await two.write(file, 'by two, on its own disk only');
-    await one.app.Photo.findOneAndDelete({ file });
-    await rm(one.path(file));
-    await everywhere('by two, on its own disk only');
-    await untilNothingPending(site);
-  },
-  120_000,
-);
+test('a file that a removal puts back on a host is captured there, and reaches every host', async () => {
+  await saveOn(one, 'by one');
+  await everywhere('by one');
+  await untilNothingPending(site);
+  await two.write(file, 'by two, on its own disk only');
+  await one.app.Photo.findOneAndDelete({ file });
+  await rm(one.path(file));
+  await everywhere('by two, on its own disk only');
+  await untilNothingPending(site);
+}, 120_000);

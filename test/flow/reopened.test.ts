@@ -223,33 +223,29 @@ describe.each(versions)('%s', (label, base) => {
     await until(async () => !(await app.sync.isReady()));
   });
 
-  test(
-    'another connection instead: saves are captured there, the log asks for a restart, and ' +
-      'they are sent after it',
-    async () => {
+  test('another connection instead: saves are captured there, the log asks for a restart, and they are sent after it', async () => {
+    app = await startApp(base, 'created');
+    const { base: own } = app.connection,
+      name = `elsewhere-${short}.jpg`;
+    await app.closeConnection();
+    const other = await own.createConnection(site.database.uri).asPromise();
+    try {
+      const Photo = other.model<Photo>('Photo', app.Photo.schema);
+      expect(app.log.filter((line) => line.includes('restarted'))).toEqual([
+        expect.stringMatching(/^warning: the application closed the connection/),
+      ]);
+      await one.write(`${dir}/${name}`, name);
+      await Photo.create({ title: name, file: `${dir}/${name}` });
+      expect(
+        await other
+          .db!.collection('syncmedia_captures')
+          .countDocuments({ touched: `${dir}/${name}` }),
+      ).toBe(1);
+      await app.close();
       app = await startApp(base, 'created');
-      const { base: own } = app.connection,
-        name = `elsewhere-${short}.jpg`;
-      await app.closeConnection();
-      const other = await own.createConnection(site.database.uri).asPromise();
-      try {
-        const Photo = other.model<Photo>('Photo', app.Photo.schema);
-        expect(app.log.filter((line) => line.includes('restarted'))).toEqual([
-          expect.stringMatching(/^warning: the application closed the connection/),
-        ]);
-        await one.write(`${dir}/${name}`, name);
-        await Photo.create({ title: name, file: `${dir}/${name}` });
-        expect(
-          await other
-            .db!.collection('syncmedia_captures')
-            .countDocuments({ touched: `${dir}/${name}` }),
-        ).toBe(1);
-        await app.close();
-        app = await startApp(base, 'created');
-        await untilArrived(name);
-      } finally {
-        await other.close();
-      }
-    },
-  );
+      await untilArrived(name);
+    } finally {
+      await other.close();
+    }
+  });
 });

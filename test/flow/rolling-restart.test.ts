@@ -160,40 +160,35 @@ class Load {
   }
 }
 
-test(
-  'no upload that was acknowledged is missing on a host that runs, while each host restarts ' +
-    'in turn',
-  async () => {
-    const load = new Load();
-    load.start();
-    await until(() => load.acknowledged.length > 20, { timeout: 60_000 });
-    const all = Object.keys(endings) as Ending[];
-    for (const [round, ending] of all.entries()) {
-      for (const app of apps) {
-        await app.end(endings[ending]);
-        // The next round ends it in another way.
-        await app.start(all[round + 1] ?? 'closes');
-        const before = load.got;
-        await until(() => load.got >= before + getsBetween, { timeout: 120_000 });
-      }
+test('no upload that was acknowledged is missing on a host that runs, while each host restarts in turn', async () => {
+  const load = new Load();
+  load.start();
+  await until(() => load.acknowledged.length > 20, { timeout: 60_000 });
+  const all = Object.keys(endings) as Ending[];
+  for (const [round, ending] of all.entries()) {
+    for (const app of apps) {
+      await app.end(endings[ending]);
+      // The next round ends it in another way.
+      await app.start(all[round + 1] ?? 'closes');
+      const before = load.got;
+      await until(() => load.got >= before + getsBetween, { timeout: 120_000 });
     }
-    await load.stop();
-    console.log(`rolling restart: ${JSON.stringify(load.counts)}`);
-    expect(load.counts).not.toHaveProperty('GET 404');
-    expect(load.counts).not.toHaveProperty('GET other bytes');
-    expect(load.got).toBeGreaterThan(9 * getsBetween);
-    for (const { machine } of apps)
-      await machine.startApp({ start: false }).then((app) => {
-        machine.app = app;
-      });
-    await untilNothingPending(site, 120_000);
-    for (const { machine } of apps) {
-      const tree = await machine.tree();
-      expect(
-        load.acknowledged.filter((name) => tree[`${dir}/${name}`] === undefined),
-        machine.name,
-      ).toEqual([]);
-    }
-  },
-  600_000,
-);
+  }
+  await load.stop();
+  console.log(`rolling restart: ${JSON.stringify(load.counts)}`);
+  expect(load.counts).not.toHaveProperty('GET 404');
+  expect(load.counts).not.toHaveProperty('GET other bytes');
+  expect(load.got).toBeGreaterThan(9 * getsBetween);
+  for (const { machine } of apps)
+    await machine.startApp({ start: false }).then((app) => {
+      machine.app = app;
+    });
+  await untilNothingPending(site, 120_000);
+  for (const { machine } of apps) {
+    const tree = await machine.tree();
+    expect(
+      load.acknowledged.filter((name) => tree[`${dir}/${name}`] === undefined),
+      machine.name,
+    ).toEqual([]);
+  }
+}, 600_000);

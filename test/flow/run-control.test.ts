@@ -17,41 +17,38 @@ beforeEach(async () => {
 });
 afterEach(() => site.close());
 
-test(
-  'a pull shows its size, progress and speed as events, to a follower, and on a ' + 'terminal',
-  async () => {
-    const events: Run[] = [],
-      followed: Run[] = [];
-    one.app.sync.on('run', ({ run }) => {
-      events.push(run);
-    });
-    const { id } = await one.app.sync.pull({ hosts: ['two'] });
-    const shown = runCli(['runs', 'follow', id], {
-      terminal: true,
-      env: { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri },
-    });
-    const ended = await one.app.sync.runs.follow(id, (run) => {
-      followed.push(run);
-    });
-    expect(ended).toMatchObject({
-      state: 'done',
-      files: 10,
-      filesFound: 10,
-      bytes: 10 * 300 * 1024,
-      bytesFound: 10 * 300 * 1024,
-    });
-    expect(ended.secondsLeft).toBeUndefined();
-    expect(
-      events.some(
-        ({ state, filesFound, files }) => state === 'running' && filesFound === 10 && files < 10,
-      ),
-    ).toBe(true);
-    expect(followed.some(({ state, filesFound }) => state === 'running' && filesFound === 10)).toBe(
-      true,
-    );
-    expect((await shown).stdout).toMatch(/pull \[#*-*\] \d+% \d+ of 10 files/);
-  },
-);
+test('a pull shows its size, progress and speed as events, to a follower, and on a terminal', async () => {
+  const events: Run[] = [],
+    followed: Run[] = [];
+  one.app.sync.on('run', ({ run }) => {
+    events.push(run);
+  });
+  const { id } = await one.app.sync.pull({ hosts: ['two'] });
+  const shown = runCli(['runs', 'follow', id], {
+    terminal: true,
+    env: { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri },
+  });
+  const ended = await one.app.sync.runs.follow(id, (run) => {
+    followed.push(run);
+  });
+  expect(ended).toMatchObject({
+    state: 'done',
+    files: 10,
+    filesFound: 10,
+    bytes: 10 * 300 * 1024,
+    bytesFound: 10 * 300 * 1024,
+  });
+  expect(ended.secondsLeft).toBeUndefined();
+  expect(
+    events.some(
+      ({ state, filesFound, files }) => state === 'running' && filesFound === 10 && files < 10,
+    ),
+  ).toBe(true);
+  expect(followed.some(({ state, filesFound }) => state === 'running' && filesFound === 10)).toBe(
+    true,
+  );
+  expect((await shown).stdout).toMatch(/pull \[#*-*\] \d+% \d+ of 10 files/);
+});
 
 test('a pull that is cancelled ends at once, and the next one goes on from where it was', async () => {
   const { sync } = one.app;

@@ -145,24 +145,20 @@ describe('a passive host', () => {
   });
 });
 
-test(
-  'the reload command runs on hosts that received files, without a shell, and its ' +
-    'outcome is recorded',
-  async () => {
-    const { machines } = await open({
-      hosts: ['one', 'two'],
-      environment: { SYNCMEDIA_RELOAD_COMMAND: 'printf %s "reloaded; $(id)"' },
-    });
-    const [one, two] = machines as [Machine, Machine];
-    await one.write(`${dir}/a.jpg`, 'a');
-    await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
-    await until(
-      async () => (await two.app.sync.hosts.show('two')).reload?.output === 'reloaded; $(id)',
-      { timeout: 15_000 },
-    );
-    expect((await two.app.sync.hosts.show('two')).reload).toMatchObject({ exitCode: 0 });
-  },
-);
+test('the reload command runs on hosts that received files, without a shell, and its outcome is recorded', async () => {
+  const { machines } = await open({
+    hosts: ['one', 'two'],
+    environment: { SYNCMEDIA_RELOAD_COMMAND: 'printf %s "reloaded; $(id)"' },
+  });
+  const [one, two] = machines as [Machine, Machine];
+  await one.write(`${dir}/a.jpg`, 'a');
+  await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
+  await until(
+    async () => (await two.app.sync.hosts.show('two')).reload?.output === 'reloaded; $(id)',
+    { timeout: 15_000 },
+  );
+  expect((await two.app.sync.hosts.show('two')).reload).toMatchObject({ exitCode: 0 });
+});
 
 test('each host has only the sync dirs it wants', async () => {
   const large = 'uploads/large';

@@ -89,30 +89,26 @@ describe('a save', () => {
     expect(Object.keys(await two.tree()).filter((file) => !file.startsWith(`${dir}/`))).toEqual([]);
   });
 
-  test(
-    'in a transaction that is aborted sends nothing, and its file goes with the rescan ' +
-      'of a later save',
-    async () => {
-      await one.write(`${dir}/aborted.jpg`, 'given up');
-      const session = await one.app.connection.startSession();
-      await session.withTransaction(async () => {
-        await one.app.Photo.create([{ title: 'aborted', file: `${dir}/aborted.jpg` }], { session });
-        await session.abortTransaction();
-      });
-      await session.endSession();
-      await untilNothingPending(site);
-      // The rescan of an earlier save may have found it by now; the entry of a file that a save
-      // captured names that save.
-      const entry = await site.database.connection
-        .collection<{ _id: string; savedBy?: unknown }>('syncmedia_ledger')
-        .findOne({ _id: `${dir}/aborted.jpg` });
-      expect(entry?.savedBy).toBeUndefined();
-      await one.write(`${dir}/later.jpg`, 'later');
-      await one.app.Photo.create({ title: 'later', file: `${dir}/later.jpg` });
-      await onOthers(`${dir}/later.jpg`, 'later');
-      await onOthers(`${dir}/aborted.jpg`, 'given up');
-    },
-  );
+  test('in a transaction that is aborted sends nothing, and its file goes with the rescan of a later save', async () => {
+    await one.write(`${dir}/aborted.jpg`, 'given up');
+    const session = await one.app.connection.startSession();
+    await session.withTransaction(async () => {
+      await one.app.Photo.create([{ title: 'aborted', file: `${dir}/aborted.jpg` }], { session });
+      await session.abortTransaction();
+    });
+    await session.endSession();
+    await untilNothingPending(site);
+    // The rescan of an earlier save may have found it by now; the entry of a file that a save
+    // captured names that save.
+    const entry = await site.database.connection
+      .collection<{ _id: string; savedBy?: unknown }>('syncmedia_ledger')
+      .findOne({ _id: `${dir}/aborted.jpg` });
+    expect(entry?.savedBy).toBeUndefined();
+    await one.write(`${dir}/later.jpg`, 'later');
+    await one.app.Photo.create({ title: 'later', file: `${dir}/later.jpg` });
+    await onOthers(`${dir}/later.jpg`, 'later');
+    await onOthers(`${dir}/aborted.jpg`, 'given up');
+  });
 
   test('excluded files stay where they are', async () => {
     await one.write(`${dir}/upload.tmp`, 'x');

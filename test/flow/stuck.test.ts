@@ -97,20 +97,16 @@ describe('an origin that lacks its own version', () => {
   });
 });
 
-test(
-  'bytes that change without size and time are captured before they are sent, and not held ' +
-    'back for ever',
-  async () => {
-    await three.ssh.stop({ hard: true });
-    await one.write(`${dir}/d.jpg`, 'before', 1_700_000_000);
-    await one.app.Photo.create({ title: 'd', file: `${dir}/d.jpg` });
-    await has(two, 'd.jpg', 'before');
-    await one.write(`${dir}/d.jpg`, 'behind', 1_700_000_000);
-    await three.ssh.start();
-    await has(three, 'd.jpg', 'behind');
-    await has(two, 'd.jpg', 'behind');
-  },
-);
+test('bytes that change without size and time are captured before they are sent, and not held back for ever', async () => {
+  await three.ssh.stop({ hard: true });
+  await one.write(`${dir}/d.jpg`, 'before', 1_700_000_000);
+  await one.app.Photo.create({ title: 'd', file: `${dir}/d.jpg` });
+  await has(two, 'd.jpg', 'before');
+  await one.write(`${dir}/d.jpg`, 'behind', 1_700_000_000);
+  await three.ssh.start();
+  await has(three, 'd.jpg', 'behind');
+  await has(two, 'd.jpg', 'behind');
+});
 
 test('a sync dir that a host has not marked yet delays no other sync dir of that host, and its files arrive once it is marked', async () => {
   const videos = requireSafePath('uploads/videos');

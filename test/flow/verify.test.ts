@@ -65,44 +65,40 @@ const contents = (name: string): Promise<(string | undefined)[]> =>
 const nothing = { missing: 0, extra: 0, different: 0, repaired: 0 };
 
 describe('verify', () => {
-  test(
-    'reports missing, extra and different files of each host, even flipped bits with ' +
-      'the same size and date, and changes nothing',
-    async () => {
-      await holdEverywhere('rotten.jpg', 'missing.jpg', 'fine.jpg');
-      await rot(two, 'rotten.jpg');
-      await rm(two.path(`${dir}/missing.jpg`));
-      await two.write(`${dir}/extra.jpg`, 'extra');
-      const before = await two.tree();
-      const run = await verify(one);
-      expect(run).toMatchObject({
-        kind: 'verify',
-        state: 'done',
-        failures: [],
-        files: 3,
-        filesFound: 3,
-      });
-      expect(run.findings).toEqual([
-        { ...nothing, host: ids.one, same: 3 },
-        { ...nothing, host: ids.three },
-        { ...nothing, host: ids.two, missing: 1, extra: 1, different: 1 },
-      ]);
-      expect(run.pathFindings).toHaveLength(3);
-      expect(run.pathFindings).toEqual(
-        expect.arrayContaining([
-          { host: ids.two, path: `${dir}/rotten.jpg`, finding: 'different' },
-          { host: ids.two, path: `${dir}/missing.jpg`, finding: 'missing' },
-          { host: ids.two, path: `${dir}/extra.jpg`, finding: 'extra' },
-        ]),
-      );
-      expect(await two.tree()).toEqual(before);
-      expect(
-        one.app.log.some((line) =>
-          line.startsWith('warning: verify: host two: 1 missing, 1 different; 0 repaired'),
-        ),
-      ).toBe(true);
-    },
-  );
+  test('reports missing, extra and different files of each host, even flipped bits with the same size and date, and changes nothing', async () => {
+    await holdEverywhere('rotten.jpg', 'missing.jpg', 'fine.jpg');
+    await rot(two, 'rotten.jpg');
+    await rm(two.path(`${dir}/missing.jpg`));
+    await two.write(`${dir}/extra.jpg`, 'extra');
+    const before = await two.tree();
+    const run = await verify(one);
+    expect(run).toMatchObject({
+      kind: 'verify',
+      state: 'done',
+      failures: [],
+      files: 3,
+      filesFound: 3,
+    });
+    expect(run.findings).toEqual([
+      { ...nothing, host: ids.one, same: 3 },
+      { ...nothing, host: ids.three },
+      { ...nothing, host: ids.two, missing: 1, extra: 1, different: 1 },
+    ]);
+    expect(run.pathFindings).toHaveLength(3);
+    expect(run.pathFindings).toEqual(
+      expect.arrayContaining([
+        { host: ids.two, path: `${dir}/rotten.jpg`, finding: 'different' },
+        { host: ids.two, path: `${dir}/missing.jpg`, finding: 'missing' },
+        { host: ids.two, path: `${dir}/extra.jpg`, finding: 'extra' },
+      ]),
+    );
+    expect(await two.tree()).toEqual(before);
+    expect(
+      one.app.log.some((line) =>
+        line.startsWith('warning: verify: host two: 1 missing, 1 different; 0 repaired'),
+      ),
+    ).toBe(true);
+  });
 
   test('of one host concerns that one, and names the host with the wrong bytes', async () => {
     await holdEverywhere('a.jpg');
@@ -116,21 +112,18 @@ describe('verify', () => {
   });
 });
 
-test(
-  'the command line prints every fault with its host, and exits with 3 until it is ' + 'repaired',
-  async () => {
-    await holdEverywhere('a.jpg');
-    await rot(two, 'a.jpg');
-    const env = { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri };
-    const found = await runCli(['verify', '--host', 'two'], { env });
-    expect(found.code).toBe(3);
-    expect(found.stdout).toMatch(
-      /HOST +SAME +MISSING +EXTRA +DIFFERENT +REPAIRED\ntwo +– +0 +0 +1 +0\n/,
-    );
-    expect(found.stdout).toMatch(/two +different +uploads\/photos\/a\.jpg/);
-    expect((await runCli(['verify', '--host', 'two', '--repair'], { env })).code).toBe(0);
-  },
-);
+test('the command line prints every fault with its host, and exits with 3 until it is repaired', async () => {
+  await holdEverywhere('a.jpg');
+  await rot(two, 'a.jpg');
+  const env = { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri };
+  const found = await runCli(['verify', '--host', 'two'], { env });
+  expect(found.code).toBe(3);
+  expect(found.stdout).toMatch(
+    /HOST +SAME +MISSING +EXTRA +DIFFERENT +REPAIRED\ntwo +– +0 +0 +1 +0\n/,
+  );
+  expect(found.stdout).toMatch(/two +different +uploads\/photos\/a\.jpg/);
+  expect((await runCli(['verify', '--host', 'two', '--repair'], { env })).code).toBe(0);
+});
 
 describe('verify with repair', () => {
   test('sends missing and rotten files, and keeps the rotten bytes among the conflicts', async () => {
@@ -153,18 +146,14 @@ describe('verify with repair', () => {
     );
   });
 
-  test(
-    'fetches a file that is rotten here from the one host whose bytes match the ledger, ' +
-      'and sends it on to the other rotten one',
-    async () => {
-      await holdEverywhere('a.jpg');
-      await rot(one, 'a.jpg');
-      await rot(two, 'a.jpg');
-      expect(await verify(one, { repair: true })).toMatchObject({ state: 'done', failures: [] });
-      expect(await contents('a.jpg')).toEqual(Array(3).fill('good a.jpg'));
-      expect(await one.listArea('conflicts')).toEqual(['a.jpg']);
-    },
-  );
+  test('fetches a file that is rotten here from the one host whose bytes match the ledger, and sends it on to the other rotten one', async () => {
+    await holdEverywhere('a.jpg');
+    await rot(one, 'a.jpg');
+    await rot(two, 'a.jpg');
+    expect(await verify(one, { repair: true })).toMatchObject({ state: 'done', failures: [] });
+    expect(await contents('a.jpg')).toEqual(Array(3).fill('good a.jpg'));
+    expect(await one.listArea('conflicts')).toEqual(['a.jpg']);
+  });
 
   test('without good bytes on any host it says so and leaves everything as it is', async () => {
     await holdEverywhere('a.jpg');
@@ -187,39 +176,36 @@ describe('verify with repair', () => {
     expect(await two.read(`${dir}/a.jpg`)).toBe('newer and longer');
   });
 
-  test(
-    'leaves a file of a save that is not processed yet to the outbox, here and ' + 'elsewhere',
-    async () => {
-      await holdEverywhere('a.jpg');
-      const captures = two.app.connection.collection<{
-        _id: string;
-        host: string;
-        dueAt: Date;
-        touched: string[];
-        unreferenced: string[];
-        rescan: [];
-      }>('syncmedia_captures');
-      await captures.insertOne({
-        _id: 'waiting',
-        host: ids.two,
-        dueAt: new Date(Date.now() + 60_000),
-        touched: [`${dir}/a.jpg`],
-        unreferenced: [],
-        rescan: [],
-      });
-      await two.write(`${dir}/a.jpg`, 'edit a.jpg', 1_000_000);
-      expect((await verify(one, { repair: true })).findings).toEqual(
-        expect.arrayContaining([{ ...nothing, host: ids.two, different: 1 }]),
-      );
-      await verify(two, { repair: true });
-      expect(await two.read(`${dir}/a.jpg`)).toBe('edit a.jpg');
-      await captures.updateOne({ _id: 'waiting' }, { $set: { dueAt: new Date(0) } });
-      await until(
-        async () => (await contents('a.jpg')).every((content) => content === 'edit a.jpg'),
-        { timeout: 30_000, what: 'the edit on every host' },
-      );
-    },
-  );
+  test('leaves a file of a save that is not processed yet to the outbox, here and elsewhere', async () => {
+    await holdEverywhere('a.jpg');
+    const captures = two.app.connection.collection<{
+      _id: string;
+      host: string;
+      dueAt: Date;
+      touched: string[];
+      unreferenced: string[];
+      rescan: [];
+    }>('syncmedia_captures');
+    await captures.insertOne({
+      _id: 'waiting',
+      host: ids.two,
+      dueAt: new Date(Date.now() + 60_000),
+      touched: [`${dir}/a.jpg`],
+      unreferenced: [],
+      rescan: [],
+    });
+    await two.write(`${dir}/a.jpg`, 'edit a.jpg', 1_000_000);
+    expect((await verify(one, { repair: true })).findings).toEqual(
+      expect.arrayContaining([{ ...nothing, host: ids.two, different: 1 }]),
+    );
+    await verify(two, { repair: true });
+    expect(await two.read(`${dir}/a.jpg`)).toBe('edit a.jpg');
+    await captures.updateOne({ _id: 'waiting' }, { $set: { dueAt: new Date(0) } });
+    await until(
+      async () => (await contents('a.jpg')).every((content) => content === 'edit a.jpg'),
+      { timeout: 30_000, what: 'the edit on every host' },
+    );
+  });
 
   test('brings back nothing that a tombstone removed, nor do push and pull', async () => {
     await holdEverywhere('gone.jpg', 'stays.jpg');

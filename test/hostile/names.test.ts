@@ -91,83 +91,76 @@ test('every name is removed with its record, once a person has agreed to so many
   expect(await findCanary(site.machines)).toEqual([]);
 });
 
-test(
-  'every unsafe path is refused by capture, remove and restore, and a save that names it ' +
-    'sends nothing',
-  async () => {
-    const { sync, Photo } = one.app;
-    const outside = join(one.ssh.dir, 'outside');
-    await writeFile(outside, 'secret');
-    await writeFile(one.path('outside'), 'secret');
-    const paths = unsafePaths.map((path) => path.replaceAll('DIR', dir));
-    for (const path of paths) {
-      await expect(sync.capture([path]), JSON.stringify(path)).rejects.toThrow(
-        expect.objectContaining({ code: 'BAD_PATH' }),
-      );
-      await expect(sync.remove([path]), JSON.stringify(path)).rejects.toThrow(
-        expect.objectContaining({ code: 'BAD_PATH' }),
-      );
-      await expect(
-        sync.recoverable.restore(dir, `.syncmedia/trash/x/${path}`),
-        JSON.stringify(path),
-      ).rejects.toThrow(expect.objectContaining({ code: 'BAD_PATH' }));
-    }
-    const reconciled: string[] = [];
-    const stop = sync.on('recorded', ({ paths: some }) => {
-      reconciled.push(...some);
-    });
-    await Photo.insertMany(
-      paths.map((file, index) => ({
-        title: `photo ${String(index)}`,
-        file: file.replaceAll('\0', ''),
-      })),
+test('every unsafe path is refused by capture, remove and restore, and a save that names it sends nothing', async () => {
+  const { sync, Photo } = one.app;
+  const outside = join(one.ssh.dir, 'outside');
+  await writeFile(outside, 'secret');
+  await writeFile(one.path('outside'), 'secret');
+  const paths = unsafePaths.map((path) => path.replaceAll('DIR', dir));
+  for (const path of paths) {
+    await expect(sync.capture([path]), JSON.stringify(path)).rejects.toThrow(
+      expect.objectContaining({ code: 'BAD_PATH' }),
     );
-    await untilNothingPending(site);
-    stop();
-    expect(
-      reconciled.filter(
-        (path) => path.includes('outside') || path.includes('passwd') || path.includes('..'),
-      ),
-    ).toEqual([]);
-    expect(await readdir(two.ssh.root)).not.toContain('outside');
-  },
-);
+    await expect(sync.remove([path]), JSON.stringify(path)).rejects.toThrow(
+      expect.objectContaining({ code: 'BAD_PATH' }),
+    );
+    await expect(
+      sync.recoverable.restore(dir, `.syncmedia/trash/x/${path}`),
+      JSON.stringify(path),
+    ).rejects.toThrow(expect.objectContaining({ code: 'BAD_PATH' }));
+  }
+  const reconciled: string[] = [];
+  const stop = sync.on('recorded', ({ paths: some }) => {
+    reconciled.push(...some);
+  });
+  await Photo.insertMany(
+    paths.map((file, index) => ({
+      title: `photo ${String(index)}`,
+      file: file.replaceAll('\0', ''),
+    })),
+  );
+  await untilNothingPending(site);
+  stop();
+  expect(
+    reconciled.filter(
+      (path) => path.includes('outside') || path.includes('passwd') || path.includes('..'),
+    ),
+  ).toEqual([]);
+  expect(await readdir(two.ssh.root)).not.toContain('outside');
+});
 
-test(
-  'names that are not UTF-8 and special files are shown in status and log, and not ' + 'sent',
-  async () => {
-    const folder = Buffer.from(`${one.path(dir)}/`);
-    const raw = [
-      Buffer.from([0xff, 0xfe]),
-      Buffer.from([0x61, 0x80]),
-      Buffer.from([0xed, 0xa0, 0x80]),
-      Buffer.from([0xc0, 0xae, 0xc0, 0xae]),
+test('names that are not UTF-8 and special files are shown in status and log, and not sent', async () => {
+  const folder = Buffer.from(`${one.path(dir)}/`);
+  const raw = [
+    Buffer.from([0xff, 0xfe]),
+    Buffer.from([0x61, 0x80]),
+    Buffer.from([0xed, 0xa0, 0x80]),
+    Buffer.from([0xc0, 0xae, 0xc0, 0xae]),
+  ];
+  for (const name of raw) await writeFile(Buffer.concat([folder, name]), 'x');
+  await mkdir(one.path(`${dir}/links`));
+  await symlink('/etc', one.path(`${dir}/links/etc`));
+  await symlink('/etc/passwd', one.path(`${dir}/links/passwd`));
+  await one.write(`${dir}/after.jpg`, 'after');
+  const push = async () => one.app.sync.runs.follow((await one.app.sync.push()).id);
+  await push();
+  const unsyncable = async () =>
+    (await one.app.sync.status()).hosts.find(({ hostname }) => hostname === 'one')?.unsyncable?.[
+      dir
     ];
-    for (const name of raw) await writeFile(Buffer.concat([folder, name]), 'x');
-    await mkdir(one.path(`${dir}/links`));
-    await symlink('/etc', one.path(`${dir}/links/etc`));
-    await symlink('/etc/passwd', one.path(`${dir}/links/passwd`));
-    await one.write(`${dir}/after.jpg`, 'after');
-    const push = async () => one.app.sync.runs.follow((await one.app.sync.push()).id);
-    await push();
-    const unsyncable = async () =>
-      (await one.app.sync.status()).hosts.find(({ hostname }) => hostname === 'one')?.unsyncable?.[
-        dir
-      ];
-    expect((await unsyncable())?.count).toBe(raw.length);
-    expect((await unsyncable())?.examples.map(({ why }) => why)).toEqual(
-      raw.map(() => 'the name is not valid UTF-8'),
-    );
-    expect(one.app.log.filter((line) => line.includes('is not valid UTF-8'))).toEqual([
-      expect.stringContaining('4 names in "uploads/photos"'),
-    ]);
-    await until(async () => (await two.read(`${dir}/after.jpg`)) === 'after');
-    await untilNothingPending(site);
-    expect(
-      (await readdir(two.path(dir))).filter((name) => name.includes('\ufffd') || name === 'links'),
-    ).toEqual([]);
-    for (const name of raw) await rm(Buffer.concat([folder, name]));
-    await push();
-    expect(await unsyncable()).toBeUndefined();
-  },
-);
+  expect((await unsyncable())?.count).toBe(raw.length);
+  expect((await unsyncable())?.examples.map(({ why }) => why)).toEqual(
+    raw.map(() => 'the name is not valid UTF-8'),
+  );
+  expect(one.app.log.filter((line) => line.includes('is not valid UTF-8'))).toEqual([
+    expect.stringContaining('4 names in "uploads/photos"'),
+  ]);
+  await until(async () => (await two.read(`${dir}/after.jpg`)) === 'after');
+  await untilNothingPending(site);
+  expect(
+    (await readdir(two.path(dir))).filter((name) => name.includes('\ufffd') || name === 'links'),
+  ).toEqual([]);
+  for (const name of raw) await rm(Buffer.concat([folder, name]));
+  await push();
+  expect(await unsyncable()).toBeUndefined();
+});

@@ -55,111 +55,101 @@ describe('options', () => {
 });
 
 describe('rows of hosts', () => {
-  test(
-    'each forged one fails by itself, or is pending; nothing of it is executed, and the ' +
-      'honest hosts go on',
-    async () => {
-      const honest = (await hosts().findOne({ hostname: 'two' })) ?? expect.fail('no row');
-      const { lease: _lease, ...like } = honest;
-      const rows = rowValues.map(([field, value], index) => ({
-        ...like,
-        _id: `forged${String(index)}`,
-        hostname: `forged${String(index)}`,
-        url: loopback(index),
-        passive: true,
-        readyAt: new Date(),
-        backfilled: [],
-        ...(field === '_id' ? {} : { [field]: value }),
-        ...(field === '_id' ? { _id: value } : {}),
-      }));
-      await hosts().insertMany(rows as HostRow[]);
-      await saveAndArrive('among-forged.jpg');
-      const forged = async () =>
-        (await one.app.sync.status()).hosts.filter(({ hostname }) => hostname.startsWith('forged'));
-      const isRefused = ({
-        hostname,
-        status,
-        failures,
-        pending,
-      }: Awaited<ReturnType<typeof forged>>[number]): boolean => {
-        const [field] = rowValues[Number(hostname.slice('forged'.length))] ?? [];
-        return (
-          status === 'pending' || failures.length > 0 || (field === 'syncDirs' && pending === 0)
-        );
-      };
-      await until(
-        async () =>
-          (await forged())
-            .filter((host) => !isRefused(host))
-            .map(({ hostname }) => rowValues[Number(hostname.slice('forged'.length))]).length === 0,
-        { timeout: 50_000, what: 'every forged host fails' },
+  test('each forged one fails by itself, or is pending; nothing of it is executed, and the honest hosts go on', async () => {
+    const honest = (await hosts().findOne({ hostname: 'two' })) ?? expect.fail('no row');
+    const { lease: _lease, ...like } = honest;
+    const rows = rowValues.map(([field, value], index) => ({
+      ...like,
+      _id: `forged${String(index)}`,
+      hostname: `forged${String(index)}`,
+      url: loopback(index),
+      passive: true,
+      readyAt: new Date(),
+      backfilled: [],
+      ...(field === '_id' ? {} : { [field]: value }),
+      ...(field === '_id' ? { _id: value } : {}),
+    }));
+    await hosts().insertMany(rows as HostRow[]);
+    await saveAndArrive('among-forged.jpg');
+    const forged = async () =>
+      (await one.app.sync.status()).hosts.filter(({ hostname }) => hostname.startsWith('forged'));
+    const isRefused = ({
+      hostname,
+      status,
+      failures,
+      pending,
+    }: Awaited<ReturnType<typeof forged>>[number]): boolean => {
+      const [field] = rowValues[Number(hostname.slice('forged'.length))] ?? [];
+      return status === 'pending' || failures.length > 0 || (field === 'syncDirs' && pending === 0);
+    };
+    await until(
+      async () =>
+        (await forged())
+          .filter((host) => !isRefused(host))
+          .map(({ hostname }) => rowValues[Number(hostname.slice('forged'.length))]).length === 0,
+      { timeout: 50_000, what: 'every forged host fails' },
+    );
+    expect((await forged()).length).toBe(rowValues.length);
+    const executed = await findCanary(site.machines);
+    inputs.triedAll(rowValues, executed);
+    expect(executed).toEqual([]);
+    // One line for each key that was let in, and none of another form.
+    const lines = (await readFile(one.ssh.authorizedKeysFile, 'utf8'))
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    for (const line of lines)
+      expect(line).toMatch(
+        /^restrict(,command="exec [^"]+")? (ssh-ed25519|ssh-rsa|ecdsa-\S+) [A-Za-z0-9+/=]+ [\w.-]+$/,
       );
-      expect((await forged()).length).toBe(rowValues.length);
-      const executed = await findCanary(site.machines);
-      inputs.triedAll(rowValues, executed);
-      expect(executed).toEqual([]);
-      // One line for each key that was let in, and none of another form.
-      const lines = (await readFile(one.ssh.authorizedKeysFile, 'utf8'))
-        .split('\n')
-        .filter((line) => line !== '' && !line.startsWith('#'));
-      for (const line of lines)
-        expect(line).toMatch(
-          /^restrict(,command="exec [^"]+")? (ssh-ed25519|ssh-rsa|ecdsa-\S+) [A-Za-z0-9+/=]+ [\w.-]+$/,
-        );
-      await hosts().deleteMany({ passive: true });
-      await saveAndArrive('after-forged.jpg');
-    },
-  );
+    await hosts().deleteMany({ passive: true });
+    await saveAndArrive('after-forged.jpg');
+  });
 });
 
 describe('rows of the ledger', () => {
-  test(
-    'a forged one moves nothing out of a sync dir, writes nothing beside it and removes ' +
-      'nothing there',
-    async () => {
-      const ids = Object.fromEntries(
-        (await one.app.sync.hosts.list()).map(({ hostname, id }) => [hostname, id]),
-      );
-      for (const machine of [one, two]) await writeFile(machine.path('outside'), machine.name);
-      await writeFile(join(one.ssh.dir, 'secret'), 'secret');
-      const paths = [
-        ...new Set(unsafePaths.map((path) => path.replaceAll('DIR', dir)).map(asStored)),
-        `${dir}/../../outside`,
-        `${dir}/../../../secret`,
-      ];
-      const ledger = site.database.connection.collection<{ _id: string; version: string }>(
-        'syncmedia_ledger',
-      );
-      const rows = (kind: 'file' | 'tombstone') =>
-        [...new Set(paths)].map((_id) => ({
-          _id,
-          kind,
-          version: `forged-${kind}`,
-          superseded: [],
-          origin: ids.one,
-          capturedBy: ids.one,
-          heldBy: [ids.one],
-          pending: [ids.two],
-          dueAt: new Date(0),
-          blocked: [],
-          capturedAt: new Date(0),
-          ...(kind === 'file' ? { info: { size: 6, mtime: 1, nanos: 0 } } : {}),
-        }));
-      for (const kind of ['file', 'tombstone'] as const) {
-        await ledger.deleteMany({ version: /^forged/ });
-        await ledger.insertMany(rows(kind));
-        await saveAndArrive(`beside-${kind}.jpg`);
-        await one.app.sync.runs.follow((await one.app.sync.push()).id);
-      }
+  test('a forged one moves nothing out of a sync dir, writes nothing beside it and removes nothing there', async () => {
+    const ids = Object.fromEntries(
+      (await one.app.sync.hosts.list()).map(({ hostname, id }) => [hostname, id]),
+    );
+    for (const machine of [one, two]) await writeFile(machine.path('outside'), machine.name);
+    await writeFile(join(one.ssh.dir, 'secret'), 'secret');
+    const paths = [
+      ...new Set(unsafePaths.map((path) => path.replaceAll('DIR', dir)).map(asStored)),
+      `${dir}/../../outside`,
+      `${dir}/../../../secret`,
+    ];
+    const ledger = site.database.connection.collection<{ _id: string; version: string }>(
+      'syncmedia_ledger',
+    );
+    const rows = (kind: 'file' | 'tombstone') =>
+      [...new Set(paths)].map((_id) => ({
+        _id,
+        kind,
+        version: `forged-${kind}`,
+        superseded: [],
+        origin: ids.one,
+        capturedBy: ids.one,
+        heldBy: [ids.one],
+        pending: [ids.two],
+        dueAt: new Date(0),
+        blocked: [],
+        capturedAt: new Date(0),
+        ...(kind === 'file' ? { info: { size: 6, mtime: 1, nanos: 0 } } : {}),
+      }));
+    for (const kind of ['file', 'tombstone'] as const) {
       await ledger.deleteMany({ version: /^forged/ });
-      for (const machine of [one, two]) expect(await machine.read('outside')).toBe(machine.name);
-      expect(Object.keys(await two.tree()).filter((path) => !path.startsWith(`${dir}/`))).toEqual([
-        'outside',
-      ]);
-      expect(await readFile(join(one.ssh.dir, 'secret'), 'utf8')).toBe('secret');
-      expect(await findCanary(site.machines)).toEqual([]);
-    },
-  );
+      await ledger.insertMany(rows(kind));
+      await saveAndArrive(`beside-${kind}.jpg`);
+      await one.app.sync.runs.follow((await one.app.sync.push()).id);
+    }
+    await ledger.deleteMany({ version: /^forged/ });
+    for (const machine of [one, two]) expect(await machine.read('outside')).toBe(machine.name);
+    expect(Object.keys(await two.tree()).filter((path) => !path.startsWith(`${dir}/`))).toEqual([
+      'outside',
+    ]);
+    expect(await readFile(join(one.ssh.dir, 'secret'), 'utf8')).toBe('secret');
+    expect(await findCanary(site.machines)).toEqual([]);
+  });
 
   test('a forged capture neither', async () => {
     const captures = site.database.connection.collection('syncmedia_captures');

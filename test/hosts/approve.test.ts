@@ -198,29 +198,25 @@ describe('with a secret', () => {
     expect((await find('other')).status).toBe('approved');
   });
 
-  test(
-    'another secret: rows sealed with the previous one are sealed anew, others wait for ' +
-      'a person',
-    async () => {
-      await init();
-      await addOther();
-      await rows().insertOne(makeRow('forged'));
-      machine.deps.seals = new Seals(`${secret}, changed`, secret);
-      const { sealed, pending } = await sealHosts(machine.deps);
-      expect([sealed.map(({ hostname }) => hostname).sort(), pending.map(({ id }) => id)]).toEqual([
-        ['approved', 'name-other'],
-        ['forged'],
-      ]);
-      machine.deps.seals = new Seals(`${secret}, changed`);
-      expect((await listHosts(machine.deps)).map(({ status }) => status).sort()).toEqual([
-        'approved',
-        'approved',
-        'pending',
-      ]);
-      machine.deps.seals = new Seals(secret);
-      expect((await listHosts(machine.deps)).every(({ unsealed }) => unsealed)).toBe(true);
-    },
-  );
+  test('another secret: rows sealed with the previous one are sealed anew, others wait for a person', async () => {
+    await init();
+    await addOther();
+    await rows().insertOne(makeRow('forged'));
+    machine.deps.seals = new Seals(`${secret}, changed`, secret);
+    const { sealed, pending } = await sealHosts(machine.deps);
+    expect([sealed.map(({ hostname }) => hostname).sort(), pending.map(({ id }) => id)]).toEqual([
+      ['approved', 'name-other'],
+      ['forged'],
+    ]);
+    machine.deps.seals = new Seals(`${secret}, changed`);
+    expect((await listHosts(machine.deps)).map(({ status }) => status).sort()).toEqual([
+      'approved',
+      'approved',
+      'pending',
+    ]);
+    machine.deps.seals = new Seals(secret);
+    expect((await listHosts(machine.deps)).every(({ unsealed }) => unsealed)).toBe(true);
+  });
 });
 
 describe('approval', () => {
@@ -387,23 +383,19 @@ describe('approval', () => {
     );
   });
 
-  test(
-    'a passive host that was added from afar is pending, unconnected to, and marked when it ' +
-      'is approved',
-    async () => {
-      await init();
-      const asked = { hostname: 'nas', url: 'nas.example', root: '/media', hostKey: otherKey };
-      const added = await addPassiveHost(machine.deps, asked, { remote: true });
-      expect([added.status, added.hostKeys, machine.marked]).toEqual(['pending', [otherKey], []]);
-      await expect(
-        addPassiveHost(
-          machine.deps,
-          { hostname: 'x', root: '/media', fingerprint: 'SHA256:x' },
-          { remote: true },
-        ),
-      ).rejects.toThrow(refused('BAD_OPTION', 'host key'));
-      expect((await approveHost(machine.deps, added, digestHost(added))).status).toBe('approved');
-      expect(machine.marked).toEqual([[added.id, expect.any(Array)]]);
-    },
-  );
+  test('a passive host that was added from afar is pending, unconnected to, and marked when it is approved', async () => {
+    await init();
+    const asked = { hostname: 'nas', url: 'nas.example', root: '/media', hostKey: otherKey };
+    const added = await addPassiveHost(machine.deps, asked, { remote: true });
+    expect([added.status, added.hostKeys, machine.marked]).toEqual(['pending', [otherKey], []]);
+    await expect(
+      addPassiveHost(
+        machine.deps,
+        { hostname: 'x', root: '/media', fingerprint: 'SHA256:x' },
+        { remote: true },
+      ),
+    ).rejects.toThrow(refused('BAD_OPTION', 'host key'));
+    expect((await approveHost(machine.deps, added, digestHost(added))).status).toBe('approved');
+    expect(machine.marked).toEqual([[added.id, expect.any(Array)]]);
+  });
 });

@@ -70,34 +70,30 @@ describe.skipIf(gateIsMissing !== undefined)('init confines keys', () => {
     expect(await open()).toEqual(['uploads']);
   });
 
-  test(
-    "to the directories that this host's operator or its own app declares, never to " +
-      'those of a row',
-    async () => {
-      await mkdir(join(sshd.root, 'app'), { recursive: true });
-      await declare(one, 'app', 'uploads');
-      const tried: string[][] = [];
-      one.deps.tryHost = (_host, _state, dirs) => {
-        tried.push([...dirs]);
-        return Promise.resolve([]);
-      };
-      one.deps.listDeclaredDirs = () => ['uploads' as Path];
-      const report = await initHost(one.deps, {});
-      expect(await open()).toEqual(['uploads']);
-      expect(checksOf(report, 'rows of sync dirs')).toEqual([
-        expect.objectContaining({ ok: true, message: expect.stringContaining('"app"') as string }),
-      ]);
-      await getHostCollection(database.connection, 'p_').updateOne(
-        { _id: report.host.id },
-        { $set: { syncDirs: ['app'] as Path[], rootPath: '/' } },
-      );
-      await initHost(one.deps, {});
-      expect(readState(sshd.stateDir)).toMatchObject({ syncDirs: [], root: sshd.root });
-      expect(await open()).toEqual(['uploads']);
-      expect(tried).toEqual([['uploads'], ['uploads']]);
-      await rm(join(sshd.root, 'app'), { recursive: true });
-    },
-  );
+  test("to the directories that this host's operator or its own app declares, never to those of a row", async () => {
+    await mkdir(join(sshd.root, 'app'), { recursive: true });
+    await declare(one, 'app', 'uploads');
+    const tried: string[][] = [];
+    one.deps.tryHost = (_host, _state, dirs) => {
+      tried.push([...dirs]);
+      return Promise.resolve([]);
+    };
+    one.deps.listDeclaredDirs = () => ['uploads' as Path];
+    const report = await initHost(one.deps, {});
+    expect(await open()).toEqual(['uploads']);
+    expect(checksOf(report, 'rows of sync dirs')).toEqual([
+      expect.objectContaining({ ok: true, message: expect.stringContaining('"app"') as string }),
+    ]);
+    await getHostCollection(database.connection, 'p_').updateOne(
+      { _id: report.host.id },
+      { $set: { syncDirs: ['app'] as Path[], rootPath: '/' } },
+    );
+    await initHost(one.deps, {});
+    expect(readState(sshd.stateDir)).toMatchObject({ syncDirs: [], root: sshd.root });
+    expect(await open()).toEqual(['uploads']);
+    expect(tried).toEqual([['uploads'], ['uploads']]);
+    await rm(join(sshd.root, 'app'), { recursive: true });
+  });
 
   test('so that a row with a forged id lets no host in', async () => {
     const { host } = await initHost(one.deps, { syncDirs: ['uploads'] });

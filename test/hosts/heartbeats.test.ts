@@ -50,20 +50,16 @@ test('another leader with the same counter is a beat', () => {
   expect(beats.isGone('B')).toBe(false);
 });
 
-test(
-  'a host never observed is not gone; retired hosts are gone at once; passive hosts ' +
-    'send nothing',
-  () => {
-    const beats = open();
-    expect(beats.isGone('unheard')).toBe(false);
-    const hosts = [
-      host(5),
-      host(1, { id: 'R', status: 'retired' }),
-      host(1, { id: 'P', passive: true }),
-    ];
-    look(beats, hosts, 1);
-    expect(beats.listGone(hosts)).toEqual(['R']);
-    look(beats, hosts, 13);
-    expect(beats.listGone(hosts)).toEqual(['B', 'R']);
-  },
-);
+test('a host never observed is not gone; retired hosts are gone at once; passive hosts send nothing', () => {
+  const beats = open();
+  expect(beats.isGone('unheard')).toBe(false);
+  const hosts = [
+    host(5),
+    host(1, { id: 'R', status: 'retired' }),
+    host(1, { id: 'P', passive: true }),
+  ];
+  look(beats, hosts, 1);
+  expect(beats.listGone(hosts)).toEqual(['R']);
+  look(beats, hosts, 13);
+  expect(beats.listGone(hosts)).toEqual(['B', 'R']);
+});

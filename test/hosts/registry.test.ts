@@ -98,42 +98,39 @@ describe('Registry', () => {
     expect(received).toEqual([30]);
   });
 
-  test(
-    'stores delivery states, rescans, halts and reloads of this host, and shows them at ' + 'once',
-    async () => {
-      const due = new Date(1_700_000_000_000);
-      const failure = {
-        code: 'HOST_UNREACHABLE' as const,
-        message: 'm',
-        retryable: true,
-        scope: 'host' as const,
-      };
-      const delivery: Parameters<Registry['recordDeliveryState']>[1] = {
-        deliveredAt: due,
-        failure,
-      };
-      await registry.recordDeliveryState('b', delivery);
-      await registry.storeRescan('uploads/v1.2' as Path, due);
-      await registry.storeRescan('uploads/other' as Path, due);
-      await registry.storeRescan('uploads/other' as Path, undefined);
-      await registry.recordHalt('uploads/v1.2', failure);
-      await registry.recordReload({ at: due, exitCode: 1, output: `${'x'.repeat(10_000)}end` });
-      const expected = {
-        deliveries: { b: delivery },
-        rescans: { 'uploads/v1.2': due },
-        halted: { 'uploads/v1.2': failure },
-      };
-      expect(registry.me()).toMatchObject(expected);
-      expect(registry.me().rescans).toEqual(expected.rescans);
-      expect(registry.me().reload?.output).toHaveLength(4096);
-      expect(registry.me().reload?.output.endsWith('end')).toBe(true);
-      await registry.recordHalt('uploads/v1.2', undefined);
-      const fresh = new Registry(() => rows, 'a');
-      await fresh.refresh();
-      expect(fresh.me()).toEqual(registry.me());
-      expect(fresh.me().halted).toEqual({});
-    },
-  );
+  test('stores delivery states, rescans, halts and reloads of this host, and shows them at once', async () => {
+    const due = new Date(1_700_000_000_000);
+    const failure = {
+      code: 'HOST_UNREACHABLE' as const,
+      message: 'm',
+      retryable: true,
+      scope: 'host' as const,
+    };
+    const delivery: Parameters<Registry['recordDeliveryState']>[1] = {
+      deliveredAt: due,
+      failure,
+    };
+    await registry.recordDeliveryState('b', delivery);
+    await registry.storeRescan('uploads/v1.2' as Path, due);
+    await registry.storeRescan('uploads/other' as Path, due);
+    await registry.storeRescan('uploads/other' as Path, undefined);
+    await registry.recordHalt('uploads/v1.2', failure);
+    await registry.recordReload({ at: due, exitCode: 1, output: `${'x'.repeat(10_000)}end` });
+    const expected = {
+      deliveries: { b: delivery },
+      rescans: { 'uploads/v1.2': due },
+      halted: { 'uploads/v1.2': failure },
+    };
+    expect(registry.me()).toMatchObject(expected);
+    expect(registry.me().rescans).toEqual(expected.rescans);
+    expect(registry.me().reload?.output).toHaveLength(4096);
+    expect(registry.me().reload?.output.endsWith('end')).toBe(true);
+    await registry.recordHalt('uploads/v1.2', undefined);
+    const fresh = new Registry(() => rows, 'a');
+    await fresh.refresh();
+    expect(fresh.me()).toEqual(registry.me());
+    expect(fresh.me().halted).toEqual({});
+  });
 
   test('becomes ready once', async () => {
     await registry.markReady();

@@ -106,34 +106,30 @@ describe('SyncDirsStore', () => {
     ]);
   });
 
-  test(
-    'rows of an earlier version are sealed by the apps that declare them, and no model is ' +
-      'forgotten',
-    async () => {
-      await store.declare([dir('uploads', { exclude: ['*.tmp'], onDelete: 'propagate' })]);
-      for (const model of ['Photo', 'Film']) await store.declareModel(model, ['uploads' as Path]);
-      const sealed = open(new Seals(secret));
-      expect(await sealed.all()).toEqual([
-        { ...dir('uploads', { exclude: ['*.tmp'] }), unsealed: true },
-      ]);
-      await Promise.all(
-        Array.from({ length: 4 }, () =>
-          sealed.declare([dir('uploads', { exclude: ['*.tmp'], onDelete: 'propagate' })]),
-        ),
-      );
-      await Promise.all(
-        ['Photo', 'Clip', 'Sound'].map((model) => sealed.declareModel(model, ['uploads' as Path])),
-      );
-      expect(await sealed.all()).toEqual([
-        dir('uploads', { exclude: ['*.tmp'], onDelete: 'propagate' }),
-      ]);
-      expect(
-        [
-          ...((await sealed.listNaming(new Set(['uploads' as Path]))).get('uploads' as Path) ?? []),
-        ].sort(),
-      ).toEqual(['Clip', 'Film', 'Photo', 'Sound']);
-    },
-  );
+  test('rows of an earlier version are sealed by the apps that declare them, and no model is forgotten', async () => {
+    await store.declare([dir('uploads', { exclude: ['*.tmp'], onDelete: 'propagate' })]);
+    for (const model of ['Photo', 'Film']) await store.declareModel(model, ['uploads' as Path]);
+    const sealed = open(new Seals(secret));
+    expect(await sealed.all()).toEqual([
+      { ...dir('uploads', { exclude: ['*.tmp'] }), unsealed: true },
+    ]);
+    await Promise.all(
+      Array.from({ length: 4 }, () =>
+        sealed.declare([dir('uploads', { exclude: ['*.tmp'], onDelete: 'propagate' })]),
+      ),
+    );
+    await Promise.all(
+      ['Photo', 'Clip', 'Sound'].map((model) => sealed.declareModel(model, ['uploads' as Path])),
+    );
+    expect(await sealed.all()).toEqual([
+      dir('uploads', { exclude: ['*.tmp'], onDelete: 'propagate' }),
+    ]);
+    expect(
+      [
+        ...((await sealed.listNaming(new Set(['uploads' as Path]))).get('uploads' as Path) ?? []),
+      ].sort(),
+    ).toEqual(['Clip', 'Film', 'Photo', 'Sound']);
+  });
 
   test('another secret: valid rows are sealed anew, others are not', async () => {
     await open(new Seals(secret)).declare([dir('uploads')]);

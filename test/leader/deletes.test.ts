@@ -79,20 +79,16 @@ test('a file that is gone and that no document names becomes a tombstone', async
   });
 });
 
-test(
-  'a delete that the own scan outran, with bytes that are gone since, is checked ' +
-    'again and buries them',
-  async () => {
-    const looked = await look(async () => {
-      await own.write(path, 'second, of another size');
-      await own.reconciler.reconcilePaths([path], { why: 'scan' });
-      await rm(join(own.root, path));
-    });
-    expect(looked).toEqual({ entries: [], retry: [path], halted: false });
-    expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', info: { size: 23 } });
-    expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], retry: [] });
-  },
-);
+test('a delete that the own scan outran, with bytes that are gone since, is checked again and buries them', async () => {
+  const looked = await look(async () => {
+    await own.write(path, 'second, of another size');
+    await own.reconciler.reconcilePaths([path], { why: 'scan' });
+    await rm(join(own.root, path));
+  });
+  expect(looked).toEqual({ entries: [], retry: [path], halted: false });
+  expect(await site.ledger.read(path)).toMatchObject({ kind: 'file', info: { size: 23 } });
+  expect(await look()).toMatchObject({ entries: [{ path, kind: 'tombstone' }], retry: [] });
+});
 
 test('a file that the app restores while documents are searched is no delete', async () => {
   const looked = await look(() => own.write(path, 'first'));
@@ -100,33 +96,29 @@ test('a file that the app restores while documents are searched is no delete', a
   expect(await site.ledger.read(path)).toMatchObject({ kind: 'file' });
 });
 
-test(
-  'a file without an answer is checked again for a while, then it stays and the ' +
-    'reason is logged',
-  async () => {
-    const told: unknown[] = [],
-      unsubscribe = site.events.on('failed', (event) => {
-        told.push(event);
-      });
-    const answer = {
-      named: new Set<never>(),
-      undetermined: new Map([[path, 'this process has no model Album']]),
-    };
-    expect(await look(undefined, { answer })).toEqual({
-      entries: [],
-      retry: [path],
-      halted: false,
+test('a file without an answer is checked again for a while, then it stays and the reason is logged', async () => {
+  const told: unknown[] = [],
+    unsubscribe = site.events.on('failed', (event) => {
+      told.push(event);
     });
-    expect(told).toEqual([]);
-    expect(await look(undefined, { answer, since: new Date(Date.now() - 70_000) })).toEqual({
-      entries: [],
-      retry: [],
-      halted: false,
-    });
-    expect(told).toMatchObject([{ error: 'this process has no model Album' }]);
-    unsubscribe();
-  },
-);
+  const answer = {
+    named: new Set<never>(),
+    undetermined: new Map([[path, 'this process has no model Album']]),
+  };
+  expect(await look(undefined, { answer })).toEqual({
+    entries: [],
+    retry: [path],
+    halted: false,
+  });
+  expect(told).toEqual([]);
+  expect(await look(undefined, { answer, since: new Date(Date.now() - 70_000) })).toEqual({
+    entries: [],
+    retry: [],
+    halted: false,
+  });
+  expect(told).toMatchObject([{ error: 'this process has no model Album' }]);
+  unsubscribe();
+});
 
 test('while a person decides no documents are searched', async () => {
   let searches = 0;
@@ -194,46 +186,38 @@ async function saveAndRemove(paths: readonly Path[]): Promise<void> {
 const twelve = (directory: string): Path[] =>
   Array.from({ length: 12 }, (_, index) => photo(`${directory}/${String(index)}.jpg`));
 
-test(
-  'a directory that is renamed away and back counts once for the guard, before the ' +
-    'outbox is processed',
-  async () => {
-    const away = twelve('2024'),
-      back = twelve('archive');
-    await saveAndRemove(away);
-    expect(await look(undefined, { unreferenced: away })).toMatchObject({
-      halted: false,
-      retry: [],
-    });
-    await saveAndRemove(back);
-    for (const one of away) await own.write(one, one);
-    const looked = await look(undefined, { unreferenced: back });
-    expect(looked).toMatchObject({ halted: false, retry: [] });
-    expect(looked.entries).toHaveLength(12);
-  },
-);
+test('a directory that is renamed away and back counts once for the guard, before the outbox is processed', async () => {
+  const away = twelve('2024'),
+    back = twelve('archive');
+  await saveAndRemove(away);
+  expect(await look(undefined, { unreferenced: away })).toMatchObject({
+    halted: false,
+    retry: [],
+  });
+  await saveAndRemove(back);
+  for (const one of away) await own.write(one, one);
+  const looked = await look(undefined, { unreferenced: back });
+  expect(looked).toMatchObject({ halted: false, retry: [] });
+  expect(looked.entries).toHaveLength(12);
+});
 
-test(
-  'removals that were not undone count for the guard, also those of another host that this ' +
-    'one has yet to carry out',
-  async () => {
-    const before = twelve('2024'),
-      after = twelve('archive');
-    await saveAndRemove(before);
-    await look(undefined, { unreferenced: before });
-    await saveAndRemove(after);
-    expect(await look(undefined, { unreferenced: after })).toMatchObject({
-      halted: true,
-      entries: [],
-    });
-    for (const one of before) await own.write(one, one);
-    await getNativeCollection(site.database.connection, 'ledger').updateMany(
-      { kind: 'tombstone' },
-      { $set: { origin: 'B', heldBy: ['B'], pending: ['A'] } },
-    );
-    expect(await look(undefined, { unreferenced: after })).toMatchObject({
-      halted: true,
-      entries: [],
-    });
-  },
-);
+test('removals that were not undone count for the guard, also those of another host that this one has yet to carry out', async () => {
+  const before = twelve('2024'),
+    after = twelve('archive');
+  await saveAndRemove(before);
+  await look(undefined, { unreferenced: before });
+  await saveAndRemove(after);
+  expect(await look(undefined, { unreferenced: after })).toMatchObject({
+    halted: true,
+    entries: [],
+  });
+  for (const one of before) await own.write(one, one);
+  await getNativeCollection(site.database.connection, 'ledger').updateMany(
+    { kind: 'tombstone' },
+    { $set: { origin: 'B', heldBy: ['B'], pending: ['A'] } },
+  );
+  expect(await look(undefined, { unreferenced: after })).toMatchObject({
+    halted: true,
+    entries: [],
+  });
+});

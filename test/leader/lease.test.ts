@@ -108,7 +108,7 @@ describe('Lease', () => {
   });
 
   test(
-    'is lost by its own deadline before a rival acquires it from a process without a ' + 'database',
+    'is lost by its own deadline before a rival acquires it from a process without a database',
     { timeout: 30_000 },
     async (context) => {
       const wire =
@@ -201,44 +201,33 @@ describe('Lease', () => {
     expect(await rows.findOne({ _id: 'nobody' })).toBeNull();
   });
 
-  test(
-    'that ran out before the timer fired, and is confirmed then, is reported as lost ' +
-      'and gained again',
-    async () => {
-      const changes: boolean[] = [],
-        clock = performance.now.bind(performance);
-      const lease = make();
-      lease.onChange((held) => changes.push(held));
-      lease.start();
+  test('that ran out before the timer fired, and is confirmed then, is reported as lost and gained again', async () => {
+    const changes: boolean[] = [],
+      clock = performance.now.bind(performance);
+    const lease = make();
+    lease.onChange((held) => changes.push(held));
+    lease.start();
+    await until(() => lease.isHeld());
+    try {
+      // What the timers go by stays as it is: they come late, as in a process that others keep
+      // from running.
+      vi.spyOn(performance, 'now').mockImplementation(() => clock() + leaseMs);
+      expect(lease.isHeld()).toBe(false);
+      // A caller that asks at this moment, as the leader before it begins its work, leaves it to
+      // the next leader.
       await until(() => lease.isHeld());
-      try {
-        // What the timers go by stays as it is: they come late, as in a process that others keep
-        // from running.
-        vi.spyOn(performance, 'now').mockImplementation(() => clock() + leaseMs);
-        expect(lease.isHeld()).toBe(false);
-        // A caller that asks at this moment, as the leader before it begins its work, leaves it to
-        // the next leader.
-        await until(() => lease.isHeld());
-        expect(changes).toEqual([true, false, true]);
-      } finally {
-        vi.restoreAllMocks();
-      }
-    },
-  );
+      expect(changes).toEqual([true, false, true]);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
 
-  test(
-    'an acquisition whose answer came too late counts, and the lease is not left ' +
-      'without a leader',
-    async () => {
-      const lease = make();
-      await rows.updateOne(
-        { _id: 'a' },
-        { $set: { lease: { leader: lease.candidateId, beat: 0 } } },
-      );
-      lease.start();
-      await until(() => lease.isHeld());
-    },
-  );
+  test('an acquisition whose answer came too late counts, and the lease is not left without a leader', async () => {
+    const lease = make();
+    await rows.updateOne({ _id: 'a' }, { $set: { lease: { leader: lease.candidateId, beat: 0 } } });
+    lease.start();
+    await until(() => lease.isHeld());
+  });
 
   test('of a machine and its copy stops both, every process of them, until they are started again', async () => {
     const cloned: string[] = [];
@@ -391,23 +380,19 @@ describe('a process with the lease', () => {
     expect(await stored()).toBeUndefined();
   });
 
-  test(
-    'that stood still is left alone until the lease time is over, and does not believe it ' +
-      'has it when it goes on',
-    async () => {
-      const holder = await startHolder();
-      holder.child.kill('SIGSTOP');
-      expect(await isLeftAlone()).toBe(true);
-      const other = startRival();
-      await until(() => other.isHeld(), { timeout: 10_000 });
-      const answer = holder.ask('?');
-      holder.child.kill('SIGCONT');
-      await until(() => holder.lines.includes('lost'));
-      expect(await answer).toMatch(/^(lost|asked false)$/);
-      expect(holder.lines).not.toContain('asked true');
-      await until(() => other.isHeld());
-    },
-  );
+  test('that stood still is left alone until the lease time is over, and does not believe it has it when it goes on', async () => {
+    const holder = await startHolder();
+    holder.child.kill('SIGSTOP');
+    expect(await isLeftAlone()).toBe(true);
+    const other = startRival();
+    await until(() => other.isHeld(), { timeout: 10_000 });
+    const answer = holder.ask('?');
+    holder.child.kill('SIGCONT');
+    await until(() => holder.lines.includes('lost'));
+    expect(await answer).toMatch(/^(lost|asked false)$/);
+    expect(holder.lines).not.toContain('asked true');
+    await until(() => other.isHeld());
+  });
 
   test('of an older version of this package is not taken for dead', async () => {
     const [bootId = ''] = describeThisProcess().split(':');
@@ -420,23 +405,19 @@ describe('a process with the lease', () => {
     await until(() => patient.isHeld(), { timeout: 10_000 });
   });
 
-  test(
-    'of another boot is not held for dead, although its pid and its socket are gone: it may ' +
-      'be a copy of this machine',
-    async () => {
-      const holder = [
-        'another-boot',
-        ...describeThisProcess().split(':').slice(1, 5),
-        '1',
-        'abc',
-      ].join(':');
-      await rows.updateOne(
-        { _id: 'a' },
-        { $set: { lease: { leader: holder, beat: 3, socket: '1:1' } } },
-      );
-      expect(await isLeftAlone()).toBe(true);
-    },
-  );
+  test('of another boot is not held for dead, although its pid and its socket are gone: it may be a copy of this machine', async () => {
+    const holder = [
+      'another-boot',
+      ...describeThisProcess().split(':').slice(1, 5),
+      '1',
+      'abc',
+    ].join(':');
+    await rows.updateOne(
+      { _id: 'a' },
+      { $set: { lease: { leader: holder, beat: 3, socket: '1:1' } } },
+    );
+    expect(await isLeftAlone()).toBe(true);
+  });
 
   test('that seems dead to a copy of its running machine loses it a few times only', async () => {
     const server = createServer();
@@ -496,25 +477,22 @@ describe('beats', () => {
     return start({ rows: () => slow, ...never });
   }
 
-  test(
-    'a beat that is carried out after a later one changes nothing, and its process goes ' + 'on',
-    async () => {
-      const lease = startSlow();
-      await until(() => lease.isHeld());
-      lease.announceSocket('old');
-      await until(async () => (await stored())?.socket === 'old');
-      held = true;
-      await until(() => late.length === 1);
-      lease.announceSocket(undefined);
-      expect(await lease.confirm()).toBe(true);
-      const after = await stored();
-      expect(after?.socket).toBeUndefined();
-      late[0]?.();
-      await until(async () => ((await stored())?.beat ?? 0) > (after?.beat ?? 0));
-      expect((await stored())?.socket).toBeUndefined();
-      expect(lease.isHeld()).toBe(true);
-    },
-  );
+  test('a beat that is carried out after a later one changes nothing, and its process goes on', async () => {
+    const lease = startSlow();
+    await until(() => lease.isHeld());
+    lease.announceSocket('old');
+    await until(async () => (await stored())?.socket === 'old');
+    held = true;
+    await until(() => late.length === 1);
+    lease.announceSocket(undefined);
+    expect(await lease.confirm()).toBe(true);
+    const after = await stored();
+    expect(after?.socket).toBeUndefined();
+    late[0]?.();
+    await until(async () => ((await stored())?.beat ?? 0) > (after?.beat ?? 0));
+    expect((await stored())?.socket).toBeUndefined();
+    expect(lease.isHeld()).toBe(true);
+  });
 
   test('a confirmation that a later beat has overtaken is repeated', async () => {
     const lease = startSlow();

@@ -86,20 +86,17 @@ test('a hint arrives as it was sent, and makes nothing due', async () => {
   expect(due).toEqual([]);
 });
 
-test(
-  'without a listener captures are made due, and the next listener hears of them and ' + 'of runs',
-  async () => {
-    const client = makeClient();
-    client.sendHint({ captures: [capture('1')] });
-    client.sendHint({ run: true });
-    client.sendHint({ captures: [capture('2')] });
-    await until(() => due.length === 2);
-    await listen();
-    await until(() => heard.some(({ checkOutbox: look }) => look));
-    expect(heard).toEqual([{ run: true, checkOutbox: true }]);
-    expect(due).toEqual(['1', '2']);
-  },
-);
+test('without a listener captures are made due, and the next listener hears of them and of runs', async () => {
+  const client = makeClient();
+  client.sendHint({ captures: [capture('1')] });
+  client.sendHint({ run: true });
+  client.sendHint({ captures: [capture('2')] });
+  await until(() => due.length === 2);
+  await listen();
+  await until(() => heard.some(({ checkOutbox: look }) => look));
+  expect(heard).toEqual([{ run: true, checkOutbox: true }]);
+  expect(due).toEqual(['1', '2']);
+});
 
 test.each(['the socket of a process that is gone', 'no socket', 'a file that is no socket'])(
   '%s accepts no hint',

@@ -61,33 +61,29 @@ describe('acknowledging', () => {
     });
   });
 
-  test(
-    'if the entry moved on, the origin itself may be pending: it checks its own disk, ' +
-      'and a holder may send meanwhile',
-    async () => {
-      const before = await insert('a.jpg');
-      await site.ledger.replace(before.version, {
-        ...before,
-        version: 'v2',
-        origin: 'B',
-        capturedBy: 'B',
-        heldBy: ['B', 'C'],
-        pending: ['A'],
-      });
-      await acknowledger.acknowledge(before.path, before.version, 'B');
-      expect(await read('a.jpg')).toMatchObject({
-        origin: 'B',
-        heldBy: ['C'],
-        pending: ['A', 'B'],
-      });
-      expect(
-        (await site.ledger.findPendingAtOrigin('B', 10, undefined)).map(({ path }) => path),
-      ).toEqual([before.path]);
-      expect((await site.ledger.findForTakeOver('C', [], 10)).map(({ path }) => path)).toEqual([
-        before.path,
-      ]);
-    },
-  );
+  test('if the entry moved on, the origin itself may be pending: it checks its own disk, and a holder may send meanwhile', async () => {
+    const before = await insert('a.jpg');
+    await site.ledger.replace(before.version, {
+      ...before,
+      version: 'v2',
+      origin: 'B',
+      capturedBy: 'B',
+      heldBy: ['B', 'C'],
+      pending: ['A'],
+    });
+    await acknowledger.acknowledge(before.path, before.version, 'B');
+    expect(await read('a.jpg')).toMatchObject({
+      origin: 'B',
+      heldBy: ['C'],
+      pending: ['A', 'B'],
+    });
+    expect(
+      (await site.ledger.findPendingAtOrigin('B', 10, undefined)).map(({ path }) => path),
+    ).toEqual([before.path]);
+    expect((await site.ledger.findForTakeOver('C', [], 10)).map(({ path }) => path)).toEqual([
+      before.path,
+    ]);
+  });
 
   test('of many at once only those whose fence failed are pending again', async () => {
     const entries = await Promise.all(Array.from({ length: 60 }, (_, i) => insert(`${i}.jpg`)));
@@ -130,39 +126,31 @@ describe('a blocked path', () => {
 });
 
 describe('the pending entries of a delivery queue', () => {
-  test(
-    'are half the newest and half the oldest, only those of its origin, and only files ' +
-      'that the origin has',
-    async () => {
-      for (let i = 0; i < 10; i++) await insert(`${i}.jpg`, { capturedAt: new Date(1_000 * i) });
-      await insert('gone.jpg', { heldBy: ['C'], capturedAt: new Date(99_000) });
-      await insert('other.jpg', { origin: 'C', heldBy: ['C'], capturedAt: new Date(99_000) });
-      const names = (await site.ledger.findPending('B', 'A', 4)).map(({ path }) =>
-        path.split('/').pop(),
-      );
-      expect(names.sort()).toEqual(['0.jpg', '1.jpg', '8.jpg', '9.jpg']);
-      expect(await site.ledger.findPending('B', 'A', 100)).toHaveLength(10);
-      expect(await site.ledger.findPending('B', 'A', 1)).toHaveLength(1);
-      expect(await site.ledger.findPending('B', 'A', 0)).toEqual([]);
-      expect(await site.ledger.hasPending('A', ['B'])).toBe(true);
-      expect(await site.ledger.hasPending('A', ['D'])).toBe(false);
-    },
-  );
+  test('are half the newest and half the oldest, only those of its origin, and only files that the origin has', async () => {
+    for (let i = 0; i < 10; i++) await insert(`${i}.jpg`, { capturedAt: new Date(1_000 * i) });
+    await insert('gone.jpg', { heldBy: ['C'], capturedAt: new Date(99_000) });
+    await insert('other.jpg', { origin: 'C', heldBy: ['C'], capturedAt: new Date(99_000) });
+    const names = (await site.ledger.findPending('B', 'A', 4)).map(({ path }) =>
+      path.split('/').pop(),
+    );
+    expect(names.sort()).toEqual(['0.jpg', '1.jpg', '8.jpg', '9.jpg']);
+    expect(await site.ledger.findPending('B', 'A', 100)).toHaveLength(10);
+    expect(await site.ledger.findPending('B', 'A', 1)).toHaveLength(1);
+    expect(await site.ledger.findPending('B', 'A', 0)).toEqual([]);
+    expect(await site.ledger.hasPending('A', ['B'])).toBe(true);
+    expect(await site.ledger.hasPending('A', ['D'])).toBe(false);
+  });
 });
 
-test(
-  'an entry of an origin with another clock is due at once, to the origin and to any ' +
-    'host that takes over',
-  async () => {
-    const path = photo('a.jpg'),
-      now = new Date(Date.now() + 3_600_000);
-    const facts = { size: 1, mtime: 1, nanos: 0 };
-    await site.ledger.insert(
-      makeVersionEntry(undefined, facts, { path, version: 'v1', me: 'A', wantedBy: ['B'], now }),
-    );
-    expect(await site.ledger.findPending('B', 'A', 10)).toHaveLength(1);
-  },
-);
+test('an entry of an origin with another clock is due at once, to the origin and to any host that takes over', async () => {
+  const path = photo('a.jpg'),
+    now = new Date(Date.now() + 3_600_000);
+  const facts = { size: 1, mtime: 1, nanos: 0 };
+  await site.ledger.insert(
+    makeVersionEntry(undefined, facts, { path, version: 'v1', me: 'A', wantedBy: ['B'], now }),
+  );
+  expect(await site.ledger.findPending('B', 'A', 10)).toHaveLength(1);
+});
 
 test('sync dirs that cannot be sent to are left out of the pending entries', async () => {
   await insert('a.jpg');

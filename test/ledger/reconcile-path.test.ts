@@ -68,16 +68,13 @@ describe('a path that a document names', () => {
     ]);
   });
 
-  test(
-    'of the same size within the same second is distinguished by its nanoseconds and ' + 'content',
-    async () => {
-      await a.write(cat, 'meow', 1_000.25);
-      await a.reconciler.reconcilePaths([cat], named);
-      await a.write(cat, 'purr', 1_000.5);
-      await a.reconciler.reconcilePaths([cat], named);
-      expect((await entryOf(cat)).superseded).toHaveLength(1);
-    },
-  );
+  test('of the same size within the same second is distinguished by its nanoseconds and content', async () => {
+    await a.write(cat, 'meow', 1_000.25);
+    await a.reconciler.reconcilePaths([cat], named);
+    await a.write(cat, 'purr', 1_000.5);
+    await a.reconciler.reconcilePaths([cat], named);
+    expect((await entryOf(cat)).superseded).toHaveLength(1);
+  });
 
   test.each(['uploads/photos/note.tmp', 'uploads/other/cat.jpg'])(
     'is left alone where no rule lets it through: %s',
@@ -94,79 +91,63 @@ describe('a path that a document names', () => {
   });
 });
 
-test(
-  'an assertion that is processed again after a crash does not bring back a file that ' +
-    'a delivery replaced meanwhile',
-  async () => {
-    await a.write(cat, 'meow', 1_000);
-    await a.reconciler.reconcilePaths([cat], named);
-    await a.write(cat, 'purrr', 2_000);
-    await a.reconciler.reconcilePaths([cat], named);
-    await a.write(cat, 'meow', 1_000);
-    const asserted = [{ path: cat, info: (await a.disk.observe(cat))! }];
-    await a.reconciler.reconcilePaths([cat], { ...named, asserted });
-    const restored = await entryOf(cat);
-    expect(restored.info).toMatchObject({ size: 4 });
-    // A delivery of the version before comes late: the file it replaces waits until it is resolved.
-    await a.write(`uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg` as Path, 'meow', 1_000);
-    await a.write(cat, 'purrr', 2_000);
-    await a.reconciler.reconcilePaths([cat], { ...named, asserted });
-    expect(await entryOf(cat)).toMatchObject({ version: restored.version, heldBy: ['A'] });
-    expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
-  },
-);
+test('an assertion that is processed again after a crash does not bring back a file that a delivery replaced meanwhile', async () => {
+  await a.write(cat, 'meow', 1_000);
+  await a.reconciler.reconcilePaths([cat], named);
+  await a.write(cat, 'purrr', 2_000);
+  await a.reconciler.reconcilePaths([cat], named);
+  await a.write(cat, 'meow', 1_000);
+  const asserted = [{ path: cat, info: (await a.disk.observe(cat))! }];
+  await a.reconciler.reconcilePaths([cat], { ...named, asserted });
+  const restored = await entryOf(cat);
+  expect(restored.info).toMatchObject({ size: 4 });
+  // A delivery of the version before comes late: the file it replaces waits until it is resolved.
+  await a.write(`uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg` as Path, 'meow', 1_000);
+  await a.write(cat, 'purrr', 2_000);
+  await a.reconciler.reconcilePaths([cat], { ...named, asserted });
+  expect(await entryOf(cat)).toMatchObject({ version: restored.version, heldBy: ['A'] });
+  expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
+});
 
-test(
-  'a version that is asserted is known by its content, though its size and date are those of ' +
-    'another',
-  async () => {
-    await a.write(cat, 'purrr', 2_000);
-    await a.reconciler.reconcilePaths([cat], named);
-    await a.write(cat, 'meow!', 2_000);
-    await a.reconciler.reconcilePaths([cat], {
-      ...named,
-      asserted: [{ path: cat, info: (await a.disk.observe(cat))! }],
-    });
-    const { info: facts, superseded } = await entryOf(cat);
-    expect([facts?.sha256, superseded[0]?.sha256]).toEqual(
-      ['meow!', 'purrr'].map((content) => createHash('sha256').update(content).digest('hex')),
-    );
-  },
-);
+test('a version that is asserted is known by its content, though its size and date are those of another', async () => {
+  await a.write(cat, 'purrr', 2_000);
+  await a.reconciler.reconcilePaths([cat], named);
+  await a.write(cat, 'meow!', 2_000);
+  await a.reconciler.reconcilePaths([cat], {
+    ...named,
+    asserted: [{ path: cat, info: (await a.disk.observe(cat))! }],
+  });
+  const { info: facts, superseded } = await entryOf(cat);
+  expect([facts?.sha256, superseded[0]?.sha256]).toEqual(
+    ['meow!', 'purrr'].map((content) => createHash('sha256').update(content).digest('hex')),
+  );
+});
 
-test(
-  'a host that was away during more replacements than an entry remembers does not bring its ' +
-    'old file back',
-  async () => {
-    await b.write(cat, 'the first', 1);
-    await b.reconciler.reconcilePaths([cat], named);
-    for (let i = 0; i <= supersededLimit + 1; i++) {
-      await a.write(cat, `number ${i}`, 1_000 + i);
-      await a.reconciler.reconcilePaths([cat], named);
-    }
-    const { version } = await entryOf(cat);
-    await b.reconciler.reconcilePaths([cat], scan);
-    expect(await entryOf(cat)).toMatchObject({ version, heldBy: ['A'], pending: ['B', 'C'] });
-  },
-);
+test('a host that was away during more replacements than an entry remembers does not bring its old file back', async () => {
+  await b.write(cat, 'the first', 1);
+  await b.reconciler.reconcilePaths([cat], named);
+  for (let i = 0; i <= supersededLimit + 1; i++) {
+    await a.write(cat, `number ${i}`, 1_000 + i);
+    await a.reconciler.reconcilePaths([cat], named);
+  }
+  const { version } = await entryOf(cat);
+  await b.reconciler.reconcilePaths([cat], scan);
+  expect(await entryOf(cat)).toMatchObject({ version, heldBy: ['A'], pending: ['B', 'C'] });
+});
 
 describe('two hosts that write one path at once', () => {
-  test(
-    'the later one wins, and the version it never held is lost: a conflict wherever a ' +
-      'copy lies',
-    async () => {
-      await a.write(cat, 'from a', 1_000);
-      await b.write(cat, 'from b!', 1_001);
-      await Promise.all([
-        a.reconciler.reconcilePaths([cat], named),
-        b.reconciler.reconcilePaths([cat], named),
-      ]);
-      const entry = await entryOf(cat);
-      expect(entry.superseded).toMatchObject([{ conflicting: true }]);
-      expect(entry.heldBy).toEqual([entry.origin]);
-      expect(entry.pending.sort()).toEqual(['A', 'B', 'C'].filter((host) => host !== entry.origin));
-    },
-  );
+  test('the later one wins, and the version it never held is lost: a conflict wherever a copy lies', async () => {
+    await a.write(cat, 'from a', 1_000);
+    await b.write(cat, 'from b!', 1_001);
+    await Promise.all([
+      a.reconciler.reconcilePaths([cat], named),
+      b.reconciler.reconcilePaths([cat], named),
+    ]);
+    const entry = await entryOf(cat);
+    expect(entry.superseded).toMatchObject([{ conflicting: true }]);
+    expect(entry.heldBy).toEqual([entry.origin]);
+    expect(entry.pending.sort()).toEqual(['A', 'B', 'C'].filter((host) => host !== entry.origin));
+  });
 });
 
 describe('when ledger and disk disagree', () => {
@@ -379,22 +360,19 @@ describe('a scan', () => {
   });
 });
 
-test(
-  'a fresh file is captured without its entry being read; an entry that exists ' + 'decides',
-  async () => {
-    const reads: Path[] = [];
-    const { readMany } = site.ledger;
-    site.ledger.readMany = (paths) => {
-      reads.push(...paths);
-      return readMany.call(site.ledger, paths);
-    };
-    await a.write(cat, 'meow');
-    const [first] = await a.reconciler.reconcilePaths([cat], named);
-    expect(first).toMatchObject({ path: cat, heldBy: ['A'], pending: ['B', 'C'] });
-    expect(reads).toEqual([]);
-    await a.write(cat, 'purr!');
-    const [second] = await a.reconciler.reconcilePaths([cat], named);
-    expect(reads).toEqual([cat]);
-    expect(second?.superseded.map(({ version }) => version)).toEqual([first?.version]);
-  },
-);
+test('a fresh file is captured without its entry being read; an entry that exists decides', async () => {
+  const reads: Path[] = [];
+  const { readMany } = site.ledger;
+  site.ledger.readMany = (paths) => {
+    reads.push(...paths);
+    return readMany.call(site.ledger, paths);
+  };
+  await a.write(cat, 'meow');
+  const [first] = await a.reconciler.reconcilePaths([cat], named);
+  expect(first).toMatchObject({ path: cat, heldBy: ['A'], pending: ['B', 'C'] });
+  expect(reads).toEqual([]);
+  await a.write(cat, 'purr!');
+  const [second] = await a.reconciler.reconcilePaths([cat], named);
+  expect(reads).toEqual([cat]);
+  expect(second?.superseded.map(({ version }) => version)).toEqual([first?.version]);
+});

@@ -101,15 +101,11 @@ describe('a file that is back under a tombstone', () => {
     expect(await entryOf(cat)).toMatchObject({ kind: 'file', pending: ['B'] });
   });
 
-  test(
-    'goes to the trash if no document names it any more, even if an older save is ' +
-      'processed again',
-    async () => {
-      await a.reconciler.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() - 1_000) });
-      expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone', heldBy: ['A'] });
-      await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
-    },
-  );
+  test('goes to the trash if no document names it any more, even if an older save is processed again', async () => {
+    await a.reconciler.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() - 1_000) });
+    expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone', heldBy: ['A'] });
+    await expect(readFile(join(a.root, cat))).rejects.toThrow('ENOENT');
+  });
 
   test('needs no search of documents if the save is certainly younger than the delete', async () => {
     await a.reconciler.reconcilePaths([cat], { ...save, savedAt: new Date(Date.now() + 120_000) });
@@ -201,98 +197,82 @@ describe('an older version that the app puts back, with its date', () => {
     expect(await entryOf(cat)).toMatchObject({ heldBy: ['B'], pending: ['A'] });
   });
 
-  test(
-    'gives way if a late delivery brought it: the current version lies among the ' +
-      'replaced files',
-    async () => {
-      const replaced = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
-      await mkdir(dirname(join(a.root, replaced)), { recursive: true });
-      await link(join(a.root, cat), join(a.root, replaced));
-      await rm(join(a.root, cat));
-      await a.write(cat, 'first', 1_000);
-      await a.reconciler.reconcilePaths([cat], save);
-      expect(await readFile(join(a.root, cat), 'utf8')).toBe('second!');
-      expect(await entryOf(cat)).toMatchObject({
-        heldBy: ['A', 'B'],
-        info: { sha256: sha256('second!') },
-      });
-    },
-  );
+  test('gives way if a late delivery brought it: the current version lies among the replaced files', async () => {
+    const replaced = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
+    await mkdir(dirname(join(a.root, replaced)), { recursive: true });
+    await link(join(a.root, cat), join(a.root, replaced));
+    await rm(join(a.root, cat));
+    await a.write(cat, 'first', 1_000);
+    await a.reconciler.reconcilePaths([cat], save);
+    expect(await readFile(join(a.root, cat), 'utf8')).toBe('second!');
+    expect(await entryOf(cat)).toMatchObject({
+      heldBy: ['A', 'B'],
+      info: { sha256: sha256('second!') },
+    });
+  });
 
-  test(
-    'gives way to a file that the app has saved since, if a late delivery replaced that ' +
-      'before it was captured',
-    async () => {
-      const replaced = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
-      await a.write(replaced as Path, 'third!!', 3_000);
-      await a.write(cat, 'first', 1_000);
-      await a.reconciler.reconcilePaths([cat], save);
-      expect(await readFile(join(a.root, cat), 'utf8')).toBe('third!!');
-      expect(await entryOf(cat)).toMatchObject({
-        origin: 'A',
-        heldBy: ['A'],
-        pending: ['B'],
-        info: { sha256: sha256('third!!') },
-      });
-    },
-  );
+  test('gives way to a file that the app has saved since, if a late delivery replaced that before it was captured', async () => {
+    const replaced = `uploads/photos/.syncmedia/replaced/${newName()}/cat.jpg`;
+    await a.write(replaced as Path, 'third!!', 3_000);
+    await a.write(cat, 'first', 1_000);
+    await a.reconciler.reconcilePaths([cat], save);
+    expect(await readFile(join(a.root, cat), 'utf8')).toBe('third!!');
+    expect(await entryOf(cat)).toMatchObject({
+      origin: 'A',
+      heldBy: ['A'],
+      pending: ['B'],
+      info: { sha256: sha256('third!!') },
+    });
+  });
 
-  test(
-    'may be one that the app put back over a delivery without acknowledgement: the save ' +
-      'awaits that, and then it is a new version',
-    async () => {
-      await site.ledger.markPending(cat, ['B']);
-      await b.write(cat, 'first', 1_000);
-      const now = { ...save, savedAt: new Date() },
-        patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
-      expect(await patient.reconciler.reconcileEach([cat], now)).toEqual({
-        entries: [],
-        failed: [],
-        deferred: [cat],
-      });
-      await site.ledger.markHeld(await entryOf(cat), ['B']);
-      expect(await patient.reconciler.reconcileEach([cat], now)).toMatchObject({
-        entries: [{ path: cat }],
-        deferred: [],
-      });
-      expect(await entryOf(cat)).toMatchObject({
-        origin: 'B',
-        heldBy: ['B'],
-        pending: ['A'],
-        info: { sha256: sha256('first') },
-      });
-    },
-  );
+  test('may be one that the app put back over a delivery without acknowledgement: the save awaits that, and then it is a new version', async () => {
+    await site.ledger.markPending(cat, ['B']);
+    await b.write(cat, 'first', 1_000);
+    const now = { ...save, savedAt: new Date() },
+      patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
+    expect(await patient.reconciler.reconcileEach([cat], now)).toEqual({
+      entries: [],
+      failed: [],
+      deferred: [cat],
+    });
+    await site.ledger.markHeld(await entryOf(cat), ['B']);
+    expect(await patient.reconciler.reconcileEach([cat], now)).toMatchObject({
+      entries: [{ path: cat }],
+      deferred: [],
+    });
+    expect(await entryOf(cat)).toMatchObject({
+      origin: 'B',
+      heldBy: ['B'],
+      pending: ['A'],
+      info: { sha256: sha256('first') },
+    });
+  });
 
-  test(
-    'is nothing on a host where the current one is pending, and no save awaits that, if ' +
-      'it lay there before or the save is old',
-    async () => {
-      const { version } = await entryOf(cat),
-        patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
-      await site.ledger.markPending(cat, ['B']);
-      await patient.write(cat, 'first', 1_000);
-      expect(
-        await patient.reconciler.reconcileEach([cat], {
-          ...save,
-          savedAt: new Date(Date.now() - 120_000),
-        }),
-      ).toEqual({ entries: [], failed: [], deferred: [] });
-      const before = {
-        ...(await entryOf(cat)),
-        version: 'captured later',
-        capturedAt: new Date(Date.now() + 120_000),
-      };
-      expect(await site.ledger.replace(version, before)).toBe(true);
-      expect(
-        await patient.reconciler.reconcileEach([cat], { ...save, savedAt: new Date() }),
-      ).toEqual({
+  test('is nothing on a host where the current one is pending, and no save awaits that, if it lay there before or the save is old', async () => {
+    const { version } = await entryOf(cat),
+      patient = await site.replica('B', { named, captured, awaitedMs: 60_000 });
+    await site.ledger.markPending(cat, ['B']);
+    await patient.write(cat, 'first', 1_000);
+    expect(
+      await patient.reconciler.reconcileEach([cat], {
+        ...save,
+        savedAt: new Date(Date.now() - 120_000),
+      }),
+    ).toEqual({ entries: [], failed: [], deferred: [] });
+    const before = {
+      ...(await entryOf(cat)),
+      version: 'captured later',
+      capturedAt: new Date(Date.now() + 120_000),
+    };
+    expect(await site.ledger.replace(version, before)).toBe(true);
+    expect(await patient.reconciler.reconcileEach([cat], { ...save, savedAt: new Date() })).toEqual(
+      {
         entries: [],
         failed: [],
         deferred: [],
-      });
-    },
-  );
+      },
+    );
+  });
 
   test('is logged when a scan finds it and the newer version replaces it', async () => {
     const told: unknown[] = [];
@@ -409,23 +389,19 @@ describe('other bytes of the very size and date', () => {
     expect(await entryOf(cat)).toMatchObject({ info: { sha256: sha256('MEOW') }, pending: ['B'] });
   });
 
-  test(
-    'are a version where the file is too large to be hashed at once, before and after the ' +
-      'scan that hashes it',
-    async () => {
-      for (const confirmed of [false, true]) {
-        const path = photo(`large ${String(confirmed)}.mp4`);
-        await saveOnBoth(path, large, 1_000);
-        if (confirmed) await scanAll(a, 'A');
-        expect((await entryOf(path)).info?.sha256 !== undefined).toBe(confirmed);
-        const { version } = await entryOf(path);
-        await rewrite(a, path, large.replaceAll('x', 'y'));
-        await a.reconciler.reconcilePaths([path], save);
-        expect((await entryOf(path)).version).not.toBe(version);
-        expect(await entryOf(path)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
-      }
-    },
-  );
+  test('are a version where the file is too large to be hashed at once, before and after the scan that hashes it', async () => {
+    for (const confirmed of [false, true]) {
+      const path = photo(`large ${String(confirmed)}.mp4`);
+      await saveOnBoth(path, large, 1_000);
+      if (confirmed) await scanAll(a, 'A');
+      expect((await entryOf(path)).info?.sha256 !== undefined).toBe(confirmed);
+      const { version } = await entryOf(path);
+      await rewrite(a, path, large.replaceAll('x', 'y'));
+      await a.reconciler.reconcilePaths([path], save);
+      expect((await entryOf(path)).version).not.toBe(version);
+      expect(await entryOf(path)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
+    }
+  });
 
   test('of a large file without a known hash are not taken for the version that was sent', async () => {
     const path = photo('large.mp4');

@@ -24,34 +24,28 @@ test('a seed always draws the same steps', () => {
   expect(drawSteps(7, 200)).not.toEqual(drawSteps(8, 200));
 });
 
-describe(
-  'after any steps all hosts come to hold the files that the model predicts, and no ' +
-    'bytes are lost',
-  () => {
-    test.each(Array.from({ length: seeds }, (_, n) => first + n))(
-      `seed %d, ${String(count)} steps`,
-      async (seed) => {
-        const steps = drawSteps(seed, count);
-        world = await World.open(program);
-        let at = 0;
-        try {
-          for (const step of steps) await world.carryOut(step, at++);
-          await world.comeToRest(restMs);
-          const wrong = compare(world);
-          if (wrong.length > 0)
-            throw new Error(
-              (await Promise.all(wrong.map((one) => explain(one, steps, world as World)))).join(
-                '\n',
-              ),
-            );
-          console.log(summarise(seed, world));
-        } catch (error) {
-          throw await report(error, seed, steps, at, world);
-        }
-      },
-    );
-  },
-);
+describe('after any steps all hosts come to hold the files that the model predicts, and no bytes are lost', () => {
+  test.each(Array.from({ length: seeds }, (_, n) => first + n))(
+    `seed %d, ${String(count)} steps`,
+    async (seed) => {
+      const steps = drawSteps(seed, count);
+      world = await World.open(program);
+      let at = 0;
+      try {
+        for (const step of steps) await world.carryOut(step, at++);
+        await world.comeToRest(restMs);
+        const wrong = compare(world);
+        if (wrong.length > 0)
+          throw new Error(
+            (await Promise.all(wrong.map((one) => explain(one, steps, world as World)))).join('\n'),
+          );
+        console.log(summarise(seed, world));
+      } catch (error) {
+        throw await report(error, seed, steps, at, world);
+      }
+    },
+  );
+});
 
 /** How much the seed has tried: a path counts as decided where the model knew who had to win. */
 function summarise(seed: number, { model, saved, givenUp }: World): string {

@@ -186,7 +186,7 @@ describe.each(scenarios)('$name', ({ before, resolutions, act }) => {
 // had linked the file it saw (the one gap between linking and renaming, as wide as a round trip).
 // Those bytes were sent, so the ledger knows them, and the entry is pending again.
 test.each(['place', 'remove'] as const)(
-  'a %s, other writers and resolutions in any order of their steps: every file is ' + 'somewhere',
+  'a %s, other writers and resolutions in any order of their steps: every file is somewhere',
   async (kind) => {
     const others = fc.array(fc.constantFrom(kind, 'leftovers', 'resolver'), {
       minLength: 1,

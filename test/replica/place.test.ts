@@ -296,34 +296,30 @@ describe('placeFile', () => {
     },
   );
 
-  test(
-    'a file that the app puts there after the look is kept and resolved like the one it ' +
-      'replaced',
-    async () => {
-      await replica.put('a', 'before');
-      const disk: Disk = {
-        ...nodeDisk,
-        replace: async (...given) => {
-          await replica.put('written', 'by the app');
-          await rename(at('written'), at('a'));
-          return nodeDisk.replace(...given);
-        },
-      };
-      const resolved = await placeFile(
-        replica.on(disk),
-        path('a'),
-        await replica.receive('new'),
-        resolveBy({ before: 'trash', 'by the app': 'conflict' }),
-      );
-      expect(resolved.map(({ resolution }) => resolution)).toEqual(['trash', 'conflict']);
-      expect(await replica.files()).toEqual({
-        '.syncmedia/trash/*/a': 'before',
-        '.syncmedia/conflicts/*/a': 'by the app',
-        a: 'new',
-      });
-      expect(await readdir(at(areas.tmp))).toEqual([]);
-    },
-  );
+  test('a file that the app puts there after the look is kept and resolved like the one it replaced', async () => {
+    await replica.put('a', 'before');
+    const disk: Disk = {
+      ...nodeDisk,
+      replace: async (...given) => {
+        await replica.put('written', 'by the app');
+        await rename(at('written'), at('a'));
+        return nodeDisk.replace(...given);
+      },
+    };
+    const resolved = await placeFile(
+      replica.on(disk),
+      path('a'),
+      await replica.receive('new'),
+      resolveBy({ before: 'trash', 'by the app': 'conflict' }),
+    );
+    expect(resolved.map(({ resolution }) => resolution)).toEqual(['trash', 'conflict']);
+    expect(await replica.files()).toEqual({
+      '.syncmedia/trash/*/a': 'before',
+      '.syncmedia/conflicts/*/a': 'by the app',
+      a: 'new',
+    });
+    expect(await readdir(at(areas.tmp))).toEqual([]);
+  });
 
   test('a directory that may not be written leaves no second name at every try', async () => {
     await replica.put('x/a', 'before');
@@ -400,17 +396,13 @@ describe('placeFile', () => {
 });
 
 describe('removeFile', () => {
-  test(
-    'has nothing to do where a directory has taken the place of the file, or a file that of ' +
-      'its directory',
-    async () => {
-      await replica.put('directory/a', 'below');
-      await replica.put('file', 'in the way');
-      for (const name of ['directory', 'file/a'])
-        expect(await removeFile(replica.place, path(name), neverAsked)).toEqual([]);
-      expect(await replica.files()).toEqual({ 'directory/a': 'below', file: 'in the way' });
-    },
-  );
+  test('has nothing to do where a directory has taken the place of the file, or a file that of its directory', async () => {
+    await replica.put('directory/a', 'below');
+    await replica.put('file', 'in the way');
+    for (const name of ['directory', 'file/a'])
+      expect(await removeFile(replica.place, path(name), neverAsked)).toEqual([]);
+    expect(await replica.files()).toEqual({ 'directory/a': 'below', file: 'in the way' });
+  });
 
   test.each([
     ['trash', { '.syncmedia/trash/*/x/a': 'before' }],

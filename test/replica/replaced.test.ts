@@ -78,32 +78,28 @@ describe('resolveReplacedFolder', () => {
     expect(await readFile(at('x/four'), 'utf8')).toBe('four');
   });
 
-  test(
-    'a file to be put back at a path with the same bytes is no conflict, other bytes of ' +
-      'the same size are',
-    async () => {
-      await replica.put(`${areas.replaced}/call/x/a`, 'same');
-      await replica.put(`${areas.replaced}/call/x/b`, 'mine');
-      await replica.put('x/a', 'same');
-      await replica.put('x/b', 'hers');
-      const resolved = await resolveReplacedFolder(
-        replica.place,
-        'call',
-        'removed',
-        resolveBy({ same: 'put-back-if-absent', mine: 'put-back-if-absent' }),
-      );
-      expect(resolved.map(({ path: about, resolution }) => [about, resolution]).sort()).toEqual([
-        ['uploads/x/a', 'drop'],
-        ['uploads/x/b', 'conflict'],
-      ]);
-      expect(await replica.files()).toEqual({
-        'x/a': 'same',
-        'x/b': 'hers',
-        '.syncmedia/conflicts/*/x/b': 'mine',
-      });
-      expect(await readdir(at(areas.replaced))).toEqual([]);
-    },
-  );
+  test('a file to be put back at a path with the same bytes is no conflict, other bytes of the same size are', async () => {
+    await replica.put(`${areas.replaced}/call/x/a`, 'same');
+    await replica.put(`${areas.replaced}/call/x/b`, 'mine');
+    await replica.put('x/a', 'same');
+    await replica.put('x/b', 'hers');
+    const resolved = await resolveReplacedFolder(
+      replica.place,
+      'call',
+      'removed',
+      resolveBy({ same: 'put-back-if-absent', mine: 'put-back-if-absent' }),
+    );
+    expect(resolved.map(({ path: about, resolution }) => [about, resolution]).sort()).toEqual([
+      ['uploads/x/a', 'drop'],
+      ['uploads/x/b', 'conflict'],
+    ]);
+    expect(await replica.files()).toEqual({
+      'x/a': 'same',
+      'x/b': 'hers',
+      '.syncmedia/conflicts/*/x/b': 'mine',
+    });
+    expect(await readdir(at(areas.replaced))).toEqual([]);
+  });
 
   test('an empty folder needs no resolver', async () => {
     expect(await resolveReplacedFolder(replica.place, 'none', 'replaced', neverAsked)).toEqual([]);

@@ -139,17 +139,13 @@ test('a directory that was moved away and back is as it was', async () => {
   ]);
 });
 
-test(
-  'a scan without known directories looks at everything, as it does for directories ' +
-    'it could not remember',
-  async () => {
-    const { since } = await makeKnown();
-    expect(await scan({ changedSince: since, known: new DirectoryIds() })).toHaveLength(4);
-    const few = new DirectoryIds(1);
-    await scan({ walked: few });
-    expect(await scan({ changedSince: since, known: few })).toHaveLength(4);
-  },
-);
+test('a scan without known directories looks at everything, as it does for directories it could not remember', async () => {
+  const { since } = await makeKnown();
+  expect(await scan({ changedSince: since, known: new DirectoryIds() })).toHaveLength(4);
+  const few = new DirectoryIds(1);
+  await scan({ walked: few });
+  expect(await scan({ changedSince: since, known: few })).toHaveLength(4);
+});
 
 test('a directory that could not be read counts as new once it can be', async () => {
   await makeKnown();

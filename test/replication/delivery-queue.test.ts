@@ -436,32 +436,28 @@ describe('a file that the host refuses', () => {
     expect(await site.read(entry)).toMatchObject({ heldBy: ['A'], blocked: [] });
   });
 
-  test(
-    'is released if it lies outside its sync dirs, and left to a holder if it lies ' +
-      'outside ours',
-    async () => {
-      site.setHost('B', { syncDirs: ['uploads/photos' as Path, 'elsewhere' as Path] });
-      const unwanted = await site.insert('a.pdf', {}, documents);
-      const unsendable = await site.insert(
-        'b.jpg',
-        {},
-        {
-          ...documents,
-          path: 'elsewhere' as Path,
-        },
-      );
-      const wanted = await site.insert('c.jpg');
-      openQueue().enqueue([unwanted, unsendable, wanted]);
-      await site.waitUntilHeld([wanted]);
-      expect(await site.read(unwanted)).toMatchObject({ pending: [], heldBy: ['A'] });
-      expect(await site.read(unsendable)).toMatchObject({
-        pending: ['B'],
-        heldBy: [],
-        orphaned: true,
-      });
-      expect(site.backend.files).toEqual(['c.jpg v1']);
-    },
-  );
+  test('is released if it lies outside its sync dirs, and left to a holder if it lies outside ours', async () => {
+    site.setHost('B', { syncDirs: ['uploads/photos' as Path, 'elsewhere' as Path] });
+    const unwanted = await site.insert('a.pdf', {}, documents);
+    const unsendable = await site.insert(
+      'b.jpg',
+      {},
+      {
+        ...documents,
+        path: 'elsewhere' as Path,
+      },
+    );
+    const wanted = await site.insert('c.jpg');
+    openQueue().enqueue([unwanted, unsendable, wanted]);
+    await site.waitUntilHeld([wanted]);
+    expect(await site.read(unwanted)).toMatchObject({ pending: [], heldBy: ['A'] });
+    expect(await site.read(unsendable)).toMatchObject({
+      pending: ['B'],
+      heldBy: [],
+      orphaned: true,
+    });
+    expect(site.backend.files).toEqual(['c.jpg v1']);
+  });
 
   test('a tombstone goes as a removal', async () => {
     const tombstone = tombstoneEntry({ path: 'uploads/photos/a.jpg' as Path, pending: ['B'] });

@@ -95,43 +95,39 @@ function makeContext(
   });
 }
 
-test(
-  'no fetched file waits until the previous one is acknowledged, and the pull ends ' +
-    'when all are',
-  async () => {
-    const asked: Path[] = [];
-    let store = (): void => undefined;
-    const stored = new Promise<void>((resolve) => {
-      store = resolve;
-    });
-    const backend: Partial<Backend> = {
-      compare: differing,
-      async *fetch(_, changes) {
-        for (const change of changes) yield await Promise.resolve(delivered(change));
-      },
-    };
-    let ended = false;
-    const pulled = pullFrom(
-      makeContext(backend, (path) => {
-        // Nothing is stored before all have asked.
-        if (asked.push(path) === files)
-          setImmediate(() => {
-            expect(ended).toBe(false);
-            store();
-          });
-        return stored;
-      }),
-      makeProgress(),
-      other,
-      [photos],
-    ).then((failure) => {
-      ended = true;
-      return failure;
-    });
-    expect(await pulled).toBeUndefined();
-    expect(asked.sort()).toEqual([...paths].sort());
-  },
-);
+test('no fetched file waits until the previous one is acknowledged, and the pull ends when all are', async () => {
+  const asked: Path[] = [];
+  let store = (): void => undefined;
+  const stored = new Promise<void>((resolve) => {
+    store = resolve;
+  });
+  const backend: Partial<Backend> = {
+    compare: differing,
+    async *fetch(_, changes) {
+      for (const change of changes) yield await Promise.resolve(delivered(change));
+    },
+  };
+  let ended = false;
+  const pulled = pullFrom(
+    makeContext(backend, (path) => {
+      // Nothing is stored before all have asked.
+      if (asked.push(path) === files)
+        setImmediate(() => {
+          expect(ended).toBe(false);
+          store();
+        });
+      return stored;
+    }),
+    makeProgress(),
+    other,
+    [photos],
+  ).then((failure) => {
+    ended = true;
+    return failure;
+  });
+  expect(await pulled).toBeUndefined();
+  expect(asked.sort()).toEqual([...paths].sort());
+});
 
 test('if the fetch breaks, received files are acknowledged before the pull fails', async () => {
   const acknowledged: Path[] = [];

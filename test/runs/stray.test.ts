@@ -82,8 +82,7 @@ async function heldByB(): Promise<void> {
 }
 
 test.each(['changed', 'vanished'] as const)(
-  'a file that a pull brings in the place of the requested one (%s) is a version at ' +
-    'once, not at a later scan',
+  'a file that a pull brings in the place of the requested one (%s) is a version at once, not at a later scan',
   async (result) => {
     await heldByB();
     await pullRacing({ there }, result, () => a.write(path, 'what B has just saved'));

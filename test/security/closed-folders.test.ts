@@ -41,49 +41,45 @@ async function close(name: string, mode: number): Promise<void> {
   });
 }
 
-test(
-  'working folders that another host closed are open again once this host resolves ' +
-    'and cleans them',
-  async () => {
-    const place = { disk: nodeDisk, dirPath: attacker.there, dir: photos.path };
-    await prepareAreas(place);
-    for (const mode of modes) {
-      const name = `old-${mode.toString(8)}`,
-        rest = `${areas.replaced}/${name}/folder`;
-      for (const folder of [rest, `${areas.trash}/${name}/folder`, `${areas.tmp}/${name}/folder`]) {
-        await mkdir(at(folder), { recursive: true });
-        await writeFile(at(`${folder}/a.jpg`), 'a');
-        await close(folder, mode);
-        await close(folder.slice(0, folder.lastIndexOf('/')), mode);
-      }
-      expect(((await modeOf(`${areas.replaced}/${name}`)) ?? 0) & 0o777).toBe(mode);
-      await attacker.ask((done) => {
-        attacker.sftp.mkdir(at(`${areas.partial}/${name}`), { mode }, done);
-      });
-      for (const area of [areas.replaced, areas.trash, areas.tmp, areas.partial])
-        await close(area, mode);
-      // As before each scan.
-      await prepareAreas(place);
-      const resolved = await resolveLeftovers(place, () => Promise.resolve('conflict'), 0);
-      await cleanTmp(place, 0);
-      await cleanTrash(place, { olderThanMs: 0, maxBytes: 0 });
-      const left = await Promise.all(
-        [areas.replaced, areas.trash, areas.tmp, areas.partial].map((area) =>
-          nodeDisk.list(at(area)),
-        ),
-      );
-      const areModes = await Promise.all(
-        [areas.replaced, areas.trash, areas.tmp, areas.partial].map(
-          async (area) => ((await modeOf(area)) ?? 0) & 0o700,
-        ),
-      );
-      hostile.tried(mode, resolved.length !== 1 || left.flat().length > 0);
-      expect([mode, resolved.map(({ path }) => path), left, areModes]).toEqual([
-        mode,
-        [`${photos.path}/folder/a.jpg`],
-        [[], [], [], []],
-        [0o700, 0o700, 0o700, 0o700],
-      ]);
+test('working folders that another host closed are open again once this host resolves and cleans them', async () => {
+  const place = { disk: nodeDisk, dirPath: attacker.there, dir: photos.path };
+  await prepareAreas(place);
+  for (const mode of modes) {
+    const name = `old-${mode.toString(8)}`,
+      rest = `${areas.replaced}/${name}/folder`;
+    for (const folder of [rest, `${areas.trash}/${name}/folder`, `${areas.tmp}/${name}/folder`]) {
+      await mkdir(at(folder), { recursive: true });
+      await writeFile(at(`${folder}/a.jpg`), 'a');
+      await close(folder, mode);
+      await close(folder.slice(0, folder.lastIndexOf('/')), mode);
     }
-  },
-);
+    expect(((await modeOf(`${areas.replaced}/${name}`)) ?? 0) & 0o777).toBe(mode);
+    await attacker.ask((done) => {
+      attacker.sftp.mkdir(at(`${areas.partial}/${name}`), { mode }, done);
+    });
+    for (const area of [areas.replaced, areas.trash, areas.tmp, areas.partial])
+      await close(area, mode);
+    // As before each scan.
+    await prepareAreas(place);
+    const resolved = await resolveLeftovers(place, () => Promise.resolve('conflict'), 0);
+    await cleanTmp(place, 0);
+    await cleanTrash(place, { olderThanMs: 0, maxBytes: 0 });
+    const left = await Promise.all(
+      [areas.replaced, areas.trash, areas.tmp, areas.partial].map((area) =>
+        nodeDisk.list(at(area)),
+      ),
+    );
+    const areModes = await Promise.all(
+      [areas.replaced, areas.trash, areas.tmp, areas.partial].map(
+        async (area) => ((await modeOf(area)) ?? 0) & 0o700,
+      ),
+    );
+    hostile.tried(mode, resolved.length !== 1 || left.flat().length > 0);
+    expect([mode, resolved.map(({ path }) => path), left, areModes]).toEqual([
+      mode,
+      [`${photos.path}/folder/a.jpg`],
+      [[], [], [], []],
+      [0o700, 0o700, 0o700, 0o700],
+    ]);
+  }
+});

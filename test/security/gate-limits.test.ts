@@ -76,8 +76,7 @@ describe.skipIf(gateIsMissing !== undefined)('the gate', () => {
     ['nothing', ''],
     ['one NUL', '\0'],
   ])(
-    'refuses arguments of rsync on standard input that have no end, and reads no more than 32 ' +
-      'KiB: %s',
+    'refuses arguments of rsync on standard input that have no end, and reads no more than 32 KiB: %s',
     async (what, text) => {
       const file = join(work.path, 'arguments');
       await writeFile(file, text);
@@ -125,40 +124,36 @@ describe.skipIf(gateIsMissing !== undefined)('the gate', () => {
     });
   });
 
-  test(
-    'admits a bounded number of connections of one host, counts ended ones no more, and ' +
-      'leaves other hosts alone',
-    async () => {
-      const limit = { MOST_CONNECTIONS: 3 },
-        folder = join(work.path, 'connections');
-      const open: ChildProcess[] = [];
-      for (let index = 0; index < 3; index++) {
-        const child = spawn('sleep', ['600'], { stdio: 'ignore' });
-        running.push(child);
-        open.push(child);
-        const text = await readFile(`/proc/${String(child.pid)}/stat`, 'latin1');
-        await writeFile(
-          join(folder, `other.${String(child.pid)}`),
-          text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '',
-        );
-      }
-      for (let index = 0; index < 5; index++) {
-        const { code, stderr } = await gate('true', 'ignore', limit);
-        hostile.tried('one connection more', code !== 77);
-        expect({ code, stderr }).toEqual({
-          code: 77,
-          stderr:
-            'syncmedia-gate: this host has 3 connections of yours open already, and takes no more\n',
-        });
-      }
-      expect((await readdir(folder)).filter((name) => name.startsWith('other.'))).toHaveLength(3);
-      expect((await gate('true', 'ignore', limit, 'third')).code).toBe(0);
-      const [first] = open;
-      await new Promise((resolve) => {
-        first?.on('close', resolve).kill();
+  test('admits a bounded number of connections of one host, counts ended ones no more, and leaves other hosts alone', async () => {
+    const limit = { MOST_CONNECTIONS: 3 },
+      folder = join(work.path, 'connections');
+    const open: ChildProcess[] = [];
+    for (let index = 0; index < 3; index++) {
+      const child = spawn('sleep', ['600'], { stdio: 'ignore' });
+      running.push(child);
+      open.push(child);
+      const text = await readFile(`/proc/${String(child.pid)}/stat`, 'latin1');
+      await writeFile(
+        join(folder, `other.${String(child.pid)}`),
+        text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '',
+      );
+    }
+    for (let index = 0; index < 5; index++) {
+      const { code, stderr } = await gate('true', 'ignore', limit);
+      hostile.tried('one connection more', code !== 77);
+      expect({ code, stderr }).toEqual({
+        code: 77,
+        stderr:
+          'syncmedia-gate: this host has 3 connections of yours open already, and takes no more\n',
       });
-      expect((await gate('true', 'ignore', limit)).code).toBe(0);
-      await rm(folder, { recursive: true });
-    },
-  );
+    }
+    expect((await readdir(folder)).filter((name) => name.startsWith('other.'))).toHaveLength(3);
+    expect((await gate('true', 'ignore', limit, 'third')).code).toBe(0);
+    const [first] = open;
+    await new Promise((resolve) => {
+      first?.on('close', resolve).kill();
+    });
+    expect((await gate('true', 'ignore', limit)).code).toBe(0);
+    await rm(folder, { recursive: true });
+  });
 });

@@ -160,88 +160,82 @@ describe('a host', () => {
   const hostnames = async (): Promise<string[]> =>
     (await one.app.sync.hosts.list()).map(({ hostname }) => hostname).sort();
 
-  test(
-    'gets none of them by init, by the router, by the command line, by an edit or as a ' +
-      'passive host',
-    async () => {
-      const { sync } = one.app;
-      const [hostKey = ''] = one.ssh.hostPublicKeys;
-      type Call = [what: string, isTaken: (name: string) => Promise<boolean>];
-      const call = (what: string, asking: (name: string) => Promise<unknown>): Call => [
-        what,
-        (name) =>
-          asking(name).then(
-            () => true,
-            (error: unknown) => (error as { code?: string }).code !== 'BAD_OPTION',
+  test('gets none of them by init, by the router, by the command line, by an edit or as a passive host', async () => {
+    const { sync } = one.app;
+    const [hostKey = ''] = one.ssh.hostPublicKeys;
+    type Call = [what: string, isTaken: (name: string) => Promise<boolean>];
+    const call = (what: string, asking: (name: string) => Promise<unknown>): Call => [
+      what,
+      (name) =>
+        asking(name).then(
+          () => true,
+          (error: unknown) => (error as { code?: string }).code !== 'BAD_OPTION',
+        ),
+    ];
+    const send = (method: 'post' | 'patch', path: string, body: object): Call => [
+      `${method} ${path}`,
+      async (hostname) => {
+        const { status } = await request(web.url)
+          [method](path)
+          .set('Authorization', `Bearer ${token}`)
+          .send({ ...body, hostname });
+        return status !== 400;
+      },
+    ];
+    const command = (...args: string[]): Call => [
+      `syncmedia ${args.join(' ')}`,
+      async (name) => (await runInProcess(sync, [...args, '--hostname', name])).error === undefined,
+    ];
+    const ways = [
+      [
+        call('init', (hostname) => sync.hosts.init({ hostname })),
+        call('add', (hostname) =>
+          sync.hosts.add(
+            { hostname, url: 'nas.example', root: '/srv/nas', hostKey },
+            { remote: true },
           ),
-      ];
-      const send = (method: 'post' | 'patch', path: string, body: object): Call => [
-        `${method} ${path}`,
-        async (hostname) => {
-          const { status } = await request(web.url)
-            [method](path)
-            .set('Authorization', `Bearer ${token}`)
-            .send({ ...body, hostname });
-          return status !== 400;
-        },
-      ];
-      const command = (...args: string[]): Call => [
-        `syncmedia ${args.join(' ')}`,
-        async (name) =>
-          (await runInProcess(sync, [...args, '--hostname', name])).error === undefined,
-      ];
-      const ways = [
-        [
-          call('init', (hostname) => sync.hosts.init({ hostname })),
-          call('add', (hostname) =>
-            sync.hosts.add(
-              { hostname, url: 'nas.example', root: '/srv/nas', hostKey },
-              { remote: true },
-            ),
-          ),
-          call('edit this host', (hostname) => sync.hosts.edit('one', { hostname })),
-          call('edit another host', (hostname) => sync.hosts.edit('two', { hostname })),
-        ],
-        [
-          send('post', '/hosts/init', {}),
-          send('post', '/hosts', { url: 'nas.example', root: '/srv/nas', hostKey }),
-          send('patch', '/hosts/one', {}),
-          send('patch', '/hosts/two', {}),
-        ],
-        [
-          command('init'),
-          command(
-            'hosts',
-            'add',
-            '--root',
-            '/srv/nas',
-            '--url',
-            'nas.example',
-            '--fingerprint',
-            `SHA256:${'A'.repeat(43)}`,
-          ),
-          command('hosts', 'edit', 'one'),
-          command('hosts', 'edit', 'two'),
-        ],
-      ];
-      const isAsked = new Set<string>();
-      // All of these ask the one rule that is tried above with every name. Here each call is given
-      // names of every class, and each name another call of every way.
-      for (const [of, names] of Object.entries(classes)) {
-        for (const [index, name] of names.entries()) {
-          for (const [shift, calls] of ways.entries()) {
-            for (const [what, isTaken] of names.length < calls.length
-              ? calls
-              : calls.filter((_, at) => at === (index + shift) % calls.length)) {
-              hostile.tried([what, name], await isTaken(name));
-              isAsked.add(`${what}: ${of}`);
-            }
+        ),
+        call('edit this host', (hostname) => sync.hosts.edit('one', { hostname })),
+        call('edit another host', (hostname) => sync.hosts.edit('two', { hostname })),
+      ],
+      [
+        send('post', '/hosts/init', {}),
+        send('post', '/hosts', { url: 'nas.example', root: '/srv/nas', hostKey }),
+        send('patch', '/hosts/one', {}),
+        send('patch', '/hosts/two', {}),
+      ],
+      [
+        command('init'),
+        command(
+          'hosts',
+          'add',
+          '--root',
+          '/srv/nas',
+          '--url',
+          'nas.example',
+          '--fingerprint',
+          `SHA256:${'A'.repeat(43)}`,
+        ),
+        command('hosts', 'edit', 'one'),
+        command('hosts', 'edit', 'two'),
+      ],
+    ];
+    const isAsked = new Set<string>();
+    // All of these ask the one rule that is tried above with every name. Here each call is given
+    // names of every class, and each name another call of every way.
+    for (const [of, names] of Object.entries(classes)) {
+      for (const [index, name] of names.entries()) {
+        for (const [shift, calls] of ways.entries()) {
+          for (const [what, isTaken] of names.length < calls.length
+            ? calls
+            : calls.filter((_, at) => at === (index + shift) % calls.length)) {
+            hostile.tried([what, name], await isTaken(name));
+            isAsked.add(`${what}: ${of}`);
           }
         }
-        expect(await hostnames(), of).toEqual(['one', 'two']);
       }
-      expect(isAsked.size).toBe(ways.flat().length * Object.keys(classes).length);
-    },
-    120_000,
-  );
+      expect(await hostnames(), of).toEqual(['one', 'two']);
+    }
+    expect(isAsked.size).toBe(ways.flat().length * Object.keys(classes).length);
+  }, 120_000);
 });

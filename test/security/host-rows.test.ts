@@ -86,54 +86,49 @@ test('a row with any content is read, and its unusable fields are named and left
   );
 });
 
-test(
-  'rows with any content disturb no other host, are reported, and keep no key from ' +
-    'being removed',
-  async () => {
-    const rows = getNativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts');
-    const made = fc.sample(garbled, { numRuns: 150, seed: 1 });
-    expect(
-      Object.keys(full).filter(
-        (field) =>
-          !made.some(
-            (row) => !isDeepStrictEqual(row[field as keyof HostRow], full[field as keyof HostRow]),
-          ),
-      ),
-    ).toEqual([]);
-    let stored = 0;
-    for (const [i, row] of made.entries()) {
-      // The database refuses some of them; the unique fields are the row's own.
-      const stands = await rows
-        .insertOne({
-          ...row,
-          _id: `garbled-${String(i)}`,
-          hostname: typeof row.hostname === 'string' ? `garbled-${String(i)}` : row.hostname,
-          url: `${String(i)}.invalid`,
-        })
-        .then(
-          () => true,
-          () => false,
-        );
-      if (stands) stored++;
-    }
-    expect(stored).toBeGreaterThan(75);
-    await one.write(`${dir}/a.jpg`, 'a');
-    await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
-    await until(async () => (await two.read(`${dir}/a.jpg`)) === 'a', { timeout: 30_000 });
-    hostile.triedAll(made, (await two.read(`${dir}/a.jpg`)) !== 'a');
-    const status = await one.app.sync.status();
-    expect(status.hosts.filter(({ unreadable }) => unreadable).length).toBeGreaterThan(20);
-    expect((await one.app.sync.hosts.list()).length).toBeGreaterThan(50);
-    await until(() => one.app.log.some((line) => line.includes('fields that cannot be used')), {
-      timeout: 20_000,
-    });
+test('rows with any content disturb no other host, are reported, and keep no key from being removed', async () => {
+  const rows = getNativeCollection<HostRow>(site.database.connection, 'syncmedia_hosts');
+  const made = fc.sample(garbled, { numRuns: 150, seed: 1 });
+  expect(
+    Object.keys(full).filter(
+      (field) =>
+        !made.some(
+          (row) => !isDeepStrictEqual(row[field as keyof HostRow], full[field as keyof HostRow]),
+        ),
+    ),
+  ).toEqual([]);
+  let stored = 0;
+  for (const [i, row] of made.entries()) {
+    // The database refuses some of them; the unique fields are the row's own.
+    const stands = await rows
+      .insertOne({
+        ...row,
+        _id: `garbled-${String(i)}`,
+        hostname: typeof row.hostname === 'string' ? `garbled-${String(i)}` : row.hostname,
+        url: `${String(i)}.invalid`,
+      })
+      .then(
+        () => true,
+        () => false,
+      );
+    if (stands) stored++;
+  }
+  expect(stored).toBeGreaterThan(75);
+  await one.write(`${dir}/a.jpg`, 'a');
+  await one.app.Photo.create({ title: 'a', file: `${dir}/a.jpg` });
+  await until(async () => (await two.read(`${dir}/a.jpg`)) === 'a', { timeout: 30_000 });
+  hostile.triedAll(made, (await two.read(`${dir}/a.jpg`)) !== 'a');
+  const status = await one.app.sync.status();
+  expect(status.hosts.filter(({ unreadable }) => unreadable).length).toBeGreaterThan(20);
+  expect((await one.app.sync.hosts.list()).length).toBeGreaterThan(50);
+  await until(() => one.app.log.some((line) => line.includes('fields that cannot be used')), {
+    timeout: 20_000,
+  });
 
-    // A host that is unregistered has no access any more, whatever the content of the other rows.
-    const keys = (): Promise<string> => readFile(one.ssh.authorizedKeysFile, 'utf8');
-    const id = (await one.app.sync.hosts.show('two')).id;
-    expect(await keys()).toContain(id);
-    await one.app.sync.hosts.unregister('two');
-    await until(async () => !(await keys()).includes(id), { timeout: 20_000 });
-  },
-  120_000,
-);
+  // A host that is unregistered has no access any more, whatever the content of the other rows.
+  const keys = (): Promise<string> => readFile(one.ssh.authorizedKeysFile, 'utf8');
+  const id = (await one.app.sync.hosts.show('two')).id;
+  expect(await keys()).toContain(id);
+  await one.app.sync.hosts.unregister('two');
+  await until(async () => !(await keys()).includes(id), { timeout: 20_000 });
+}, 120_000);

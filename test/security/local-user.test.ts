@@ -84,72 +84,64 @@ describe.runIf(isRoot)('another user of the machine', () => {
     );
   });
 
-  test(
-    'reads no file that was removed, replaced or is under way, and does not change a ' + 'marker',
-    async () => {
-      await one.write(`${dir}/gone.jpg`, 'gone');
-      await one.app.Photo.create({ title: 'gone', file: `${dir}/gone.jpg` });
-      const two = site.machines[1] as Machine;
-      await until(async () => (await two.read(`${dir}/gone.jpg`)) === 'gone', { timeout: 30_000 });
-      const areas = two.path(`${dir}/.syncmedia`);
-      await one.app.Photo.deleteOne({ title: 'gone' });
-      await rm(one.path(`${dir}/gone.jpg`));
-      await until(async () => (await two.listArea('trash')).length > 0, { timeout: 30_000 });
-      const names = (await readdir(two.path(`${dir}/.syncmedia`), { withFileTypes: true }))
-        .filter((entry) => entry.isDirectory())
-        .map(({ name }) => name);
-      expect(names).toContain('trash');
-      for (const name of names) {
-        hostile.tried(`ls ${name}`, await asStranger('ls', join(areas, name)));
-        hostile.tried(`touch ${name}`, await asStranger('touch', join(areas, name, 'x')));
-      }
-      hostile.tried(
-        'change the marker',
-        await asStranger('sh', '-c', 'echo x > "$0"', join(areas, 'id')),
-      );
-      hostile.tried('remove the marker', await asStranger('rm', join(areas, 'id')));
-    },
-  );
+  test('reads no file that was removed, replaced or is under way, and does not change a marker', async () => {
+    await one.write(`${dir}/gone.jpg`, 'gone');
+    await one.app.Photo.create({ title: 'gone', file: `${dir}/gone.jpg` });
+    const two = site.machines[1] as Machine;
+    await until(async () => (await two.read(`${dir}/gone.jpg`)) === 'gone', { timeout: 30_000 });
+    const areas = two.path(`${dir}/.syncmedia`);
+    await one.app.Photo.deleteOne({ title: 'gone' });
+    await rm(one.path(`${dir}/gone.jpg`));
+    await until(async () => (await two.listArea('trash')).length > 0, { timeout: 30_000 });
+    const names = (await readdir(two.path(`${dir}/.syncmedia`), { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+    expect(names).toContain('trash');
+    for (const name of names) {
+      hostile.tried(`ls ${name}`, await asStranger('ls', join(areas, name)));
+      hostile.tried(`touch ${name}`, await asStranger('touch', join(areas, name, 'x')));
+    }
+    hostile.tried(
+      'change the marker',
+      await asStranger('sh', '-c', 'echo x > "$0"', join(areas, 'id')),
+    );
+    hostile.tried('remove the marker', await asStranger('rm', join(areas, 'id')));
+  });
 
-  test(
-    'is refused where it was first to make the folder of the sockets, as a directory or as a ' +
-      'symlink',
-    async () => {
-      const place = await makeTestDir();
-      const stateDir = join(place.path, 'a'.repeat(60)),
-        address = await one.app.sync.hosts.show('two');
-      try {
-        const settings = {
-          stateDir,
-          identityFile: one.ssh.privateKeyFile,
-          timeoutMs: 1_000,
-          idleMs: 1_000,
-        };
-        const write = (): Promise<{ controlPath: string }> =>
-          new SshConfig(settings).write(address);
-        const folder = dirname((await write()).controlPath);
-        await rm(folder, { recursive: true });
-        await asStranger('mkdir', '-m', '0777', folder);
-        hostile.tried(
-          'a directory of its own',
-          await write().then(
-            () => true,
-            (error: unknown) => (error as { code?: string }).code !== 'BAD_STATE',
-          ),
-        );
-        await rm(folder, { recursive: true });
-        await symlink(one.ssh.dir, folder);
-        hostile.tried(
-          'a symlink',
-          await write().then(
-            () => true,
-            (error: unknown) => (error as { code?: string }).code !== 'BAD_STATE',
-          ),
-        );
-        await rm(folder);
-      } finally {
-        await place.remove();
-      }
-    },
-  );
+  test('is refused where it was first to make the folder of the sockets, as a directory or as a symlink', async () => {
+    const place = await makeTestDir();
+    const stateDir = join(place.path, 'a'.repeat(60)),
+      address = await one.app.sync.hosts.show('two');
+    try {
+      const settings = {
+        stateDir,
+        identityFile: one.ssh.privateKeyFile,
+        timeoutMs: 1_000,
+        idleMs: 1_000,
+      };
+      const write = (): Promise<{ controlPath: string }> => new SshConfig(settings).write(address);
+      const folder = dirname((await write()).controlPath);
+      await rm(folder, { recursive: true });
+      await asStranger('mkdir', '-m', '0777', folder);
+      hostile.tried(
+        'a directory of its own',
+        await write().then(
+          () => true,
+          (error: unknown) => (error as { code?: string }).code !== 'BAD_STATE',
+        ),
+      );
+      await rm(folder, { recursive: true });
+      await symlink(one.ssh.dir, folder);
+      hostile.tried(
+        'a symlink',
+        await write().then(
+          () => true,
+          (error: unknown) => (error as { code?: string }).code !== 'BAD_STATE',
+        ),
+      );
+      await rm(folder);
+    } finally {
+      await place.remove();
+    }
+  });
 });

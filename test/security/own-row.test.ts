@@ -234,8 +234,7 @@ test.each<[string, () => Promise<unknown>, Partial<Host>]>([
     { status: 'approved' },
   ],
 ])(
-  'a key that %s put into the row of this host does not log in here, and the key of this host ' +
-    'still does',
+  'a key that %s put into the row of this host does not log in here, and the key of this host still does',
   async (_who, change, found) => {
     await change();
     expect(await find()).toMatchObject({ publicKey: otherKey, ...found });

@@ -99,39 +99,35 @@ test('the directory of the main module may be a sync dir only where init lists i
   }
 });
 
-test(
-  'a directory of NODE_PATH may be a sync dir only where init lists it by name, and one ' +
-    'below it may',
-  async () => {
-    await mkdir(join(one.ssh.dir, 'shared/lib/uploads'), { recursive: true });
-    const before = process.env['NODE_PATH'];
-    process.env['NODE_PATH'] = `:/nowhere:${join(one.ssh.dir, 'shared/lib')}`;
-    try {
-      const listed = listProtectedDirs(
-        { authorizedKeysFile: '/nowhere/authorized_keys' },
-        { stateDir: '/nowhere/state' },
+test('a directory of NODE_PATH may be a sync dir only where init lists it by name, and one below it may', async () => {
+  await mkdir(join(one.ssh.dir, 'shared/lib/uploads'), { recursive: true });
+  const before = process.env['NODE_PATH'];
+  process.env['NODE_PATH'] = `:/nowhere:${join(one.ssh.dir, 'shared/lib')}`;
+  try {
+    const listed = listProtectedDirs(
+      { authorizedKeysFile: '/nowhere/authorized_keys' },
+      { stateDir: '/nowhere/state' },
+    );
+    const check =
+      (path: string, named: string[] = []) =>
+      (): void => {
+        refuseProtectedDirs(one.ssh.dir, [path as Path], named, listed);
+      };
+    for (const path of ['shared', 'shared/lib']) {
+      expect(check(path)).toThrow(
+        expect.objectContaining({
+          code: 'BAD_SYNC_DIR',
+          message: expect.stringContaining('NODE_PATH') as string,
+        }),
       );
-      const check =
-        (path: string, named: string[] = []) =>
-        (): void => {
-          refuseProtectedDirs(one.ssh.dir, [path as Path], named, listed);
-        };
-      for (const path of ['shared', 'shared/lib']) {
-        expect(check(path)).toThrow(
-          expect.objectContaining({
-            code: 'BAD_SYNC_DIR',
-            message: expect.stringContaining('NODE_PATH') as string,
-          }),
-        );
-        expect(check(path, [path])).not.toThrow();
-      }
-      expect(check('shared/lib/uploads')).not.toThrow();
-    } finally {
-      if (before === undefined) delete process.env['NODE_PATH'];
-      else process.env['NODE_PATH'] = before;
+      expect(check(path, [path])).not.toThrow();
     }
-  },
-);
+    expect(check('shared/lib/uploads')).not.toThrow();
+  } finally {
+    if (before === undefined) delete process.env['NODE_PATH'];
+    else process.env['NODE_PATH'] = before;
+  }
+});
 
 test.each<[string, (script: string) => string[]]>([
   ['the program', (script) => [script, '--now']],

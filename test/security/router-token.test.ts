@@ -199,24 +199,21 @@ test('nor does it turn a host that was let in into another one', async () => {
   expect(await victim.read(planted)).toBeUndefined();
 }, 60_000);
 
-test(
-  'a requested change of this host waits as well, and an init on the host approves ' + 'none of it',
-  async () => {
-    expect((await ask('patch', '/hosts/victim', { url: 'localhost' })).body).toMatchObject({
-      host: { status: 'pending' },
-    });
-    expect(
-      (await ask('post', '/hosts/victim/approve', { digest: (await find('victim')).digest, token }))
-        .status,
-    ).toBe(403);
-    expect((await victim.app.sync.hosts.init()).host.status).toBe('pending');
-    // On a command line a person looks at it and approves it.
-    const shown = await victim.app.sync.hosts.show('victim');
-    expect((await victim.app.sync.hosts.approve('victim', digestHost(shown))).status).toBe(
-      'approved',
-    );
-  },
-);
+test('a requested change of this host waits as well, and an init on the host approves none of it', async () => {
+  expect((await ask('patch', '/hosts/victim', { url: 'localhost' })).body).toMatchObject({
+    host: { status: 'pending' },
+  });
+  expect(
+    (await ask('post', '/hosts/victim/approve', { digest: (await find('victim')).digest, token }))
+      .status,
+  ).toBe(403);
+  expect((await victim.app.sync.hosts.init()).host.status).toBe('pending');
+  // On a command line a person looks at it and approves it.
+  const shown = await victim.app.sync.hosts.show('victim');
+  expect((await victim.app.sync.hosts.approve('victim', digestHost(shown))).status).toBe(
+    'approved',
+  );
+});
 
 test('a requested port is not connected to, on loopback either', async () => {
   let connections = 0;

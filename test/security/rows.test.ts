@@ -116,75 +116,69 @@ async function isClean(name: string, filter: mongo.Filter<AnyRow>): Promise<bool
   return (await collection(name).countDocuments(filter)) === 0;
 }
 
-test(
-  'ledger entries with any content keep no other from being delivered, and are ' + 'reported',
-  async () => {
-    const [origin, pending] = [await idOf(one), await idOf(two)];
-    const full = {
-      version: randomUUID(),
-      kind: 'file',
-      info: { size: 1, mtime: 1, nanos: 0, sha256: 'a'.repeat(64) },
-      superseded: [{ size: 1, mtime: 1, version: 'v', conflicting: false }],
-      origin,
-      capturedBy: origin,
-      heldBy: [origin],
-      stamps: { [origin]: '1:2' },
-      pending: [pending],
-      dueAt: new Date(0),
-      unverified: true,
-      blocked: [
-        {
-          host: pending,
-          failure: { code: 'X', message: 'x', retryable: true, scope: 'path' },
-          since: new Date(1),
-          retryAt: new Date(2),
-        },
-      ],
-      savedBy: { model: 'Photo', id: '1' },
-      capturedAt: new Date(1),
-    };
-    const rows = garble(full, 1);
-    // Half of them at paths at which files come to lie.
-    const stand = await insert(
-      'ledger',
-      rows,
-      (i) => `${dir}/${i % 2 === 0 ? 'strange' : 'taken'}-${String(i)}.jpg`,
-    );
-    expect(stand).toBeGreaterThan(rowsOfEach / 2);
-    for (let i = 1; i < 40; i += 2) {
-      await two.write(`${dir}/taken-${String(i)}.jpg`, String(i));
-      await two.app.Photo.create({ title: 'taken', file: `${dir}/taken-${String(i)}.jpg` });
-    }
-    hostile.triedAll(rows, !(await delivers('ledger')));
-    for (let i = 1; i < 40; i += 2)
-      await until(async () => (await one.read(`${dir}/taken-${String(i)}.jpg`)) === String(i), {
-        timeout: 30_000,
-      });
-    await one.app.sync.push();
-    const { unreadableRows } = await one.app.sync.status();
-    expect(unreadableRows.count).toBeGreaterThan(20);
-    expect(unreadableRows.newest[0]).toMatchObject({
-      collection: 'syncmedia_ledger',
-      fields: expect.any(Array) as string[],
+test('ledger entries with any content keep no other from being delivered, and are reported', async () => {
+  const [origin, pending] = [await idOf(one), await idOf(two)];
+  const full = {
+    version: randomUUID(),
+    kind: 'file',
+    info: { size: 1, mtime: 1, nanos: 0, sha256: 'a'.repeat(64) },
+    superseded: [{ size: 1, mtime: 1, version: 'v', conflicting: false }],
+    origin,
+    capturedBy: origin,
+    heldBy: [origin],
+    stamps: { [origin]: '1:2' },
+    pending: [pending],
+    dueAt: new Date(0),
+    unverified: true,
+    blocked: [
+      {
+        host: pending,
+        failure: { code: 'X', message: 'x', retryable: true, scope: 'path' },
+        since: new Date(1),
+        retryAt: new Date(2),
+      },
+    ],
+    savedBy: { model: 'Photo', id: '1' },
+    capturedAt: new Date(1),
+  };
+  const rows = garble(full, 1);
+  // Half of them at paths at which files come to lie.
+  const stand = await insert(
+    'ledger',
+    rows,
+    (i) => `${dir}/${i % 2 === 0 ? 'strange' : 'taken'}-${String(i)}.jpg`,
+  );
+  expect(stand).toBeGreaterThan(rowsOfEach / 2);
+  for (let i = 1; i < 40; i += 2) {
+    await two.write(`${dir}/taken-${String(i)}.jpg`, String(i));
+    await two.app.Photo.create({ title: 'taken', file: `${dir}/taken-${String(i)}.jpg` });
+  }
+  hostile.triedAll(rows, !(await delivers('ledger')));
+  for (let i = 1; i < 40; i += 2)
+    await until(async () => (await one.read(`${dir}/taken-${String(i)}.jpg`)) === String(i), {
+      timeout: 30_000,
     });
-    expect(
-      one.app.log
-        .concat(two.app.log)
-        .some(
-          (line) =>
-            line.includes('syncmedia_ledger') &&
-            line.includes('hold something else than they should'),
-        ),
-    ).toBe(true);
-    expect(
-      (await one.app.sync.doctor()).find(({ name }) => name === 'database rows'),
-    ).toMatchObject({
-      state: 'failed',
-      remedy: expect.stringContaining('syncmedia_unreadable') as string,
-    });
-  },
-  120_000,
-);
+  await one.app.sync.push();
+  const { unreadableRows } = await one.app.sync.status();
+  expect(unreadableRows.count).toBeGreaterThan(20);
+  expect(unreadableRows.newest[0]).toMatchObject({
+    collection: 'syncmedia_ledger',
+    fields: expect.any(Array) as string[],
+  });
+  expect(
+    one.app.log
+      .concat(two.app.log)
+      .some(
+        (line) =>
+          line.includes('syncmedia_ledger') &&
+          line.includes('hold something else than they should'),
+      ),
+  ).toBe(true);
+  expect((await one.app.sync.doctor()).find(({ name }) => name === 'database rows')).toMatchObject({
+    state: 'failed',
+    remedy: expect.stringContaining('syncmedia_unreadable') as string,
+  });
+}, 120_000);
 
 test('captures with any content keep no other from being processed', async () => {
   const host = await idOf(one),
@@ -263,116 +257,106 @@ test('entries of the audit log that hold anything hide no other', async () => {
     expect([at instanceof Date, typeof by, typeof what]).toEqual([true, 'string', 'string']);
 });
 
-test(
-  'rules of sync dirs that hold anything keep no other from counting, and no process from ' +
-    'starting',
-  async () => {
-    const full = {
-      exclude: ['*.tmp'],
-      conflict: 'newer',
-      onDelete: 'keep',
-      models: ['Photo'],
-      seal: 'x',
-    };
-    const rows = garble(full, 5);
-    expect(await insert('syncdirs', rows, (i) => `strange/${String(i)}`)).toBeGreaterThan(
-      rowsOfEach / 2,
-    );
-    const own = rows.slice(0, 20);
-    for (const { _id: _, ...row } of own as AnyRow[]) {
-      // The database refuses some of them.
-      await collection('syncdirs')
-        .replaceOne({ _id: dir }, row)
-        .catch(() => undefined);
-      await one.app.sync.status();
-    }
-    hostile.triedAll(rows, !(await delivers('syncdirs')));
-    const again = await two.startApp();
-    hostile.triedAll(own, !(await again.sync.status()).syncDirs.some(({ path }) => path === dir));
-    await again.close();
-  },
-  120_000,
-);
+test('rules of sync dirs that hold anything keep no other from counting, and no process from starting', async () => {
+  const full = {
+    exclude: ['*.tmp'],
+    conflict: 'newer',
+    onDelete: 'keep',
+    models: ['Photo'],
+    seal: 'x',
+  };
+  const rows = garble(full, 5);
+  expect(await insert('syncdirs', rows, (i) => `strange/${String(i)}`)).toBeGreaterThan(
+    rowsOfEach / 2,
+  );
+  const own = rows.slice(0, 20);
+  for (const { _id: _, ...row } of own as AnyRow[]) {
+    // The database refuses some of them.
+    await collection('syncdirs')
+      .replaceOne({ _id: dir }, row)
+      .catch(() => undefined);
+    await one.app.sync.status();
+  }
+  hostile.triedAll(rows, !(await delivers('syncdirs')));
+  const again = await two.startApp();
+  hostile.triedAll(own, !(await again.sync.status()).syncDirs.some(({ path }) => path === dir));
+  await again.close();
+}, 120_000);
 
-test(
-  'rows of any collection with anything as their id keep no host from delivering, starting ' +
-    'and being initialised',
-  async () => {
-    const host = await idOf(one),
-      pending = await idOf(two);
-    const rows: Record<string, Record<string, unknown>> = {
-      syncdirs: { exclude: [], conflict: 'newer', onDelete: 'keep' },
-      ledger: {
-        version: 'v',
-        kind: 'file',
-        info: { size: 1, mtime: 1, nanos: 0 },
-        superseded: [],
-        heldBy: [],
-        blocked: [],
-        dueAt: new Date(0),
-        capturedAt: new Date(1),
-      },
-      captures: {
-        dueAt: new Date(0),
-        touched: [`${dir}/nowhere.jpg`],
-        unreferenced: [],
-        asserted: [],
-      },
-      runs: {
-        kind: 'verify',
-        hosts: [],
-        dirs: [dir],
-        dryRun: true,
-        repair: false,
-        state: 'requested',
-        files: 0,
-        bytes: 0,
-        filesFound: 0,
-        bytesFound: 0,
-        failures: [],
-        requestedAt: new Date(1),
-        requestedBy: 'x',
-      },
-      audit: { by: 'x', what: 'push', args: '[]', outcome: 'done' },
-      unreadable: { collection: 'x', row: {}, fields: [] },
-      meta: { format: 1 },
-    };
-    for (const [name, row] of Object.entries(rows)) {
-      let stand = 0;
-      for (const _id of strangeIds) {
-        const whole = {
-          ...row,
-          _id,
-          host,
-          origin: host,
-          capturedBy: host,
-          pending: [pending],
-          at: name === 'runs' ? host : new Date(1),
-        };
-        if (
-          await collection(name)
-            .insertOne(whole as never)
-            .then(
-              () => true,
-              () => false,
-            )
-        )
-          stand++;
-      }
-      expect([name, stand > strangeIds.length / 2]).toEqual([name, true]);
+test('rows of any collection with anything as their id keep no host from delivering, starting and being initialised', async () => {
+  const host = await idOf(one),
+    pending = await idOf(two);
+  const rows: Record<string, Record<string, unknown>> = {
+    syncdirs: { exclude: [], conflict: 'newer', onDelete: 'keep' },
+    ledger: {
+      version: 'v',
+      kind: 'file',
+      info: { size: 1, mtime: 1, nanos: 0 },
+      superseded: [],
+      heldBy: [],
+      blocked: [],
+      dueAt: new Date(0),
+      capturedAt: new Date(1),
+    },
+    captures: {
+      dueAt: new Date(0),
+      touched: [`${dir}/nowhere.jpg`],
+      unreferenced: [],
+      asserted: [],
+    },
+    runs: {
+      kind: 'verify',
+      hosts: [],
+      dirs: [dir],
+      dryRun: true,
+      repair: false,
+      state: 'requested',
+      files: 0,
+      bytes: 0,
+      filesFound: 0,
+      bytesFound: 0,
+      failures: [],
+      requestedAt: new Date(1),
+      requestedBy: 'x',
+    },
+    audit: { by: 'x', what: 'push', args: '[]', outcome: 'done' },
+    unreadable: { collection: 'x', row: {}, fields: [] },
+    meta: { format: 1 },
+  };
+  for (const [name, row] of Object.entries(rows)) {
+    let stand = 0;
+    for (const _id of strangeIds) {
+      const whole = {
+        ...row,
+        _id,
+        host,
+        origin: host,
+        capturedBy: host,
+        pending: [pending],
+        at: name === 'runs' ? host : new Date(1),
+      };
+      if (
+        await collection(name)
+          .insertOne(whole as never)
+          .then(
+            () => true,
+            () => false,
+          )
+      )
+        stand++;
     }
-    hostile.triedAll(
-      Object.keys(rows).flatMap(() => strangeIds),
-      !(await delivers('ids')),
-    );
-    await one.app.sync.hosts.init();
-    await one.app.sync.doctor();
-    const again = await two.startApp();
-    expect((await again.sync.status()).hosts.length).toBe(2);
-    await again.close();
-  },
-  120_000,
-);
+    expect([name, stand > strangeIds.length / 2]).toEqual([name, true]);
+  }
+  hostile.triedAll(
+    Object.keys(rows).flatMap(() => strangeIds),
+    !(await delivers('ids')),
+  );
+  await one.app.sync.hosts.init();
+  await one.app.sync.doctor();
+  const again = await two.startApp();
+  expect((await again.sync.status()).hosts.length).toBe(2);
+  await again.close();
+}, 120_000);
 
 test('the ledger forgets a host whatever the content of the other rows', async () => {
   const gone = await idOf(two),

@@ -66,26 +66,21 @@ afterAll(async () => {
   await evil.close();
 });
 
-test(
-  'a host that gives its files byte by byte keeps no visitor from the files of other hosts, ' +
-    'and each of its fetches ends',
-  async () => {
-    const slow = Array.from({ length: slowFiles }, (_unused, i) =>
-      web.get(`/uploads/photos/slow-${String(i)}.jpg`).then(
-        ({ status }) => status,
-        () => 'broken' as const,
-      ),
-    );
-    await until(() => evil.reads() > 100, { timeout: 20_000 });
-    await one.write(`${dir}/quick.jpg`, 'quick');
-    await one.app.Photo.create({ title: 'quick', file: `${dir}/quick.jpg` });
-    const quick = await web.get('/uploads/photos/quick.jpg');
-    expect([quick.status, quick.body.toString()]).toEqual([200, 'quick']);
-    const answers = await Promise.all(slow);
-    // Those that got a slot were broken off, all others were told to come again.
-    expect(new Set(answers)).toEqual(new Set(['broken', 503]));
-    await until(() => evil.openFiles() === 0, { timeout: 30_000 });
-    await until(async () => (await two.listArea('tmp')).length === 0, { timeout: 30_000 });
-  },
-  120_000,
-);
+test('a host that gives its files byte by byte keeps no visitor from the files of other hosts, and each of its fetches ends', async () => {
+  const slow = Array.from({ length: slowFiles }, (_unused, i) =>
+    web.get(`/uploads/photos/slow-${String(i)}.jpg`).then(
+      ({ status }) => status,
+      () => 'broken' as const,
+    ),
+  );
+  await until(() => evil.reads() > 100, { timeout: 20_000 });
+  await one.write(`${dir}/quick.jpg`, 'quick');
+  await one.app.Photo.create({ title: 'quick', file: `${dir}/quick.jpg` });
+  const quick = await web.get('/uploads/photos/quick.jpg');
+  expect([quick.status, quick.body.toString()]).toEqual([200, 'quick']);
+  const answers = await Promise.all(slow);
+  // Those that got a slot were broken off, all others were told to come again.
+  expect(new Set(answers)).toEqual(new Set(['broken', 503]));
+  await until(() => evil.openFiles() === 0, { timeout: 30_000 });
+  await until(async () => (await two.listArea('tmp')).length === 0, { timeout: 30_000 });
+}, 120_000);

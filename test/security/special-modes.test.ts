@@ -105,56 +105,52 @@ describe.skipIf(gateIsMissing !== undefined)('a confined key', () => {
     },
   );
 
-  test(
-    'sends no file with such a mode by rsync, with any options that the gate lets ' + 'through',
-    async () => {
-      const { own, rsync, there } = attacker,
-        from = join(own, 'from');
-      for (const mode of special) {
-        await mkdir(join(from, `directory-${octal(mode)}`), { recursive: true });
-        for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`])
-          await writeFile(join(from, name), 'file');
-        for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`])
-          await chmod(join(from, name), mode);
-        await chmod(join(from, `directory-${octal(mode)}`), mode | 0o700);
-      }
-      for (const options of [
-        ['-prt'],
-        ['-pr'],
-        ['-pr', '--chmod=ugo+s,o+t'],
-        ['-prtb', '--backup-dir=.syncmedia/replaced/x'],
-        ['-prt', '--temp-dir=.syncmedia/tmp'],
-        ['-prt', '--partial-dir=.syncmedia/partial'],
-        ['-s', '-prt'],
-        ['-prtI'],
-        ['-prt', '--ignore-existing'],
-      ]) {
-        await rsync(...options, `${from}/`, 'THERE/');
-        await check(
-          ...special.flatMap((mode) => [
-            [...options, 'file', mode],
-            [...options, 'directory', mode],
-          ]),
-        );
-        for (const name of await readdir(there))
-          if (/^(file|directory)-/.test(name)) await rm(join(there, name), { recursive: true });
-      }
-      for (const options of [
-        ['-prt', '--inplace'],
-        ['-rtA'],
-        ['-rtX'],
-        ['-a'],
-        ['-rtD'],
-        ['-rt', '--super'],
-        ['-rtE'],
-        ['-rt', '--fake-super'],
-      ]) {
-        await rsync(...options, `${from}/`, 'THERE/');
-        await check(options);
-      }
-    },
-    120_000,
-  );
+  test('sends no file with such a mode by rsync, with any options that the gate lets through', async () => {
+    const { own, rsync, there } = attacker,
+      from = join(own, 'from');
+    for (const mode of special) {
+      await mkdir(join(from, `directory-${octal(mode)}`), { recursive: true });
+      for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`])
+        await writeFile(join(from, name), 'file');
+      for (const name of [`file-${octal(mode)}`, `directory-${octal(mode)}/file`])
+        await chmod(join(from, name), mode);
+      await chmod(join(from, `directory-${octal(mode)}`), mode | 0o700);
+    }
+    for (const options of [
+      ['-prt'],
+      ['-pr'],
+      ['-pr', '--chmod=ugo+s,o+t'],
+      ['-prtb', '--backup-dir=.syncmedia/replaced/x'],
+      ['-prt', '--temp-dir=.syncmedia/tmp'],
+      ['-prt', '--partial-dir=.syncmedia/partial'],
+      ['-s', '-prt'],
+      ['-prtI'],
+      ['-prt', '--ignore-existing'],
+    ]) {
+      await rsync(...options, `${from}/`, 'THERE/');
+      await check(
+        ...special.flatMap((mode) => [
+          [...options, 'file', mode],
+          [...options, 'directory', mode],
+        ]),
+      );
+      for (const name of await readdir(there))
+        if (/^(file|directory)-/.test(name)) await rm(join(there, name), { recursive: true });
+    }
+    for (const options of [
+      ['-prt', '--inplace'],
+      ['-rtA'],
+      ['-rtX'],
+      ['-a'],
+      ['-rtD'],
+      ['-rt', '--super'],
+      ['-rtE'],
+      ['-rt', '--fake-super'],
+    ]) {
+      await rsync(...options, `${from}/`, 'THERE/');
+      await check(options);
+    }
+  }, 120_000);
 
   test('sends plain files and directories by the same ways', async () => {
     const { own, rsync, there, ask, sftp } = attacker;
@@ -293,16 +289,13 @@ describe.skipIf(gateIsMissing !== undefined)('the rules that the gate gives to s
     }
   });
 
-  test(
-    'the numbers of the system calls are known for the machines that are supported, and ' +
-      'others are refused by name',
-    async () => {
-      const work = await makeTestDir();
-      try {
-        const definitions = gateProgram.slice(0, gateProgram.lastIndexOf('\ntry:\n    main('));
-        await writeFile(
-          join(work.path, 'machines.py'),
-          `${definitions}
+  test('the numbers of the system calls are known for the machines that are supported, and others are refused by name', async () => {
+    const work = await makeTestDir();
+    try {
+      const definitions = gateProgram.slice(0, gateProgram.lastIndexOf('\ntry:\n    main('));
+      await writeFile(
+        join(work.path, 'machines.py'),
+        `${definitions}
 answers = {}
 for machine in ('x86_64', 'aarch64', 'riscv64', 'loongarch64', 'i686', 'armv7l', 'sparc64', ''):
     try:
@@ -311,24 +304,23 @@ for machine in ('x86_64', 'aarch64', 'riscv64', 'loongarch64', 'i686', 'armv7l',
         answers[machine] = str(error)
 print(json.dumps(answers))
 `,
-        );
-        const { stdout } = await run('/usr/bin/python3', ['-IS', join(work.path, 'machines.py')]);
-        const refused = expect.stringContaining(
-          'are not known here; known are x86_64, aarch64',
-        ) as string;
-        expect(JSON.parse(stdout)).toEqual({
-          x86_64: true,
-          aarch64: true,
-          riscv64: true,
-          loongarch64: true,
-          i686: refused,
-          armv7l: refused,
-          sparc64: refused,
-          '': refused,
-        });
-      } finally {
-        await work.remove();
-      }
-    },
-  );
+      );
+      const { stdout } = await run('/usr/bin/python3', ['-IS', join(work.path, 'machines.py')]);
+      const refused = expect.stringContaining(
+        'are not known here; known are x86_64, aarch64',
+      ) as string;
+      expect(JSON.parse(stdout)).toEqual({
+        x86_64: true,
+        aarch64: true,
+        riscv64: true,
+        loongarch64: true,
+        i686: refused,
+        armv7l: refused,
+        sparc64: refused,
+        '': refused,
+      });
+    } finally {
+      await work.remove();
+    }
+  });
 });

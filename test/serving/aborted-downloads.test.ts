@@ -167,8 +167,7 @@ const depths = [0, 1, 200_000, 2_000_000];
 const depthOf = (turn: number): number => depths[turn % depths.length] ?? 0;
 
 describe.skipIf(!existsSync('/proc/self/fd'))(
-  'visitors who abort downloads harm no other and leave no descriptor open (skipped ' +
-    'where there is no /proc)',
+  'visitors who abort downloads harm no other and leave no descriptor open (skipped where there is no /proc)',
   { timeout: 180_000 },
   () => {
     test('2,000 times, from four clients', () =>

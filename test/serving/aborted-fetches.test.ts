@@ -73,8 +73,7 @@ async function listOpen(): Promise<string[]> {
 }
 
 test.skipIf(!existsSync('/proc/self/fd'))(
-  'visitors who go away during a fetch break it for no other, and leave nothing open ' +
-    '(skipped where there is no /proc)',
+  'visitors who go away during a fetch break it for no other, and leave nothing open (skipped where there is no /proc)',
   async () => {
     for (let round = 0; round < 8; round++) {
       const file = `${dir}/film-${round}.bin`,

@@ -161,36 +161,32 @@ describe('while no process of its host processes the outbox, an upload', () => {
     await until(async () => (await two.listArea('tmp')).length === 0);
   });
 
-  test(
-    'is served for HEAD, ranges and conditional requests, from a mount of its own directory, ' +
-      'and under any name',
-    async () => {
-      const content = randomBytes(700_000);
-      await one.write(`${dir}/sub dir/ß 100%.bin`, content);
-      await app.Photo.create({ title: 'a name', file: `${dir}/sub dir/ß 100%.bin` });
-      const web = await startWeb((its) => {
-        its.use('/media', two.app.sync.serve(`${dir}/sub dir`));
-      });
-      const url = `/media/${encodeURIComponent('ß 100%.bin')}`;
-      try {
-        const head = await web.get(url, { method: 'HEAD' });
-        expect([head.status, head.headers['content-length'], head.body.length]).toEqual([
-          200,
-          '700000',
-          0,
-        ]);
-        const part = await web.get(url, { headers: { Range: 'bytes=500000-500009' } });
-        expect([part.status, part.body.equals(content.subarray(500_000, 500_010))]).toEqual([
-          206,
-          true,
-        ]);
-        expect((await web.get(url)).body.equals(content)).toBe(true);
-        expect((await web.get(url, { headers: { 'If-None-Match': '*' } })).status).toBe(304);
-      } finally {
-        await web.close();
-      }
-    },
-  );
+  test('is served for HEAD, ranges and conditional requests, from a mount of its own directory, and under any name', async () => {
+    const content = randomBytes(700_000);
+    await one.write(`${dir}/sub dir/ß 100%.bin`, content);
+    await app.Photo.create({ title: 'a name', file: `${dir}/sub dir/ß 100%.bin` });
+    const web = await startWeb((its) => {
+      its.use('/media', two.app.sync.serve(`${dir}/sub dir`));
+    });
+    const url = `/media/${encodeURIComponent('ß 100%.bin')}`;
+    try {
+      const head = await web.get(url, { method: 'HEAD' });
+      expect([head.status, head.headers['content-length'], head.body.length]).toEqual([
+        200,
+        '700000',
+        0,
+      ]);
+      const part = await web.get(url, { headers: { Range: 'bytes=500000-500009' } });
+      expect([part.status, part.body.equals(content.subarray(500_000, 500_010))]).toEqual([
+        206,
+        true,
+      ]);
+      expect((await web.get(url)).body.equals(content)).toBe(true);
+      expect((await web.get(url, { headers: { 'If-None-Match': '*' } })).status).toBe(304);
+    } finally {
+      await web.close();
+    }
+  });
 
   test('is passed on to all who ask for it meanwhile by one transfer', async () => {
     const content = randomBytes(48 * 1024 * 1024);
@@ -255,54 +251,46 @@ describe('while no process of its host processes the outbox, an upload', () => {
     expect(told).toEqual(['fetched']);
   });
 
-  test(
-    'is shown by statusOf and the router with the host that has it, and waitFor names ' +
-      'its reason to wait',
-    async () => {
-      await one.write(`${dir}/told.jpg`, 'x');
-      const photo = await app.Photo.create({ title: 'told', file: `${dir}/told.jpg` });
-      const there = (await two.app.Photo.findById(photo._id)) ?? photo;
-      const expected = [
-        {
-          path: `${dir}/told.jpg`,
-          captured: true,
-          pendingCaptures: [{ hostname: 'one' }],
-          heldBy: [],
-          pending: [],
-        },
-      ];
-      expect((await two.app.sync.statusOf(there)).files).toMatchObject(expected);
-      expect((await two.app.sync.statusOf(`${dir}/told.jpg`)).files).toMatchObject(expected);
-      expect((await two.app.sync.showDocument('Photo', String(photo._id))).files).toMatchObject(
-        expected,
+  test('is shown by statusOf and the router with the host that has it, and waitFor names its reason to wait', async () => {
+    await one.write(`${dir}/told.jpg`, 'x');
+    const photo = await app.Photo.create({ title: 'told', file: `${dir}/told.jpg` });
+    const there = (await two.app.Photo.findById(photo._id)) ?? photo;
+    const expected = [
+      {
+        path: `${dir}/told.jpg`,
+        captured: true,
+        pendingCaptures: [{ hostname: 'one' }],
+        heldBy: [],
+        pending: [],
+      },
+    ];
+    expect((await two.app.sync.statusOf(there)).files).toMatchObject(expected);
+    expect((await two.app.sync.statusOf(`${dir}/told.jpg`)).files).toMatchObject(expected);
+    expect((await two.app.sync.showDocument('Photo', String(photo._id))).files).toMatchObject(
+      expected,
+    );
+    for (const named of [there, `${dir}/told.jpg`]) {
+      await expect(two.app.sync.waitFor(named, { timeout: 100 })).rejects.toThrow(
+        /held by no host.*captured on one, where it waits to be processed/,
       );
-      for (const named of [there, `${dir}/told.jpg`]) {
-        await expect(two.app.sync.waitFor(named, { timeout: 100 })).rejects.toThrow(
-          /held by no host.*captured on one, where it waits to be processed/,
-        );
-      }
-    },
-  );
+    }
+  });
 
-  test(
-    'over a file that every host held is served by hosts without a copy; the others do ' +
-      'not claim to be up to date',
-    async () => {
-      const name = 'replaced.jpg';
-      await one.write(`${dir}/${name}`, 'replaced');
-      const photo = await app.Photo.findOne({ title: name });
-      photo?.markModified('title');
-      await photo?.save();
-      await rm(two.path(`${dir}/${name}`));
-      expect(answer(await webs.two.get(urlOf(name)))).toBe('200 replaced');
-      // A host serves files of its own disk without a question to others.
-      expect(answer(await webs.three.get(urlOf(name)))).toBe(`200 ${say(name)}`);
-      expect((await statusAt(three, name))?.pendingCaptures).toMatchObject([{ hostname: 'one' }]);
-      await expect(three.app.sync.waitFor(`${dir}/${name}`, { timeout: 100 })).rejects.toThrow(
-        /captured on one/,
-      );
-    },
-  );
+  test('over a file that every host held is served by hosts without a copy; the others do not claim to be up to date', async () => {
+    const name = 'replaced.jpg';
+    await one.write(`${dir}/${name}`, 'replaced');
+    const photo = await app.Photo.findOne({ title: name });
+    photo?.markModified('title');
+    await photo?.save();
+    await rm(two.path(`${dir}/${name}`));
+    expect(answer(await webs.two.get(urlOf(name)))).toBe('200 replaced');
+    // A host serves files of its own disk without a question to others.
+    expect(answer(await webs.three.get(urlOf(name)))).toBe(`200 ${say(name)}`);
+    expect((await statusAt(three, name))?.pendingCaptures).toMatchObject([{ hostname: 'one' }]);
+    await expect(three.app.sync.waitFor(`${dir}/${name}`, { timeout: 100 })).rejects.toThrow(
+      /captured on one/,
+    );
+  });
 
   test('whose bytes were not changed is held by the hosts that have it', async () => {
     const name = 'unchanged.jpg';
@@ -367,27 +355,23 @@ describe('while no process of its host processes the outbox, an upload', () => {
     expect(got).toEqual(Array(20).fill(['404', '200 back']).flat());
   });
 
-  test(
-    'on a host that cannot be reached, or whose sync dir is not mounted, is a 503 until it ' +
-      'is back',
-    async () => {
-      await upload(one, app, 'away.jpg');
-      await one.ssh.stop({ hard: true });
-      expect((await webs.two.get(urlOf('away.jpg'))).status).toBe(503);
-      await one.ssh.start();
-      await until(
-        async () => answer(await webs.two.get(urlOf('away.jpg'))) === `200 ${say('away.jpg')}`,
-      );
-      await rename(one.path(dir), one.path('elsewhere'));
-      await mkdir(one.path(dir));
-      expect((await webs.two.get(urlOf('away.jpg'))).status).toBe(503);
-      await rm(one.path(dir), { recursive: true });
-      await rename(one.path('elsewhere'), one.path(dir));
-      await until(
-        async () => answer(await webs.two.get(urlOf('away.jpg'))) === `200 ${say('away.jpg')}`,
-      );
-    },
-  );
+  test('on a host that cannot be reached, or whose sync dir is not mounted, is a 503 until it is back', async () => {
+    await upload(one, app, 'away.jpg');
+    await one.ssh.stop({ hard: true });
+    expect((await webs.two.get(urlOf('away.jpg'))).status).toBe(503);
+    await one.ssh.start();
+    await until(
+      async () => answer(await webs.two.get(urlOf('away.jpg'))) === `200 ${say('away.jpg')}`,
+    );
+    await rename(one.path(dir), one.path('elsewhere'));
+    await mkdir(one.path(dir));
+    expect((await webs.two.get(urlOf('away.jpg'))).status).toBe(503);
+    await rm(one.path(dir), { recursive: true });
+    await rename(one.path('elsewhere'), one.path(dir));
+    await until(
+      async () => answer(await webs.two.get(urlOf('away.jpg'))) === `200 ${say('away.jpg')}`,
+    );
+  });
 
   test('of a path that was missing everywhere a moment ago is served at once', async () => {
     const ledger = site.database.connection.collection<{ _id: string }>('syncmedia_ledger');

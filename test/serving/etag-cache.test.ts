@@ -189,27 +189,23 @@ test('the cache holds as many tags as the limit says, the last ones requested', 
 });
 
 describe('a small file', () => {
-  test(
-    'gives the bytes that its tag belongs to; where they are not needed and the tag is ' +
-      'known, it is not read',
-    async () => {
-      const at = await write('small', 'hello'),
-        tags = new ETagCache(),
-        never = (): Promise<undefined> =>
-          Promise.reject(new Error('a small file is not opened again'));
-      const file = await open(at);
-      expect(await tags.getOrComputeTag(file, () => false, never)).toEqual({
-        tag: tagOf('hello'),
-        bytes: Buffer.from('hello'),
-      });
-      expect(await tags.getOrComputeTag(file, () => false, never)).toEqual({ tag: tagOf('hello') });
-      expect(await tags.getOrComputeTag(file, () => true, never)).toEqual({
-        tag: tagOf('hello'),
-        bytes: Buffer.from('hello'),
-      });
-      await file.handle.close();
-    },
-  );
+  test('gives the bytes that its tag belongs to; where they are not needed and the tag is known, it is not read', async () => {
+    const at = await write('small', 'hello'),
+      tags = new ETagCache(),
+      never = (): Promise<undefined> =>
+        Promise.reject(new Error('a small file is not opened again'));
+    const file = await open(at);
+    expect(await tags.getOrComputeTag(file, () => false, never)).toEqual({
+      tag: tagOf('hello'),
+      bytes: Buffer.from('hello'),
+    });
+    expect(await tags.getOrComputeTag(file, () => false, never)).toEqual({ tag: tagOf('hello') });
+    expect(await tags.getOrComputeTag(file, () => true, never)).toEqual({
+      tag: tagOf('hello'),
+      bytes: Buffer.from('hello'),
+    });
+    await file.handle.close();
+  });
 
   test('that is written to after it was opened has the tag of the bytes that are sent', async () => {
     const at = await write('written', 'hello'),

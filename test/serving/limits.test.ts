@@ -57,21 +57,17 @@ describe('slots', () => {
 });
 
 describe('shares', () => {
-  test(
-    'of one source are used up without those of another, are waited for only on ' +
-      'request, and are free again',
-    async () => {
-      const shares = new SourceSemaphores(1, 1, 60_000);
-      const free = await shares.acquire('slow', false);
-      expect(free).toBeTypeOf('function');
-      expect(await shares.acquire('slow', false)).toBeUndefined();
-      expect(await shares.acquire('other', false)).toBeTypeOf('function');
-      const waiting = shares.acquire('slow', true);
-      free?.();
-      (await waiting)?.();
-      expect(await shares.acquire('slow', false)).toBeTypeOf('function');
-    },
-  );
+  test('of one source are used up without those of another, are waited for only on request, and are free again', async () => {
+    const shares = new SourceSemaphores(1, 1, 60_000);
+    const free = await shares.acquire('slow', false);
+    expect(free).toBeTypeOf('function');
+    expect(await shares.acquire('slow', false)).toBeUndefined();
+    expect(await shares.acquire('other', false)).toBeTypeOf('function');
+    const waiting = shares.acquire('slow', true);
+    free?.();
+    (await waiting)?.();
+    expect(await shares.acquire('slow', false)).toBeTypeOf('function');
+  });
 });
 
 describe('the pace of a fetch', () => {
@@ -116,57 +112,49 @@ describe('sources', () => {
       rank(new SourceRanking(1000), hosts, ['b', 'me', 'gone', 'unready', 'elsewhere', 'passive']),
     ).toEqual(['b', 'passive']);
   });
-  test(
-    'begin with one never tried, then the quickest; a paused one and one that failed ' +
-      'lately come last',
-    () => {
-      let now = 0;
-      const sources = new SourceRanking(1000, () => now);
-      const hosts = [
-        host('slow'),
-        host('quick'),
-        host('failed'),
-        host('paused', { status: 'paused' }),
-        host('new'),
-      ];
-      const all = hosts.map(({ id }) => id);
-      sources.recordLatency('slow', 50);
-      sources.recordLatency('quick', 2);
-      sources.recordLatency('paused', 1);
-      sources.recordLatency('failed', 1);
-      sources.recordFailure('failed');
-      expect(rank(sources, hosts, all)).toEqual(['new', 'quick', 'slow', 'paused', 'failed']);
-      now = 1000;
-      expect(rank(sources, hosts, all)).toEqual(['new', 'failed', 'quick', 'slow', 'paused']);
-    },
-  );
-  test(
-    'of a captured path are its capturers, ready or not, in their order; one that ' +
-      'failed lately comes last',
-    () => {
-      let now = 0;
-      const sources = new SourceRanking(1000, () => now);
-      const { readyAt: _, ...unready } = host('unready');
-      const hosts = [
-        host('a'),
-        host('b'),
-        host('me'),
-        host('gone', { status: 'retired' }),
-        host('pending', { status: 'pending' }),
-        unready,
-      ];
-      const captured = ['b', 'me', 'unready', 'gone', 'nobody', 'pending', 'a'].map((id) => ({
-        host: id,
-      }));
-      const ranked = (): string[] =>
-        sources
-          .rankCapturingHosts('uploads/a' as Path, captured, hosts, 'me')
-          .map((one) => one.host.id);
-      expect(ranked()).toEqual(['b', 'unready', 'a']);
-      sources.recordFailure('b');
-      expect(ranked()).toEqual(['unready', 'a', 'b']);
-      now = 1000;
-      expect(ranked()).toEqual(['b', 'unready', 'a']);
-    },
-  );
+  test('begin with one never tried, then the quickest; a paused one and one that failed lately come last', () => {
+    let now = 0;
+    const sources = new SourceRanking(1000, () => now);
+    const hosts = [
+      host('slow'),
+      host('quick'),
+      host('failed'),
+      host('paused', { status: 'paused' }),
+      host('new'),
+    ];
+    const all = hosts.map(({ id }) => id);
+    sources.recordLatency('slow', 50);
+    sources.recordLatency('quick', 2);
+    sources.recordLatency('paused', 1);
+    sources.recordLatency('failed', 1);
+    sources.recordFailure('failed');
+    expect(rank(sources, hosts, all)).toEqual(['new', 'quick', 'slow', 'paused', 'failed']);
+    now = 1000;
+    expect(rank(sources, hosts, all)).toEqual(['new', 'failed', 'quick', 'slow', 'paused']);
+  });
+  test('of a captured path are its capturers, ready or not, in their order; one that failed lately comes last', () => {
+    let now = 0;
+    const sources = new SourceRanking(1000, () => now);
+    const { readyAt: _, ...unready } = host('unready');
+    const hosts = [
+      host('a'),
+      host('b'),
+      host('me'),
+      host('gone', { status: 'retired' }),
+      host('pending', { status: 'pending' }),
+      unready,
+    ];
+    const captured = ['b', 'me', 'unready', 'gone', 'nobody', 'pending', 'a'].map((id) => ({
+      host: id,
+    }));
+    const ranked = (): string[] =>
+      sources
+        .rankCapturingHosts('uploads/a' as Path, captured, hosts, 'me')
+        .map((one) => one.host.id);
+    expect(ranked()).toEqual(['b', 'unready', 'a']);
+    sources.recordFailure('b');
+    expect(ranked()).toEqual(['unready', 'a', 'b']);
+    now = 1000;
+    expect(ranked()).toEqual(['b', 'unready', 'a']);
+  });
 });

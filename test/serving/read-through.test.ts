@@ -70,78 +70,70 @@ describe('a file that is missing here', () => {
     watch(two.app);
   });
 
-  test(
-    'is fetched once for two hundred visitors who ask at the same time, and served from this ' +
-      'disk afterwards',
-    async () => {
-      const content = megabytes(2);
-      const url = await save(one, 'large.bin', content);
-      expect(await two.read(`${dir}/large.bin`)).toBeUndefined();
-      const got = await Promise.all(Array.from({ length: 200 }, () => web.get(url)));
-      expect(got.filter(({ status, broken }) => status === 200 && !broken)).toHaveLength(200);
-      const expected = sha256Of(content);
-      expect(got.filter(({ body }) => !body.equals(content))).toEqual([]);
-      await until(() => fetched.length > 0);
-      expect(fetched).toHaveLength(1);
-      await until(async () => (await holders('large.bin')).includes('two'));
-      expect((await two.tree())[`${dir}/large.bin`]).toBe(expected);
-      expect(await partials(two)).toEqual([]);
-      expect(await two.listArea('replaced')).toEqual([]);
-      const again = await web.get(url);
-      expect(sha256Of(again.body)).toBe(expected);
-      expect(fetched).toHaveLength(1);
-    },
-  );
+  test('is fetched once for two hundred visitors who ask at the same time, and served from this disk afterwards', async () => {
+    const content = megabytes(2);
+    const url = await save(one, 'large.bin', content);
+    expect(await two.read(`${dir}/large.bin`)).toBeUndefined();
+    const got = await Promise.all(Array.from({ length: 200 }, () => web.get(url)));
+    expect(got.filter(({ status, broken }) => status === 200 && !broken)).toHaveLength(200);
+    const expected = sha256Of(content);
+    expect(got.filter(({ body }) => !body.equals(content))).toEqual([]);
+    await until(() => fetched.length > 0);
+    expect(fetched).toHaveLength(1);
+    await until(async () => (await holders('large.bin')).includes('two'));
+    expect((await two.tree())[`${dir}/large.bin`]).toBe(expected);
+    expect(await partials(two)).toEqual([]);
+    expect(await two.listArea('replaced')).toEqual([]);
+    const again = await web.get(url);
+    expect(sha256Of(again.body)).toBe(expected);
+    expect(fetched).toHaveLength(1);
+  });
 
-  test(
-    'answers ranges, HEAD and conditional requests as from this disk, with the same tag on ' +
-      'every host',
-    async () => {
-      const content = megabytes(3);
-      const url = await save(one, 'ranges.bin', content);
-      const other = await startWeb((app) => {
-        app.use('/uploads', one.app.sync.serve('uploads'));
-      });
-      const [head, middle, end] = await Promise.all([
-        web.get(url, { method: 'HEAD' }),
-        web.get(url, { headers: { Range: 'bytes=1000-1999' } }),
-        web.get(url, { headers: { Range: 'bytes=-10' } }),
-      ]);
-      // A file that is large and new has its tag a moment after the first request.
-      const there = await until(
-        async () => {
-          const got = await other.get(url, { method: 'HEAD' });
-          return got.headers.etag === undefined ? undefined : got;
-        },
-        { timeout: 20_000 },
-      );
-      await other.close();
-      expect(middle.status).toBe(206);
-      expect(middle.headers['content-range']).toBe(`bytes 1000-1999/${content.length}`);
-      expect(middle.body.equals(content.subarray(1000, 2000))).toBe(true);
-      expect(end.body.equals(content.subarray(-10))).toBe(true);
-      expect(head.headers['content-length']).toBe(String(content.length));
-      const tag = `"${createHash('sha256').update(content).digest('base64url')}"`;
-      expect([
-        head.headers.etag,
-        middle.headers.etag,
-        end.headers.etag,
-        there.headers.etag,
-      ]).toEqual([tag, tag, tag, tag]);
-      expect(head.headers['last-modified']).toBe(there.headers['last-modified']);
-      await until(async () => (await holders('ranges.bin')).includes('two'));
-      expect(fetched).toHaveLength(1);
-      await until(
-        async () => (await web.get(url, { headers: { 'If-None-Match': tag } })).status === 304,
-        { timeout: 20_000 },
-      );
-      expect((await web.get(url, { headers: { 'If-Match': tag } })).status).toBe(200);
-      expect((await web.get(url, { headers: { Range: `bytes=${content.length}-` } })).status).toBe(
-        416,
-      );
-      expect((await web.get(url, { headers: { 'If-Match': '"other"' } })).status).toBe(412);
-    },
-  );
+  test('answers ranges, HEAD and conditional requests as from this disk, with the same tag on every host', async () => {
+    const content = megabytes(3);
+    const url = await save(one, 'ranges.bin', content);
+    const other = await startWeb((app) => {
+      app.use('/uploads', one.app.sync.serve('uploads'));
+    });
+    const [head, middle, end] = await Promise.all([
+      web.get(url, { method: 'HEAD' }),
+      web.get(url, { headers: { Range: 'bytes=1000-1999' } }),
+      web.get(url, { headers: { Range: 'bytes=-10' } }),
+    ]);
+    // A file that is large and new has its tag a moment after the first request.
+    const there = await until(
+      async () => {
+        const got = await other.get(url, { method: 'HEAD' });
+        return got.headers.etag === undefined ? undefined : got;
+      },
+      { timeout: 20_000 },
+    );
+    await other.close();
+    expect(middle.status).toBe(206);
+    expect(middle.headers['content-range']).toBe(`bytes 1000-1999/${content.length}`);
+    expect(middle.body.equals(content.subarray(1000, 2000))).toBe(true);
+    expect(end.body.equals(content.subarray(-10))).toBe(true);
+    expect(head.headers['content-length']).toBe(String(content.length));
+    const tag = `"${createHash('sha256').update(content).digest('base64url')}"`;
+    expect([head.headers.etag, middle.headers.etag, end.headers.etag, there.headers.etag]).toEqual([
+      tag,
+      tag,
+      tag,
+      tag,
+    ]);
+    expect(head.headers['last-modified']).toBe(there.headers['last-modified']);
+    await until(async () => (await holders('ranges.bin')).includes('two'));
+    expect(fetched).toHaveLength(1);
+    await until(
+      async () => (await web.get(url, { headers: { 'If-None-Match': tag } })).status === 304,
+      { timeout: 20_000 },
+    );
+    expect((await web.get(url, { headers: { 'If-Match': tag } })).status).toBe(200);
+    expect((await web.get(url, { headers: { Range: `bytes=${content.length}-` } })).status).toBe(
+      416,
+    );
+    expect((await web.get(url, { headers: { 'If-Match': '"other"' } })).status).toBe(412);
+  });
 
   test.each([
     'with spaces & \'quotes" .jpg',
@@ -170,42 +162,38 @@ describe('a file that is missing here', () => {
     await second.close();
   });
 
-  test(
-    'is not fetched where it is excluded, unsafe, a dotfile, of our own folder, or outside ' +
-      'the sync dirs',
-    async () => {
-      await one.write(`${dir}/upload.tmp`, 'x');
-      await one.write(`${dir}/private/key.pem`, 'x');
-      await two.write(`${dir}/here.tmp`, 'x');
-      await two.write(`${dir}/.hidden`, 'x');
-      await two.write('uploads/elsewhere.txt', 'x');
-      await two.write('secret.txt', 'x');
-      for (const url of [
-        '/uploads/photos/upload.tmp',
-        '/uploads/photos/private/key.pem',
-        '/uploads/photos/here.tmp',
-        '/uploads/photos/.hidden',
-        '/uploads/elsewhere.txt',
-        '/uploads/photos/.syncmedia/id',
-        '/uploads/photos/%2esyncmedia/id',
-        '/uploads/photos/..%2f..%2fsecret.txt',
-        '/uploads/..%2Fsecret.txt',
-        '/uploads/photos/../../secret.txt',
-        '/uploads/photos//etc/passwd',
-        '/uploads/photos/a%00b',
-        '/uploads/photos/%ff',
-        '/uploads/photos',
-        '/uploads/photos/',
-        '/uploads/',
-        '/uploads/photos/%zz',
-      ]) {
-        const { status, headers } = await web.get(url);
-        expect([url, status]).toEqual([url, 404]);
-        expect(headers['cache-control']).toBe('no-store');
-      }
-      expect(fetched).toEqual([]);
-    },
-  );
+  test('is not fetched where it is excluded, unsafe, a dotfile, of our own folder, or outside the sync dirs', async () => {
+    await one.write(`${dir}/upload.tmp`, 'x');
+    await one.write(`${dir}/private/key.pem`, 'x');
+    await two.write(`${dir}/here.tmp`, 'x');
+    await two.write(`${dir}/.hidden`, 'x');
+    await two.write('uploads/elsewhere.txt', 'x');
+    await two.write('secret.txt', 'x');
+    for (const url of [
+      '/uploads/photos/upload.tmp',
+      '/uploads/photos/private/key.pem',
+      '/uploads/photos/here.tmp',
+      '/uploads/photos/.hidden',
+      '/uploads/elsewhere.txt',
+      '/uploads/photos/.syncmedia/id',
+      '/uploads/photos/%2esyncmedia/id',
+      '/uploads/photos/..%2f..%2fsecret.txt',
+      '/uploads/..%2Fsecret.txt',
+      '/uploads/photos/../../secret.txt',
+      '/uploads/photos//etc/passwd',
+      '/uploads/photos/a%00b',
+      '/uploads/photos/%ff',
+      '/uploads/photos',
+      '/uploads/photos/',
+      '/uploads/',
+      '/uploads/photos/%zz',
+    ]) {
+      const { status, headers } = await web.get(url);
+      expect([url, status]).toEqual([url, 404]);
+      expect(headers['cache-control']).toBe('no-store');
+    }
+    expect(fetched).toEqual([]);
+  });
 
   test('is not served through a symlink', async () => {
     await two.write('secret.txt', 'secret');
@@ -234,37 +222,33 @@ describe('a file that is missing here', () => {
     expect(fetched.map(({ path }) => path)).not.toContain(`${dir}/gone.jpg`);
   });
 
-  test(
-    'is requested from no host if the ledger does not know it, for any number of ' + 'visitors',
-    async () => {
-      const before = (await Promise.all([one, three].map(({ ssh }) => ssh.log()))).map(
-        (log) => log.length,
+  test('is requested from no host if the ledger does not know it, for any number of visitors', async () => {
+    const before = (await Promise.all([one, three].map(({ ssh }) => ssh.log()))).map(
+      (log) => log.length,
+    );
+    // Enough to tell garbage from memory that each request leaves, 2 KiB or more.
+    const requests = 2_500;
+    let status404 = 0;
+    const heap = heapInUse();
+    for (let i = 0; i < requests; i += 500) {
+      const got = await Promise.all(
+        Array.from({ length: 500 }, (_, j) =>
+          web.get(`/uploads/photos/unknown-${i + j}-${'x'.repeat(100)}.jpg`),
+        ),
       );
-      // Enough to tell garbage from memory that each request leaves, 2 KiB or more.
-      const requests = 2_500;
-      let status404 = 0;
-      const heap = heapInUse();
-      for (let i = 0; i < requests; i += 500) {
-        const got = await Promise.all(
-          Array.from({ length: 500 }, (_, j) =>
-            web.get(`/uploads/photos/unknown-${i + j}-${'x'.repeat(100)}.jpg`),
-          ),
-        );
-        status404 += got.filter(
-          ({ status, headers }) => status === 404 && headers['cache-control'] === 'no-store',
-        ).length;
-      }
-      expect(status404).toBe(requests);
-      expect(fetched.filter(({ path }) => path.includes('unknown'))).toEqual([]);
-      const logs = await Promise.all([one, three].map(({ ssh }) => ssh.log()));
-      // No login at any host; what idles is closed meanwhile.
-      expect(logs.map((log, i) => log.slice(before[i])).join('')).not.toMatch(
-        /Accepted publickey|Connection from/,
-      );
-      expect(heapInUse() - heap).toBeLessThan(requests * 2 * 1024);
-    },
-    120_000,
-  );
+      status404 += got.filter(
+        ({ status, headers }) => status === 404 && headers['cache-control'] === 'no-store',
+      ).length;
+    }
+    expect(status404).toBe(requests);
+    expect(fetched.filter(({ path }) => path.includes('unknown'))).toEqual([]);
+    const logs = await Promise.all([one, three].map(({ ssh }) => ssh.log()));
+    // No login at any host; what idles is closed meanwhile.
+    expect(logs.map((log, i) => log.slice(before[i])).join('')).not.toMatch(
+      /Accepted publickey|Connection from/,
+    );
+    expect(heapInUse() - heap).toBeLessThan(requests * 2 * 1024);
+  }, 120_000);
 });
 
 describe('a host that fails', () => {
@@ -342,27 +326,23 @@ describe('a host that fails', () => {
     expect([status, body.toString()], failures.join('\n')).toEqual([200, 'still there']);
   });
 
-  test(
-    'to have the file is replaced by one that joined after this process last read the ' + 'hosts',
-    async () => {
-      const early = await two.startApp({ start: false });
-      await early.sync.statusOf(`${dir}/joined.jpg`);
-      await site.addMachine('four');
-      await until(async () => (await one.app.sync.hosts.show('four')).readyAt !== undefined, {
-        timeout: 20_000,
-      });
-      await save(one, 'joined.jpg', 'on four');
-      await until(async () => (await holders('joined.jpg')).join() === 'four,one,three');
-      await Promise.all([one, three].map((machine) => rm(machine.path(`${dir}/joined.jpg`))));
-      const its = await startWeb((app) => {
-        app.use('/uploads', early.sync.serve('uploads'));
-      });
-      const { status, body } = await its.get('/uploads/photos/joined.jpg');
-      await its.close();
-      expect([status, body.toString()]).toEqual([200, 'on four']);
-    },
-    60_000,
-  );
+  test('to have the file is replaced by one that joined after this process last read the hosts', async () => {
+    const early = await two.startApp({ start: false });
+    await early.sync.statusOf(`${dir}/joined.jpg`);
+    await site.addMachine('four');
+    await until(async () => (await one.app.sync.hosts.show('four')).readyAt !== undefined, {
+      timeout: 20_000,
+    });
+    await save(one, 'joined.jpg', 'on four');
+    await until(async () => (await holders('joined.jpg')).join() === 'four,one,three');
+    await Promise.all([one, three].map((machine) => rm(machine.path(`${dir}/joined.jpg`))));
+    const its = await startWeb((app) => {
+      app.use('/uploads', early.sync.serve('uploads'));
+    });
+    const { status, body } = await its.get('/uploads/photos/joined.jpg');
+    await its.close();
+    expect([status, body.toString()]).toEqual([200, 'on four']);
+  }, 60_000);
 
   test('to be mounted here is a 503: nothing is placed beside the mount point', async () => {
     const url = await save(one, 'unmounted.jpg', 'x');

@@ -74,18 +74,15 @@ async function serve(body: AsyncIterable<Uint8Array>, facts: Partial<FileInfo> =
 const unfinished = (): Promise<string[]> => readdir(made.at('uploads/.syncmedia/tmp'));
 
 describe('a received file', () => {
-  test(
-    'is placed whole, with the date of its version and its mode, and equals the ' + 'response',
-    async () => {
-      const { received, got } = await serve(inPieces(content), { sha256 });
-      expect(received).toEqual({ sha256, isOwnFileBack: false });
-      expect([got.status, got.broken, got.body.equals(content)]).toEqual([200, false, true]);
-      expect((await readFile(made.at(path))).equals(content)).toBe(true);
-      const { mtimeMs, mode } = await stat(made.at(path));
-      expect([mtimeMs, mode & 0o777]).toEqual([1_700_000_000_000, 0o640]);
-      expect(await unfinished()).toEqual([]);
-    },
-  );
+  test('is placed whole, with the date of its version and its mode, and equals the response', async () => {
+    const { received, got } = await serve(inPieces(content), { sha256 });
+    expect(received).toEqual({ sha256, isOwnFileBack: false });
+    expect([got.status, got.broken, got.body.equals(content)]).toEqual([200, false, true]);
+    expect((await readFile(made.at(path))).equals(content)).toBe(true);
+    const { mtimeMs, mode } = await stat(made.at(path));
+    expect([mtimeMs, mode & 0o777]).toEqual([1_700_000_000_000, 0o640]);
+    expect(await unfinished()).toEqual([]);
+  });
 
   test.skipIf(otherGroup === undefined)(
     'belongs to the group of its setgid directory',

@@ -126,25 +126,21 @@ describe('readiness', () => {
     expect((await web.get('/sync-admin/readyz', { method: 'POST' })).status).toBe(401);
   });
 
-  test(
-    'is denied to a host that was never bootstrapped, and to a machine that was never ' +
-      'initialised',
-    async () => {
-      // Paused, it is not bootstrapped at once.
-      await site.database.connection
-        .collection('syncmedia_hosts')
-        .updateOne({ hostname: 'two' }, { $unset: { readyAt: 1 }, $set: { status: 'paused' } });
-      await until(async () => !(await two.app.sync.isReady()));
-      expect(await one.app.sync.isReady()).toBe(true);
-      expect((await web.get('/ready')).status).toBe(503);
-      const fresh = createSyncMedia({
-        connection: one.app.connection,
-        environment: { HOME: one.ssh.dir, SYNCMEDIA_STATE_DIR: `${one.ssh.dir}/fresh` },
-      });
-      expect(await fresh.isReady()).toBe(false);
-      await fresh.close();
-    },
-  );
+  test('is denied to a host that was never bootstrapped, and to a machine that was never initialised', async () => {
+    // Paused, it is not bootstrapped at once.
+    await site.database.connection
+      .collection('syncmedia_hosts')
+      .updateOne({ hostname: 'two' }, { $unset: { readyAt: 1 }, $set: { status: 'paused' } });
+    await until(async () => !(await two.app.sync.isReady()));
+    expect(await one.app.sync.isReady()).toBe(true);
+    expect((await web.get('/ready')).status).toBe(503);
+    const fresh = createSyncMedia({
+      connection: one.app.connection,
+      environment: { HOME: one.ssh.dir, SYNCMEDIA_STATE_DIR: `${one.ssh.dir}/fresh` },
+    });
+    expect(await fresh.isReady()).toBe(false);
+    await fresh.close();
+  });
 
   test('refuses limits that it does not know', () => {
     expect(() => one.app.sync.ready({ maxBehind: -1 })).toThrow(

@@ -110,60 +110,53 @@ describe('as express.static does it', () => {
     },
   );
 
-  test(
-    'the response of the next handler keeps its own headers, and only a 404 is not ' + 'cached',
-    async () => {
-      const other = await startWeb((app) => {
-        app.use('/uploads', served.serve());
-        app.get('/uploads/page', (_request, response) => {
-          response.set('Cache-Control', 'public, max-age=31536000').send('a page');
-        });
-        app.get('/uploads/gone', (_request, response) => {
-          response.set('Cache-Control', 'public, max-age=60').status(404).send('gone');
-        });
+  test('the response of the next handler keeps its own headers, and only a 404 is not cached', async () => {
+    const other = await startWeb((app) => {
+      app.use('/uploads', served.serve());
+      app.get('/uploads/page', (_request, response) => {
+        response.set('Cache-Control', 'public, max-age=31536000').send('a page');
       });
-      expect((await other.get('/uploads/page')).headers['cache-control']).toBe(
-        'public, max-age=31536000',
-      );
-      expect((await other.get('/uploads/gone')).headers['cache-control']).toBe('no-store');
-      await other.close();
-    },
-  );
+      app.get('/uploads/gone', (_request, response) => {
+        response.set('Cache-Control', 'public, max-age=60').status(404).send('gone');
+      });
+    });
+    expect((await other.get('/uploads/page')).headers['cache-control']).toBe(
+      'public, max-age=31536000',
+    );
+    expect((await other.get('/uploads/gone')).headers['cache-control']).toBe('no-store');
+    await other.close();
+  });
 
-  test(
-    'setHeaders gets the absolute path and the info of the file; if it throws, the ' +
-      'request fails with that error',
-    async () => {
-      const given: unknown[] = [];
-      const other = await startWeb((app) => {
-        app.use(
-          '/uploads',
-          served.serve({
-            setHeaders: (_response, path, stat) => {
-              given.push(path, stat.size, stat.mtime instanceof Date);
-            },
-          }),
-        );
-        app.use(
-          '/throws',
-          served.serve({
-            setHeaders: () => {
-              throw new Error('the own fault of the application');
-            },
-          }),
-        );
-      });
-      await other.get('/uploads/a.txt');
-      expect(given).toEqual([join(served.root, 'uploads/a.txt'), 5, true]);
-      const { status, headers, body } = await other.get('/throws/a.txt');
-      expect([status, headers['retry-after'], body.toString()]).toEqual([
-        500,
-        undefined,
-        'the own fault of the application',
-      ]);
-      await other.close();
-    },
-  );
+  test('setHeaders gets the absolute path and the info of the file; if it throws, the request fails with that error', async () => {
+    const given: unknown[] = [];
+    const other = await startWeb((app) => {
+      app.use(
+        '/uploads',
+        served.serve({
+          setHeaders: (_response, path, stat) => {
+            given.push(path, stat.size, stat.mtime instanceof Date);
+          },
+        }),
+      );
+      app.use(
+        '/throws',
+        served.serve({
+          setHeaders: () => {
+            throw new Error('the own fault of the application');
+          },
+        }),
+      );
+    });
+    await other.get('/uploads/a.txt');
+    expect(given).toEqual([join(served.root, 'uploads/a.txt'), 5, true]);
+    const { status, headers, body } = await other.get('/throws/a.txt');
+    expect([status, headers['retry-after'], body.toString()]).toEqual([
+      500,
+      undefined,
+      'the own fault of the application',
+    ]);
+    await other.close();
+  });
 
   test.skipIf(process.getuid?.() === 0)(
     'a file that may not be read is no 503 (root reads everything, so this is skipped for root)',

@@ -118,21 +118,16 @@ describe('withLock', () => {
     expect(await waiting).toContain(describeThisProcess());
   }, 60_000);
 
-  test(
-    'of another machine, or without a name, is taken over after it stood still, ' +
-      'whatever its date',
-    async () => {
-      for (const content of ['elsewhere:1:b:c:d:e abc', '']) {
-        await writeFile(lock, content);
-        await utimes(lock, new Date(0), new Date(0));
-        const waiting = readHeld();
-        const first = await Promise.race([waiting, readdir(dir.path).then(() => 'still waiting')]);
-        expect(first).toBe('still waiting');
-        expect(await waiting).toContain(describeThisProcess());
-      }
-    },
-    60_000,
-  );
+  test('of another machine, or without a name, is taken over after it stood still, whatever its date', async () => {
+    for (const content of ['elsewhere:1:b:c:d:e abc', '']) {
+      await writeFile(lock, content);
+      await utimes(lock, new Date(0), new Date(0));
+      const waiting = readHeld();
+      const first = await Promise.race([waiting, readdir(dir.path).then(() => 'still waiting')]);
+      expect(first).toBe('still waiting');
+      expect(await waiting).toContain(describeThisProcess());
+    }
+  }, 60_000);
 
   test('tells an owner that it was taken for dead', async () => {
     await expect(

@@ -150,30 +150,25 @@ describe.skipIf(!isLinux)(`on Linux${onLinux}`, () => {
 describe.skipIf(noNamespaces !== undefined)(
   `in pid namespaces${noNamespaces ? ` (skipped: ${noNamespaces})` : ''}`,
   () => {
-    test(
-      'three processes with pid 6 are distinguished, and one that comes after another ' +
-        'with its pid and namespace knows that it is dead',
-      async () => {
-        const three = await Promise.all([0, 1, 2].map(() => start(() => startAsPidSix(program))));
-        expect(three.map(({ described }) => described.split(':')[1])).toEqual(['6', '6', '6']);
-        for (const { talker } of three) {
-          for (const { described } of three) expect(await talker.ask(described)).toBe('not dead');
-        }
-        const [first] = three;
-        if (!first) throw new Error('there is none');
-        await first.talker.kill();
-        const { described, talker } = await start(() => startAsPidSix(program));
-        // Whether the kernel gives it the number of the namespace that has ended is up to the
-        // kernel.
-        const last = replace(first.described, 'pid namespace', described.split(':')[3] ?? '');
-        expect(described.split(':')[1]).toBe('6');
-        expect(await talker.ask(last)).toBe('dead');
-        expect(await talker.ask(described)).toBe('not dead');
-        // Nor can this namespace, which sees all of theirs, be sure about their pids.
-        expect(await isProcessDead(first.described)).toBe(false);
-      },
-      60_000,
-    );
+    test('three processes with pid 6 are distinguished, and one that comes after another with its pid and namespace knows that it is dead', async () => {
+      const three = await Promise.all([0, 1, 2].map(() => start(() => startAsPidSix(program))));
+      expect(three.map(({ described }) => described.split(':')[1])).toEqual(['6', '6', '6']);
+      for (const { talker } of three) {
+        for (const { described } of three) expect(await talker.ask(described)).toBe('not dead');
+      }
+      const [first] = three;
+      if (!first) throw new Error('there is none');
+      await first.talker.kill();
+      const { described, talker } = await start(() => startAsPidSix(program));
+      // Whether the kernel gives it the number of the namespace that has ended is up to the
+      // kernel.
+      const last = replace(first.described, 'pid namespace', described.split(':')[3] ?? '');
+      expect(described.split(':')[1]).toBe('6');
+      expect(await talker.ask(last)).toBe('dead');
+      expect(await talker.ask(described)).toBe('not dead');
+      // Nor can this namespace, which sees all of theirs, be sure about their pids.
+      expect(await isProcessDead(first.described)).toBe(false);
+    }, 60_000);
 
     test('a process that sees the /proc of another namespace says of none that it is dead', async () => {
       const { talker, described } = await start(() =>

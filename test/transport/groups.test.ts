@@ -67,26 +67,22 @@ describe.skipIf(web === undefined).each(ways)(
       expect(await results(site.backend.send(site.host, changes, never))).toEqual(expected);
     }
 
-    test(
-      'a file belongs to the group of its setgid directory, as do directories that are made ' +
-        'there',
-      async () => {
-        await share(there(''), web ?? 0);
-        await send('a.jpg', 'new/deep/b.jpg');
-        expect([
-          await groupOf('a.jpg'),
-          await groupOf('new'),
-          await groupOf('new/deep'),
-          await groupOf('new/deep/b.jpg'),
-        ]).toEqual([web, web, web, web]);
-        expect([
-          await modeOf('a.jpg'),
-          await modeOf('new'),
-          await modeOf('new/deep'),
-          await modeOf('new/deep/b.jpg'),
-        ]).toEqual([0o640, 0o2755, 0o2755, 0o640]);
-      },
-    );
+    test('a file belongs to the group of its setgid directory, as do directories that are made there', async () => {
+      await share(there(''), web ?? 0);
+      await send('a.jpg', 'new/deep/b.jpg');
+      expect([
+        await groupOf('a.jpg'),
+        await groupOf('new'),
+        await groupOf('new/deep'),
+        await groupOf('new/deep/b.jpg'),
+      ]).toEqual([web, web, web, web]);
+      expect([
+        await modeOf('a.jpg'),
+        await modeOf('new'),
+        await modeOf('new/deep'),
+        await modeOf('new/deep/b.jpg'),
+      ]).toEqual([0o640, 0o2755, 0o2755, 0o640]);
+    });
 
     test.skipIf(press === undefined)(
       'directories of several groups each give theirs, one without the bit none',

@@ -133,28 +133,24 @@ describe('interleave', () => {
     }
   }
 
-  test(
-    'gives all that several generators give, each in its own order, with no more of them at ' +
-      'once than allowed',
-    async () => {
-      const order: string[] = [],
-        ended: string[] = [];
-      function* all(): Generator<AsyncGenerator<string>> {
-        for (const name of ['a', 'b', 'c']) {
-          order.push(`${name} after ${ended.join('')}`);
-          yield give(name, 2, (one) => {
-            ended.push(one);
-          });
-        }
+  test('gives all that several generators give, each in its own order, with no more of them at once than allowed', async () => {
+    const order: string[] = [],
+      ended: string[] = [];
+    function* all(): Generator<AsyncGenerator<string>> {
+      for (const name of ['a', 'b', 'c']) {
+        order.push(`${name} after ${ended.join('')}`);
+        yield give(name, 2, (one) => {
+          ended.push(one);
+        });
       }
-      const got = await collect(mergeConcurrently(all(), 2));
-      expect([...got].sort()).toEqual(['a0', 'a1', 'b0', 'b1', 'c0', 'c1']);
-      for (const name of ['a', 'b', 'c'])
-        expect(got.filter((one) => one.startsWith(name))).toEqual([`${name}0`, `${name}1`]);
-      expect(order).toEqual(['a after ', 'b after ', expect.stringMatching(/^c after [ab]/)]);
-      expect(got.indexOf('b0')).toBeLessThan(got.indexOf('a1'));
-    },
-  );
+    }
+    const got = await collect(mergeConcurrently(all(), 2));
+    expect([...got].sort()).toEqual(['a0', 'a1', 'b0', 'b1', 'c0', 'c1']);
+    for (const name of ['a', 'b', 'c'])
+      expect(got.filter((one) => one.startsWith(name))).toEqual([`${name}0`, `${name}1`]);
+    expect(order).toEqual(['a after ', 'b after ', expect.stringMatching(/^c after [ab]/)]);
+    expect(got.indexOf('b0')).toBeLessThan(got.indexOf('a1'));
+  });
 
   test('a throw comes out after the others were ended', async () => {
     const ended: string[] = [];

@@ -90,53 +90,47 @@ test('one poll begins with all due captures, however many there are', async () =
   expect(offered).toHaveLength(450);
 });
 
-test(
-  'a file that cannot be examined now stays in the outbox, the rest of the document ' + 'goes on',
-  async () => {
-    await a.write(photo('a.jpg'), 'a');
-    await a.write(photo('b.jpg'), 'b');
-    // Tests may run as root, who may read everything.
-    const secret = photo('secret.jpg'),
-      hash = a.disk.hash.bind(a.disk);
-    await a.write(secret, 'x');
-    a.disk.hash = (path) =>
-      path === secret
-        ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read'))
-        : hash(path);
-    await outbox.insert(capture([secret, photo('a.jpg'), photo('b.jpg')]));
-    await processor.poll();
-    await until(() => offered.length === 2 && rescanned.length === 1);
-    await processor.close();
-    const [left] = await outbox.findDue('A', new Date(Date.now() + 60_000), 10);
-    expect(left?.touched).toEqual([secret]);
-    expect(left?.dueAt.getTime()).toBeGreaterThan(Date.now());
-  },
-);
+test('a file that cannot be examined now stays in the outbox, the rest of the document goes on', async () => {
+  await a.write(photo('a.jpg'), 'a');
+  await a.write(photo('b.jpg'), 'b');
+  // Tests may run as root, who may read everything.
+  const secret = photo('secret.jpg'),
+    hash = a.disk.hash.bind(a.disk);
+  await a.write(secret, 'x');
+  a.disk.hash = (path) =>
+    path === secret
+      ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read'))
+      : hash(path);
+  await outbox.insert(capture([secret, photo('a.jpg'), photo('b.jpg')]));
+  await processor.poll();
+  await until(() => offered.length === 2 && rescanned.length === 1);
+  await processor.close();
+  const [left] = await outbox.findDue('A', new Date(Date.now() + 60_000), 10);
+  expect(left?.touched).toEqual([secret]);
+  expect(left?.dueAt.getTime()).toBeGreaterThan(Date.now());
+});
 
-test(
-  'a save that waits for an acknowledgement stays in the outbox, and is processed ' + 'after it',
-  async () => {
-    const cat = photo('cat.jpg');
-    await a.write(cat, 'first', 1_000);
-    await a.reconciler.reconcilePaths([cat], { why: 'named' });
-    await a.write(cat, 'second!', 2_000);
-    await a.reconciler.reconcilePaths([cat], { why: 'named' });
-    await site.ledger.markHeld(await entryOf(cat), ['B']);
-    await site.ledger.markPending(cat, ['A']);
-    await a.write(cat, 'first', 1_000);
-    const waits = { ...capture([cat]), id: new mongo.ObjectId().toString() };
-    await outbox.insert(waits);
-    await processor.poll();
-    await until(async () => (await stored())[0]?.dueAt.getTime() !== 0);
-    expect(await stored()).toMatchObject([{ id: waits.id, touched: [cat], rescan: [] }]);
-    expect(offered).toEqual([]);
-    await site.ledger.markHeld(await entryOf(cat), ['A']);
-    await outbox.makeDue([waits.id]);
-    await processor.poll();
-    await until(async () => (await outbox.count()) === 0);
-    expect(offered).toMatchObject([{ path: cat, origin: 'A', info: { size: 5 } }]);
-  },
-);
+test('a save that waits for an acknowledgement stays in the outbox, and is processed after it', async () => {
+  const cat = photo('cat.jpg');
+  await a.write(cat, 'first', 1_000);
+  await a.reconciler.reconcilePaths([cat], { why: 'named' });
+  await a.write(cat, 'second!', 2_000);
+  await a.reconciler.reconcilePaths([cat], { why: 'named' });
+  await site.ledger.markHeld(await entryOf(cat), ['B']);
+  await site.ledger.markPending(cat, ['A']);
+  await a.write(cat, 'first', 1_000);
+  const waits = { ...capture([cat]), id: new mongo.ObjectId().toString() };
+  await outbox.insert(waits);
+  await processor.poll();
+  await until(async () => (await stored())[0]?.dueAt.getTime() !== 0);
+  expect(await stored()).toMatchObject([{ id: waits.id, touched: [cat], rescan: [] }]);
+  expect(offered).toEqual([]);
+  await site.ledger.markHeld(await entryOf(cat), ['A']);
+  await outbox.makeDue([waits.id]);
+  await processor.poll();
+  await until(async () => (await outbox.count()) === 0);
+  expect(offered).toMatchObject([{ path: cat, origin: 'A', info: { size: 5 } }]);
+});
 
 test('captures handed over right before it closes are still processed', async () => {
   await a.write(photo('a.jpg'), 'a');
@@ -158,32 +152,28 @@ const stored = async (): Promise<Capture[]> =>
     (x, y) => x.dueAt.getTime() - y.dueAt.getTime(),
   );
 
-test(
-  'a new leader sends earlier captures at once, and leaves the capture of an ' +
-    'operation that may still run',
-  async () => {
-    const paths = Array.from({ length: 250 }, (_, i) => photo(`${i}.jpg`));
-    const [first] = paths;
-    for (const path of paths.slice(0, 249)) await a.write(path, path);
-    const captures = paths.map((path) => ({ ...fresh([path]), unreferenced: [photo('old.jpg')] }));
-    await outbox.insertAll(captures);
-    await processor.reconcileEarlier();
-    expect(offered).toHaveLength(249);
-    expect(await site.ledger.read(first!)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
-    // Neither the rescan nor the removed file, which the document may still name, is looked at; nor
-    // is the capture taken away.
-    expect(rescanned).toEqual([]);
-    expect(await stored()).toEqual(captures);
-    // Its file was written after that, before the save was over, and its process died: the capture
-    // tells of it.
-    await a.write(paths[249]!, 'late');
-    await outbox.makeDue([captures[249]!.id]);
-    await processor.poll();
-    await until(async () => (await stored()).length === 249);
-    expect(await site.ledger.read(paths[249]!)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
-    expect(rescanned).toEqual([photos.path]);
-  },
-);
+test('a new leader sends earlier captures at once, and leaves the capture of an operation that may still run', async () => {
+  const paths = Array.from({ length: 250 }, (_, i) => photo(`${i}.jpg`));
+  const [first] = paths;
+  for (const path of paths.slice(0, 249)) await a.write(path, path);
+  const captures = paths.map((path) => ({ ...fresh([path]), unreferenced: [photo('old.jpg')] }));
+  await outbox.insertAll(captures);
+  await processor.reconcileEarlier();
+  expect(offered).toHaveLength(249);
+  expect(await site.ledger.read(first!)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
+  // Neither the rescan nor the removed file, which the document may still name, is looked at; nor
+  // is the capture taken away.
+  expect(rescanned).toEqual([]);
+  expect(await stored()).toEqual(captures);
+  // Its file was written after that, before the save was over, and its process died: the capture
+  // tells of it.
+  await a.write(paths[249]!, 'late');
+  await outbox.makeDue([captures[249]!.id]);
+  await processor.poll();
+  await until(async () => (await stored()).length === 249);
+  expect(await site.ledger.read(paths[249]!)).toMatchObject({ heldBy: ['A'], pending: ['B'] });
+  expect(rescanned).toEqual([photos.path]);
+});
 
 test('a new leader processes due captures and assertions for good', async () => {
   await a.write(photo('due.jpg'), 'due');
@@ -259,27 +249,23 @@ test('no capture waits for the search of documents that name a deleted file', as
   expect(await site.ledger.read(photo('gone.jpg'))).toMatchObject({ kind: 'tombstone' });
 });
 
-test(
-  'captures that could not be processed stay in the outbox beside the candidates of ' +
-    'the next check',
-  async () => {
-    const secret = photo('secret.jpg'),
-      hash = a.disk.hash.bind(a.disk);
-    await a.write(secret, 'x');
-    await a.write(photo('here.jpg'), 'still here');
-    a.disk.hash = (path) =>
-      path === secret
-        ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read'))
-        : hash(path);
-    await outbox.insert({ ...capture([secret]), unreferenced: [photo('here.jpg')] });
-    await processor.poll();
-    await until(
-      async () =>
-        (await outbox.findDue('A', new Date(Date.now() + 60_000), 10))[0]?.unreferencedSince !==
-        undefined,
-    );
-    expect(await outbox.findDue('A', new Date(Date.now() + 60_000), 10)).toMatchObject([
-      { touched: [secret], unreferenced: [photo('here.jpg')], rescan: [] },
-    ]);
-  },
-);
+test('captures that could not be processed stay in the outbox beside the candidates of the next check', async () => {
+  const secret = photo('secret.jpg'),
+    hash = a.disk.hash.bind(a.disk);
+  await a.write(secret, 'x');
+  await a.write(photo('here.jpg'), 'still here');
+  a.disk.hash = (path) =>
+    path === secret
+      ? Promise.reject(new SyncMediaError('PERMISSION_DENIED', 'it may not be read'))
+      : hash(path);
+  await outbox.insert({ ...capture([secret]), unreferenced: [photo('here.jpg')] });
+  await processor.poll();
+  await until(
+    async () =>
+      (await outbox.findDue('A', new Date(Date.now() + 60_000), 10))[0]?.unreferencedSince !==
+      undefined,
+  );
+  expect(await outbox.findDue('A', new Date(Date.now() + 60_000), 10)).toMatchObject([
+    { touched: [secret], unreferenced: [photo('here.jpg')], rescan: [] },
+  ]);
+});

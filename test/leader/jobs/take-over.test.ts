@@ -33,28 +33,24 @@ async function takeOver(me: string, gone: readonly string[]): Promise<string[]> 
   return offered.map(({ path }) => path.slice('uploads/photos/'.length)).sort();
 }
 
-test(
-  'a holder takes over the pending entries of a gone origin, blocked paths and ' +
-    'removals too, and no others',
-  async () => {
-    await insert('pending.jpg', {});
-    await insert('blocked.jpg', {
-      pending: [],
-      blocked: [{ host: 'D', failure, since: new Date(), retryAt: new Date() }],
-    });
-    await insert('removed.jpg', { heldBy: ['A'] }, tombstoneEntry);
-    await insert('done.jpg', { pending: [] });
-    await insert('not-held.jpg', { heldBy: ['A', 'C'] });
-    await insert('of-another.jpg', { origin: 'C' });
-    expect(await takeOver('B', ['A'])).toEqual(['blocked.jpg', 'pending.jpg', 'removed.jpg']);
-    expect(await site.ledger.read(photo('pending.jpg'))).toMatchObject({
-      origin: 'B',
-      capturedBy: 'A',
-      pending: ['D'],
-    });
-    expect(await takeOver('B', ['A'])).toEqual([]);
-  },
-);
+test('a holder takes over the pending entries of a gone origin, blocked paths and removals too, and no others', async () => {
+  await insert('pending.jpg', {});
+  await insert('blocked.jpg', {
+    pending: [],
+    blocked: [{ host: 'D', failure, since: new Date(), retryAt: new Date() }],
+  });
+  await insert('removed.jpg', { heldBy: ['A'] }, tombstoneEntry);
+  await insert('done.jpg', { pending: [] });
+  await insert('not-held.jpg', { heldBy: ['A', 'C'] });
+  await insert('of-another.jpg', { origin: 'C' });
+  expect(await takeOver('B', ['A'])).toEqual(['blocked.jpg', 'pending.jpg', 'removed.jpg']);
+  expect(await site.ledger.read(photo('pending.jpg'))).toMatchObject({
+    origin: 'B',
+    capturedBy: 'A',
+    pending: ['D'],
+  });
+  expect(await takeOver('B', ['A'])).toEqual([]);
+});
 
 test('of several holders one takes over each entry, and the others are too late', async () => {
   await insert('a.jpg', {});

@@ -29,37 +29,33 @@ export function describeTransfers(site: () => Site): void {
     const receiver = (): string => (direction === 'send' ? site().rootThere : site().here);
     const at = (root: string, path: string): string => join(root, dir, path);
 
-    test(
-      'brings every kind of name and size over, byte for byte, with its time and a mode of ' +
-        'its own',
-      async () => {
-        const files = new Map<string, Buffer>(
-          hostileNames.map((one) => [`${dir}/${one}`, Buffer.from(one)]),
-        );
-        files.set(`${dir}/deep/er/than 😀/that.jpg`, Buffer.from('deep'));
-        files.set(`${dir}/empty`, Buffer.alloc(0));
-        files.set(
-          `${dir}/bytes`,
-          Buffer.from(Array.from({ length: 300_001 }, (_, index) => index % 256)),
-        );
-        const changes: Change[] = [];
-        for (const [path, content] of files) {
-          await put(source(), path, content, 1_500_000_000);
-          changes.push(await changeOf(source(), path));
-        }
-        await chmod(join(source(), dir, 'bytes'), 0o600);
-        const expected = Object.fromEntries([...files.keys()].map((path) => [path, 'delivered']));
-        expect(await carry(...changes)).toEqual(expected);
-        for (const [path, content] of files) {
-          expect((await readFile(join(receiver(), path))).equals(content), path).toBe(true);
-          expect((await stat(join(receiver(), path))).mtimeMs).toBe(1_500_000_000_000);
-        }
-        expect((await stat(at(receiver(), 'bytes'))).mode & 0o777).toBe(0o644);
-        expect((await stat(at(receiver(), 'deep/er'))).mode & 0o777).toBe(0o755);
-        expect(await leftBehind(receiver())).toEqual([]);
-        expect(site().resolved).toEqual([]);
-      },
-    );
+    test('brings every kind of name and size over, byte for byte, with its time and a mode of its own', async () => {
+      const files = new Map<string, Buffer>(
+        hostileNames.map((one) => [`${dir}/${one}`, Buffer.from(one)]),
+      );
+      files.set(`${dir}/deep/er/than 😀/that.jpg`, Buffer.from('deep'));
+      files.set(`${dir}/empty`, Buffer.alloc(0));
+      files.set(
+        `${dir}/bytes`,
+        Buffer.from(Array.from({ length: 300_001 }, (_, index) => index % 256)),
+      );
+      const changes: Change[] = [];
+      for (const [path, content] of files) {
+        await put(source(), path, content, 1_500_000_000);
+        changes.push(await changeOf(source(), path));
+      }
+      await chmod(join(source(), dir, 'bytes'), 0o600);
+      const expected = Object.fromEntries([...files.keys()].map((path) => [path, 'delivered']));
+      expect(await carry(...changes)).toEqual(expected);
+      for (const [path, content] of files) {
+        expect((await readFile(join(receiver(), path))).equals(content), path).toBe(true);
+        expect((await stat(join(receiver(), path))).mtimeMs).toBe(1_500_000_000_000);
+      }
+      expect((await stat(at(receiver(), 'bytes'))).mode & 0o777).toBe(0o644);
+      expect((await stat(at(receiver(), 'deep/er'))).mode & 0o777).toBe(0o755);
+      expect(await leftBehind(receiver())).toEqual([]);
+      expect(site().resolved).toEqual([]);
+    });
 
     test('resolves the file it replaced, which is kept, moved or put back', async () => {
       const told = {

@@ -69,40 +69,35 @@ describe('rsync calls', () => {
     expect((await there.rsyncCalls()).filter((call) => call.includes('--server'))).toHaveLength(1);
   });
 
-  test(
-    'many files are fetched by four calls at once, few by one, and by one where the ' +
-      'bandwidth is limited',
-    async () => {
-      const names = Array.from(
-        { length: 300 },
-        (_, index) => `sub${String(index % 3)}/${String(index)}.jpg`,
-      );
-      for (const [count, backend, expected] of [
-        [300, {}, [75, 75, 75, 75]],
-        [100, {}, [36, 64]],
-        [60, {}, [60]],
-        [300, { bandwidthLimit: 100_000 }, [300]],
-      ] as const) {
-        const opened = await open({}, backend);
-        const changes = await make(opened.rootThere, names.slice(0, count));
-        expect(
-          new Set(Object.values(await results(opened.backend.fetch(opened.host, changes, never)))),
-        ).toEqual(new Set(['delivered']));
-        // Where several open the shared connection at once ssh says so, and what arrived is looked
-        // into.
-        expect(
-          opened.calls
-            .filter(({ kind }) => kind === 'transfer')
-            .map(({ files }) => files)
-            .sort((a, b) => a - b),
-        ).toEqual(expected);
-        for (const name of names.slice(0, count))
-          expect(await readFile(join(opened.here, dir, name), 'utf8')).toBe(name);
-        await site?.close();
-      }
-    },
-    120_000,
-  );
+  test('many files are fetched by four calls at once, few by one, and by one where the bandwidth is limited', async () => {
+    const names = Array.from(
+      { length: 300 },
+      (_, index) => `sub${String(index % 3)}/${String(index)}.jpg`,
+    );
+    for (const [count, backend, expected] of [
+      [300, {}, [75, 75, 75, 75]],
+      [100, {}, [36, 64]],
+      [60, {}, [60]],
+      [300, { bandwidthLimit: 100_000 }, [300]],
+    ] as const) {
+      const opened = await open({}, backend);
+      const changes = await make(opened.rootThere, names.slice(0, count));
+      expect(
+        new Set(Object.values(await results(opened.backend.fetch(opened.host, changes, never)))),
+      ).toEqual(new Set(['delivered']));
+      // Where several open the shared connection at once ssh says so, and what arrived is looked
+      // into.
+      expect(
+        opened.calls
+          .filter(({ kind }) => kind === 'transfer')
+          .map(({ files }) => files)
+          .sort((a, b) => a - b),
+      ).toEqual(expected);
+      for (const name of names.slice(0, count))
+        expect(await readFile(join(opened.here, dir, name), 'utf8')).toBe(name);
+      await site?.close();
+    }
+  }, 120_000);
 
   test('no file that goes by SFTP needs rsync, even with another mode', async () => {
     const { backend, host, here, calls, rootThere } = await open({}, { chmod: 'D755,F640' });
@@ -368,25 +363,21 @@ describe('answers of rsync', () => {
     ]);
   });
 
-  test(
-    'a file that the receiver failed to write is not delivered, although it was listed ' +
-      'as sent; the rest is',
-    async () => {
-      const { backend, host, here, there, calls, rootThere } = await open();
-      const changes = await make(here, ['a.jpg', 'sub/b.jpg', 'z.jpg']);
-      await there.replaceProgram(
-        'rsync',
-        `case "$*" in *--backup-dir*) rm -r '${rootThere}/${dir}/sub'; echo x > ` +
-          `'${rootThere}/${dir}/sub' ;; esac\n${realRsync}`,
-      );
-      expect(await results(backend.send(host, changes, never))).toEqual({
-        [`${dir}/a.jpg`]: 'delivered',
-        [`${dir}/sub/b.jpg`]: 'failed: TRANSFER_FAILED of path',
-        [`${dir}/z.jpg`]: 'delivered',
-      });
-      expect(calls.map(({ kind }) => kind)).toEqual(['transfer', 'verify']);
-    },
-  );
+  test('a file that the receiver failed to write is not delivered, although it was listed as sent; the rest is', async () => {
+    const { backend, host, here, there, calls, rootThere } = await open();
+    const changes = await make(here, ['a.jpg', 'sub/b.jpg', 'z.jpg']);
+    await there.replaceProgram(
+      'rsync',
+      `case "$*" in *--backup-dir*) rm -r '${rootThere}/${dir}/sub'; echo x > ` +
+        `'${rootThere}/${dir}/sub' ;; esac\n${realRsync}`,
+    );
+    expect(await results(backend.send(host, changes, never))).toEqual({
+      [`${dir}/a.jpg`]: 'delivered',
+      [`${dir}/sub/b.jpg`]: 'failed: TRANSFER_FAILED of path',
+      [`${dir}/z.jpg`]: 'delivered',
+    });
+    expect(calls.map(({ kind }) => kind)).toEqual(['transfer', 'verify']);
+  });
 
   test('noise on stderr is examined, and received files count', async () => {
     const { backend, host, here, there, calls } = await open();

@@ -170,32 +170,28 @@ test('readText reads small regular files only', async () => {
   await expect(disk.readText(at('fifo'))).rejects.toMatchObject({ code: 'NOT_A_FILE' });
 });
 
-test(
-  'writeNew closes its handle once, also where closing fails: by then the handle may belong ' +
-    'to another file',
-  async () => {
-    await connections.use(login.address, async ({ sftp }) => {
-      let closes = 0;
-      const failing = new Proxy(sftp, {
-        get(target, name) {
-          if (name === 'close')
-            return async (handle: Buffer) => {
-              closes++;
-              await target.close(handle);
-              throw new Error('no space is left');
-            };
-          const value: unknown = Reflect.get(target, name);
-          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-        },
-      });
-      await expect(
-        createRemoteDisk(failing).writeNew(at('unclosed'), Buffer.from('x'), 0o600),
-      ).rejects.toThrow('no space is left');
-      expect(closes).toBe(1);
-      expect(await readdir(dir.path)).toEqual([]);
+test('writeNew closes its handle once, also where closing fails: by then the handle may belong to another file', async () => {
+  await connections.use(login.address, async ({ sftp }) => {
+    let closes = 0;
+    const failing = new Proxy(sftp, {
+      get(target, name) {
+        if (name === 'close')
+          return async (handle: Buffer) => {
+            closes++;
+            await target.close(handle);
+            throw new Error('no space is left');
+          };
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
     });
-  },
-);
+    await expect(
+      createRemoteDisk(failing).writeNew(at('unclosed'), Buffer.from('x'), 0o600),
+    ).rejects.toThrow('no space is left');
+    expect(closes).toBe(1);
+    expect(await readdir(dir.path)).toEqual([]);
+  });
+});
 
 test('writeNew writes an absent file, with its mode', async () => {
   await disk.writeNew(at('new'), Buffer.from('content'), 0o600);

@@ -96,27 +96,23 @@ test('a host whose SFTP cannot replace a file gets everything by rsync', async (
   await expect(readdir(join(rootThere, dir, '.syncmedia/trash'))).resolves.toHaveLength(1);
 });
 
-test(
-  'a delivery by SFTP reports the sha256 of the sent bytes, and refuses bytes that ' +
-    'are not the version',
-  async () => {
-    site = await makeSite(createRsyncBackend);
-    const { backend, host, here } = site;
-    await put(here, `${dir}/a.jpg`, 'abc');
-    const change = await changeOf(here, `${dir}/a.jpg`);
-    if (change.do !== 'put') throw new Error('it is a put');
-    const sha256 = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
-    expect((await collect(backend.send(host, [change], never))).get(change.path)).toMatchObject({
-      result: 'delivered',
-      via: 'sftp',
-      sha256,
-    });
-    const other = { ...change, info: { ...change.info, sha256: '0'.repeat(64) } };
-    expect((await collect(backend.send(host, [other], never))).get(change.path)).toMatchObject({
-      result: 'changed',
-    });
-  },
-);
+test('a delivery by SFTP reports the sha256 of the sent bytes, and refuses bytes that are not the version', async () => {
+  site = await makeSite(createRsyncBackend);
+  const { backend, host, here } = site;
+  await put(here, `${dir}/a.jpg`, 'abc');
+  const change = await changeOf(here, `${dir}/a.jpg`);
+  if (change.do !== 'put') throw new Error('it is a put');
+  const sha256 = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
+  expect((await collect(backend.send(host, [change], never))).get(change.path)).toMatchObject({
+    result: 'delivered',
+    via: 'sftp',
+    sha256,
+  });
+  const other = { ...change, info: { ...change.info, sha256: '0'.repeat(64) } };
+  expect((await collect(backend.send(host, [other], never))).get(change.path)).toMatchObject({
+    result: 'changed',
+  });
+});
 
 test('working folders that were removed since the first delivery are made again', async () => {
   site = await makeSite(createRsyncBackend);
@@ -137,26 +133,20 @@ test('working folders that were removed since the first delivery are made again'
   expect(await readFile(join(rootThere, dir, 'b.jpg'), 'utf8')).toBe('other');
 });
 
-test(
-  'a marker that another host put there since the first delivery is noticed, and nothing is ' +
-    'placed',
-  async () => {
-    site = await makeSite(createRsyncBackend);
-    const { backend, host, here, rootThere } = site;
-    const path = requireSafePath(`${dir}/a.jpg`);
-    await put(here, path, 'a');
-    await collect(backend.send(host, [await changeOf(here, path)], never));
-    await writeMarker(nodeDisk, join(rootThere, dir), 'host-of-another-name', photos.path, {
-      force: true,
-    });
-    await put(here, `${dir}/b.jpg`, 'b');
-    const outcomes = await collect(
-      backend.send(host, [await changeOf(here, `${dir}/b.jpg`)], never),
-    );
-    expect([...outcomes.values()]).toMatchObject([
-      { result: 'failed', failure: { code: 'NO_MARKER', scope: 'host' } },
-    ]);
-    expect(await readdir(join(rootThere, dir))).toEqual(expect.not.arrayContaining(['b.jpg']));
-    await expect(readdir(join(rootThere, dir, '.syncmedia/tmp'))).resolves.toEqual([]);
-  },
-);
+test('a marker that another host put there since the first delivery is noticed, and nothing is placed', async () => {
+  site = await makeSite(createRsyncBackend);
+  const { backend, host, here, rootThere } = site;
+  const path = requireSafePath(`${dir}/a.jpg`);
+  await put(here, path, 'a');
+  await collect(backend.send(host, [await changeOf(here, path)], never));
+  await writeMarker(nodeDisk, join(rootThere, dir), 'host-of-another-name', photos.path, {
+    force: true,
+  });
+  await put(here, `${dir}/b.jpg`, 'b');
+  const outcomes = await collect(backend.send(host, [await changeOf(here, `${dir}/b.jpg`)], never));
+  expect([...outcomes.values()]).toMatchObject([
+    { result: 'failed', failure: { code: 'NO_MARKER', scope: 'host' } },
+  ]);
+  expect(await readdir(join(rootThere, dir))).toEqual(expect.not.arrayContaining(['b.jpg']));
+  await expect(readdir(join(rootThere, dir, '.syncmedia/tmp'))).resolves.toEqual([]);
+});
