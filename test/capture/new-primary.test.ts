@@ -12,8 +12,7 @@ const slow = { timeout: 60_000 };
 const binary = await findTestMongod().catch((error: unknown) => ({ missing: String(error) }));
 
 describe.skipIf(typeof binary !== 'string')(
-  `a primary that dies between a capture and the write of its ` +
-    `document${typeof binary === 'string' ? '' : ` (skipped: ${binary.missing})`}`,
+  `a primary that dies between a capture and the write of its document${typeof binary === 'string' ? '' : ` (skipped: ${binary.missing})`}`,
   () => {
     let set: ReplicaSet;
     beforeAll(async () => {

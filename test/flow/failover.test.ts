@@ -92,8 +92,7 @@ function makeSavers(machine: Machine): {
 }
 
 test.skipIf(typeof binary !== 'string')(
-  `what was acknowledged reaches every host while the primary of the database is killed ` +
-    `twice${typeof binary === 'string' ? '' : ` (skipped: ${binary.missing})`}`,
+  `what was acknowledged reaches every host while the primary of the database is killed twice${typeof binary === 'string' ? '' : ` (skipped: ${binary.missing})`}`,
   async () => {
     const savers = site.machines.map(makeSavers);
     const all = savers.flatMap(({ synced, plain }) => [synced, plain]);

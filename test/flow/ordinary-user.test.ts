@@ -13,8 +13,7 @@ const missing = await ordinaryUserIsMissing();
 
 /** The same tests, whole, by a user who is not root: sshd, rsync, ssh and the app are all his. */
 test.skipIf(missing !== undefined || process.getuid?.() !== 0)(
-  `a save reaches the other hosts as an ordinary user ` +
-    `too${missing === undefined ? '' : ` (skipped: ${missing})`}`,
+  `a save reaches the other hosts as an ordinary user too${missing === undefined ? '' : ` (skipped: ${missing})`}`,
   async () => {
     const user = await makeOrdinaryUser();
     try {

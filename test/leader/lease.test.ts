@@ -345,8 +345,7 @@ describe('a process with the lease', () => {
   );
 
   test.skipIf(noNamespaces !== undefined)(
-    `${inNamespaces} is followed at once by one of another namespace with its pid, and not ` +
-      `before it has ended`,
+    `${inNamespaces} is followed at once by one of another namespace with its pid, and not before it has ended`,
     async () => {
       const holder = await startHolder(startAsPidSix);
       expect((await stored())?.leader.split(':')[1]).toBe('6');

@@ -85,8 +85,7 @@ describe('withLock', () => {
   );
 
   test.skipIf(noNamespaces !== undefined)(
-    `takes over at once what a container left that was killed, whose pid it ` +
-      `has${noNamespaces ? ` (skipped: ${noNamespaces})` : ''}`,
+    `takes over at once what a container left that was killed, whose pid it has${noNamespaces ? ` (skipped: ${noNamespaces})` : ''}`,
     async () => {
       const holder = await hold(() => startAsPidSix(program, [lock]));
       await holder.kill();
