@@ -94,7 +94,9 @@ export const errorCatalogue = {
   },
   HOST_CLONED: {
     meaning: 'Two machines run with one host id.',
-    remedy: 'Remove the state folder on the copy and run `syncmedia init` there.',
+    remedy:
+      'Remove the state folder on the copy, and run `syncmedia init` there. Then restart the ' +
+      'application on both machines.',
   },
   HOST_RETIRED: {
     meaning: 'The host was unregistered.',
