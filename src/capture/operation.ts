@@ -16,7 +16,7 @@ export interface EffectReader {
 }
 
 /** The answer of a write. `nothing` means that it proves that nothing was written. */
-export interface WriteAnswer {
+interface WriteAnswer {
   readonly result: unknown;
   readonly nothing: boolean;
 }
@@ -35,11 +35,11 @@ const maxWarnings = 10;
 export class Operation {
   private announced: readonly CaptureContent[] = [];
   private captures: readonly Capture[] = [];
-  /** The election of the primary that has the announcement. Undefined if the majority has it. */
-  private election: string | undefined;
+  /** The term of the primary that has the announcement. Undefined if the majority has it. */
+  private primaryTerm: string | undefined;
   /** The end of an announcement beside the write. Never rejects. */
   private announcing:
-    Promise<{ readonly election?: string | undefined; readonly error?: unknown }> | undefined;
+    Promise<{ readonly primaryTerm?: string | undefined; readonly error?: unknown }> | undefined;
   private rescans = true;
   private warnings = 0;
 
@@ -225,10 +225,10 @@ export class Operation {
       ? outbox.insertBeside(captures, this.model.db, this.session)
       : undefined;
     if (beside === undefined) {
-      this.election = await outbox.announce(captures, this.model.db, this.session);
+      this.primaryTerm = await outbox.announce(captures, this.model.db, this.session);
     } else {
       this.announcing = beside.stored.then(
-        (election) => ({ election }),
+        (primaryTerm) => ({ primaryTerm }),
         (error: unknown) => ({ error }),
       );
       await beside.sent;
@@ -246,10 +246,13 @@ export class Operation {
     const { announcing, captures } = this;
     const { outbox } = this.context;
     const beside = await announcing;
-    const election = this.election ?? beside?.election;
-    this.election = this.announcing = undefined;
+    const primaryTerm = this.primaryTerm ?? beside?.primaryTerm;
+    this.primaryTerm = this.announcing = undefined;
     if (beside?.error !== undefined && isWritten) await this.storeRefused(captures, beside.error);
-    else if (beside?.error !== undefined || (election !== undefined && !outbox.isElected(election)))
+    else if (
+      beside?.error !== undefined ||
+      (primaryTerm !== undefined && !outbox.isSamePrimary(primaryTerm))
+    )
       await outbox.insertAgain(captures);
   }
 

@@ -2,7 +2,7 @@ import type { ClientSession, Connection, mongo } from 'mongoose';
 import { batchInserts, getNativeCollection, isUnconfirmed } from '../util/collections.js';
 import type { Batcher } from '../util/batcher.js';
 import { listMisfits } from '../model/row-shapes.js';
-import { readElection } from '../database/election.js';
+import { readPrimaryTerm } from '../database/primary-term.js';
 import type { RowReader } from '../database/unreadable-rows.js';
 import type { Capture } from '../model/capture.js';
 import type { HostId } from '../model/host.js';
@@ -12,12 +12,12 @@ import { captureShape } from './row-shape.js';
 import { UnstoredCaptures } from './unstored-captures.js';
 
 /** The insert of a capture beside the write of its document. */
-export interface InsertBeside {
+interface InsertBeside {
   /** Resolves once the driver was asked, so that the capture is sent before the document. */
   readonly sent: Promise<void>;
   /**
    * Resolves once the majority has the capture. If the majority does not confirm it in time, it
-   * resolves to the election of the primary, which then has the capture, as after `announce`.
+   * resolves to the term of the primary, which then has the capture, as after `announce`.
    */
   readonly stored: Promise<string | undefined>;
 }
@@ -97,8 +97,8 @@ export class Outbox {
   /**
    * Inserts the captures of an operation that writes on `connection` next. In a transaction they
    * belong to it. Otherwise they need not wait for the majority: on the same primary they survive
-   * whenever the later write does. In that case it returns the election of the primary, and if
-   * `isElected` denies that election after the write, `insertAgain` must follow.
+   * whenever the later write does. In that case it returns the term of the primary, and if
+   * `isSamePrimary` denies that term after the write, `insertAgain` must follow.
    */
   async announce(
     captures: readonly Capture[],
@@ -107,9 +107,9 @@ export class Outbox {
   ): Promise<string | undefined> {
     const precedes =
       session?.inTransaction() !== true && connection.getClient() === this.connection.getClient();
-    const election = precedes ? readElection(this.connection) : undefined;
-    await this.insertWith(election === undefined ? 'majority' : 1, captures, session);
-    return election;
+    const term = precedes ? readPrimaryTerm(this.connection) : undefined;
+    await this.insertWith(term === undefined ? 'majority' : 1, captures, session);
+    return term;
   }
 
   /**
@@ -133,7 +133,7 @@ export class Outbox {
       performance.now() < this.precedesUntil
     )
       return undefined;
-    const election = readElection(this.connection);
+    const term = readPrimaryTerm(this.connection);
     let stored: InsertBeside['stored'] = Promise.resolve(undefined);
     const sent = new Promise<void>((resolve) => {
       stored = this.besideBatcher.add(toRow(capture), resolve).then(
@@ -141,7 +141,7 @@ export class Outbox {
         (error: unknown) => {
           if (!isUnconfirmed(error)) throw error;
           this.precedesUntil = performance.now() + precedeMs;
-          return election;
+          return term;
         },
       );
     });
@@ -165,9 +165,9 @@ export class Outbox {
     return this.unstored.close();
   }
 
-  /** Whether the primary holds its office by this election still. */
-  isElected(election: string): boolean {
-    return readElection(this.connection) === election;
+  /** Whether the primary is still in this term, so that no other one took its place. */
+  isSamePrimary(term: string): boolean {
+    return readPrimaryTerm(this.connection) === term;
   }
 
   /** Inserts captures that a new primary may lack. */

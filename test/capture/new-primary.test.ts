@@ -1,7 +1,7 @@
 import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readElection } from '../../src/database/election.js';
+import { readPrimaryTerm } from '../../src/database/primary-term.js';
 import type { Capture } from '../../src/model/capture.js';
 import { findTestMongod, ReplicaSet } from '../harness/replica-set.js';
 import { until } from '../harness/wait.js';
@@ -47,7 +47,7 @@ async function expectCaptureAgain(site: Site, set: ReplicaSet): Promise<void> {
   // The capture of a file that is not fresh precedes its document.
   await utimes(join(site.rootPath, a), 1_000_000_000, 1_000_000_000);
   const Photo = await compilePhotos(site);
-  const before = readElection(site.connection);
+  const before = readPrimaryTerm(site.connection);
   const startSecondaries = await set.killSecondaries();
 
   const saving = Photo.create({ file: a });
@@ -70,7 +70,7 @@ async function expectCaptureAgain(site: Site, set: ReplicaSet): Promise<void> {
   await startSecondaries();
 
   expect(await saved).toBe('saved');
-  expect(readElection(site.connection)).not.toBe(before);
+  expect(readPrimaryTerm(site.connection)).not.toBe(before);
   const captures = await site.captures();
   expect(captures.map(({ id }) => id)).not.toContain(control.id);
   expect(captures.map(({ touched }) => touched)).toEqual([[a]]);
@@ -85,7 +85,7 @@ async function expectCaptureAgain(site: Site, set: ReplicaSet): Promise<void> {
 async function expectCaptureIfSaved(site: Site, set: ReplicaSet): Promise<void> {
   await site.write(a);
   const Photo = await compilePhotos(site);
-  const before = readElection(site.connection);
+  const before = readPrimaryTerm(site.connection);
   const startSecondaries = await set.killSecondaries();
 
   const saving = Photo.create({ file: a }).then(
@@ -101,7 +101,7 @@ async function expectCaptureIfSaved(site: Site, set: ReplicaSet): Promise<void> 
 
   const answer = await saving;
   expect(['saved', 'MongoNetworkError']).toContain(answer);
-  expect(readElection(site.connection)).not.toBe(before);
+  expect(readPrimaryTerm(site.connection)).not.toBe(before);
   const isSaved = answer === 'saved';
   expect(site.handedOver).toHaveLength(isSaved ? 1 : 0);
   expect(await Photo.countDocuments()).toBe(isSaved ? 1 : 0);

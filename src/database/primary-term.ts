@@ -13,15 +13,16 @@ interface KnownServers {
 }
 
 /**
- * Identifies the election by which the primary that the client writes to holds its office, as far
- * as the client knows. Undefined while it knows no primary of a replica set, so also for a
- * standalone server, a sharded cluster and a server that tells no election.
+ * Identifies the term of the primary that the client writes to, as far as the client knows: the
+ * time from one election of MongoDB to the next. Undefined while the client knows no primary of a
+ * replica set, so also for a standalone server, a sharded cluster and a server that tells no
+ * election.
  *
  * The oplog and the journal of one primary are sequences: if a write survives, every earlier write
  * of the same primary survives too. The driver learns of a new primary before it writes there, so
  * two writes went to the same one if this had the same value before the first and after the second.
  */
-export function readElection(connection: Connection): string | undefined {
+export function readPrimaryTerm(connection: Connection): string | undefined {
   const client = connection.getClient() as KnownServers | undefined;
   for (const [address, { type, electionId }] of client?.topology?.description?.servers ?? [])
     if (type === 'RSPrimary' && electionId) return `${address} ${electionId.toString()}`;
