@@ -53,12 +53,15 @@ export async function openInstance(
   try {
     // Loaded on demand, like mongoose: `--help` and wrong usage should not wait for them.
     const { createSyncMedia } = await import('../instance/create.js');
-    const sync = createSyncMedia({
-      connection,
-      environment: variables,
-      log,
-      ...(options.stateDir !== undefined && { stateDir: resolve(options.stateDir) }),
-    });
+    const sync = createSyncMedia(
+      {
+        connection,
+        environment: variables,
+        log,
+        ...(options.stateDir !== undefined && { stateDir: resolve(options.stateDir) }),
+      },
+      { scansPeriodically: false },
+    );
     const close = async (): Promise<void> => {
       try {
         await sync.close();

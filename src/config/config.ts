@@ -155,6 +155,11 @@ export interface Tuning {
    * over its pending entries.
    */
   readonly goneMs: number;
+  /**
+   * Whether a leader scans without being asked. The command line does not: an adoption must not find
+   * files recorded before a person has confirmed it.
+   */
+  readonly scansPeriodically: boolean;
   /** How often changed directories are scanned, and how often everything is. */
   readonly scanChangedMs: number;
   readonly scanAllMs: number;
@@ -190,6 +195,7 @@ export const defaultTuning: Tuning = {
   batchBytes: 256 * 1024 * 1024,
   idleMs: 60_000,
   goneMs: 120_000,
+  scansPeriodically: true,
   scanChangedMs: 10 * 60_000,
   scanAllMs: 24 * 60 * 60_000,
   absentMs: 180 * 24 * 60 * 60_000,

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { Schema } from 'mongoose';
@@ -193,6 +193,24 @@ describe.skipIf(!hasScript)('init -i on a terminal', () => {
   test('the end of the input at a question is an error', async () => {
     const { code, stdout } = await on(web1, ['init', '-i'], answering(['\x04']));
     expect([code, stdout]).toEqual([1, expect.stringContaining('CANCELLED: ')]);
+  });
+});
+
+describe('files that lie there before the application has started', () => {
+  test('stay as they are until somebody confirms adopt, also files of this moment', async () => {
+    const old = join(web1.root, 'uploads/old.jpg'),
+      fresh = join(web1.root, 'uploads/fresh.jpg');
+    await writeFile(old, 'old');
+    await utimes(old, 1_000_000_000, 1_000_000_000);
+    await writeFile(fresh, 'fresh');
+    try {
+      const { code, stdout } = await on(web1, ['adopt', '--dry-run']);
+      expect([code, stdout]).toEqual([0, expect.stringContaining('2')]);
+      expect(parse<Status>(await on(web1, ['status', '--json'])).entries).toBe(0);
+      expect(await readdir(join(web2.root, 'uploads'))).not.toContain('fresh.jpg');
+    } finally {
+      await Promise.all([rm(old), rm(fresh)]);
+    }
   });
 });
 

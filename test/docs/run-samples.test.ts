@@ -237,6 +237,7 @@ describe.skipIf(skipReason !== undefined)('the shell lines of the pages', () => 
       { ...passive, '--url backup.example.com': address },
     );
     await mkdir(join(backup.root, 'uploads/invoices'));
+    await run('npx syncmedia hosts edit backup --sync-dirs uploads/photos');
     await run('npx syncmedia hosts edit backup --sync-dirs uploads/photos,uploads/invoices');
     expect(await readFile(join(backup.root, 'uploads/invoices/.syncmedia/id'), 'utf8')).toContain(
       'uploads/invoices',

@@ -43,8 +43,9 @@ export class PeriodicScan implements LeaderJob {
   ) {}
 
   pollThoroughly(): void {
-    const { registry, dirs } = this.context;
-    if (this.running || this.ending.signal.aborted || registry.me().readyAt === undefined) return;
+    const { registry, dirs, tuning } = this.context;
+    if (!tuning.scansPeriodically || registry.me().readyAt === undefined) return;
+    if (this.running || this.ending.signal.aborted) return;
     const due = dirs
       .current()
       .list.filter(({ path }) => (this.notBefore.get(path) ?? 0) <= performance.now());
