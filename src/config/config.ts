@@ -156,8 +156,8 @@ export interface Tuning {
    */
   readonly goneMs: number;
   /**
-   * Whether a leader scans without being asked. The command line does not: an adoption must not find
-   * files recorded before a person has confirmed it.
+   * Whether a leader scans without being asked. The command line does not: a dry run of an
+   * adoption must change nothing.
    */
   readonly scansPeriodically: boolean;
   /** How often changed directories are scanned, and how often everything is. */

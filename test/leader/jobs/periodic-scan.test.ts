@@ -30,7 +30,12 @@ async function scanUnmounted(me: Pick<Host, 'scans' | 'setup'>): Promise<string[
   let ended = (): void => undefined;
   const job = new PeriodicScan({
     events,
-    tuning: makePartial<Tuning>({ scanAllMs: 1_000, scanChangedMs: 1_000, tombstoneMs: 1_000 }),
+    tuning: makePartial<Tuning>({
+      scanAllMs: 1_000,
+      scansPeriodically: true,
+      scanChangedMs: 1_000,
+      tombstoneMs: 1_000,
+    }),
     registry: makePartial<Registry>({
       me: () => makePartial<Host>({ readyAt: longAgo, scans: {}, setup: [], ...me }),
     }),
