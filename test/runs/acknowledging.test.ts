@@ -165,14 +165,7 @@ test('an acknowledgement that fails while the fetch goes on ends only the pull',
       }
     },
   };
-  await expect(
-    pullFrom(
-      makeContext(backend, () => Promise.reject(new Error('no primary'))),
-      makeProgress(),
-      other,
-      [photos],
-    ),
-  ).rejects.toThrow('no primary');
+  await expectNoPrimary(backend);
   process.off('unhandledRejection', note);
   expect(unhandled).toEqual([]);
 });
@@ -184,15 +177,14 @@ test('an acknowledgement that fails is the failure of the pull', async () => {
       for (const change of changes) yield await Promise.resolve(delivered(change));
     },
   };
-  await expect(
-    pullFrom(
-      makeContext(backend, () => Promise.reject(new Error('no primary'))),
-      makeProgress(),
-      other,
-      [photos],
-    ),
-  ).rejects.toThrow('no primary');
+  await expectNoPrimary(backend);
 });
+
+/** Pulls with acknowledgements that fail, and expects their error. */
+async function expectNoPrimary(backend: Partial<Backend>): Promise<void> {
+  const context = makeContext(backend, () => Promise.reject(new Error('no primary')));
+  await expect(pullFrom(context, makeProgress(), other, [photos])).rejects.toThrow('no primary');
+}
 
 /** A peer that refuses our key as often as this, and then has nothing that we lack. */
 function refusing(
