@@ -1,15 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Tuning } from '../../src/config/config.js';
 import type { Entry } from '../../src/model/entry.js';
 import type { Path } from '../../src/model/path.js';
-import { DeliveryQueue, type DeliveryQueueContext } from '../../src/replication/delivery-queue.js';
+import type { DeliveryQueue } from '../../src/replication/delivery-queue.js';
 import { until } from '../harness/wait.js';
 import { openQueueSite, type QueueSite } from './queue-site.js';
 import { delivered, makeGate } from './scripted-backend.js';
 
 let opened: Awaited<ReturnType<typeof openQueueSite>>;
 let site: QueueSite;
-const queues: DeliveryQueue[] = [];
 beforeAll(async () => {
   opened = await openQueueSite();
 });
@@ -17,17 +15,9 @@ afterAll(() => opened.close());
 beforeEach(async () => {
   site = await opened.reset();
 });
-afterEach(() => Promise.all(queues.splice(0).map((queue) => queue.close())));
+afterEach(() => site.closeQueues());
 
-/** The queue of A for B. */
-function openQueue(
-  tuning: Partial<Tuning> = {},
-  given: Partial<DeliveryQueueContext> = {},
-): DeliveryQueue {
-  const queue = new DeliveryQueue('B', site.context(tuning, given));
-  queues.push(queue);
-  return queue;
-}
+const openQueue: QueueSite['openQueue'] = (...args) => site.openQueue(...args);
 const nameFiles = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => `f${String(i).padStart(3, '0')}.jpg`);
 const nameOf = ({ path }: { path: Path }): string => path.slice(path.lastIndexOf('/') + 1);

@@ -1,9 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Tuning } from '../../src/config/config.js';
 import type { DeliveryState } from '../../src/model/host.js';
 import type { Entry } from '../../src/model/entry.js';
 import type { Path } from '../../src/model/path.js';
-import { DeliveryQueue, type DeliveryQueueContext } from '../../src/replication/delivery-queue.js';
 import { tombstoneEntry } from '../decisions/entries.js';
 import { until } from '../harness/wait.js';
 import { documents, openQueueSite, type QueueSite } from './queue-site.js';
@@ -19,7 +17,6 @@ import {
 
 let opened: Awaited<ReturnType<typeof openQueueSite>>;
 let site: QueueSite;
-const queues: DeliveryQueue[] = [];
 beforeAll(async () => {
   opened = await openQueueSite();
 });
@@ -27,17 +24,9 @@ afterAll(() => opened.close());
 beforeEach(async () => {
   site = await opened.reset();
 });
-afterEach(() => Promise.all(queues.splice(0).map((queue) => queue.close())));
+afterEach(() => site.closeQueues());
 
-/** The queue of A for B. */
-function openQueue(
-  tuning: Partial<Tuning> = {},
-  given: Partial<DeliveryQueueContext> = {},
-): DeliveryQueue {
-  const queue = new DeliveryQueue('B', site.context(tuning, given));
-  queues.push(queue);
-  return queue;
-}
+const openQueue: QueueSite['openQueue'] = (...args) => site.openQueue(...args);
 const hour = 3_600_000;
 const nameFiles = (count: number, prefix = 'f'): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(3, '0')}.jpg`);

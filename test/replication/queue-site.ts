@@ -8,7 +8,7 @@ import type { Entry } from '../../src/model/entry.js';
 import type { Failure } from '../../src/model/failure.js';
 import type { Path } from '../../src/model/path.js';
 import type { SyncDir } from '../../src/model/sync-dir.js';
-import type { DeliveryQueueContext } from '../../src/replication/delivery-queue.js';
+import { DeliveryQueue, type DeliveryQueueContext } from '../../src/replication/delivery-queue.js';
 import { requireSafePath } from '../../src/replica/paths.js';
 import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { getNativeCollection } from '../../src/util/collections.js';
@@ -27,6 +27,7 @@ const hour = 3_600_000;
  * the hosts that it delivers to.
  */
 export class QueueSite {
+  private readonly queues: DeliveryQueue[] = [];
   readonly backend = new ScriptedBackend();
   readonly events = new EventBus();
   readonly states: { to: HostId; state: DeliveryState }[] = [];
@@ -111,6 +112,20 @@ export class QueueSite {
     const entry = await this.site.ledger.read(path);
     if (!entry) throw new Error(`no entry of ${path}`);
     return entry;
+  }
+
+  /** Opens the queue of A for B. `closeQueues` closes it. */
+  openQueue(
+    tuning: Partial<Tuning> = {},
+    given: Partial<DeliveryQueueContext> = {},
+  ): DeliveryQueue {
+    const queue = new DeliveryQueue('B', this.context(tuning, given));
+    this.queues.push(queue);
+    return queue;
+  }
+
+  async closeQueues(): Promise<void> {
+    await Promise.all(this.queues.splice(0).map((queue) => queue.close()));
   }
 
   /** Waits until B holds all of these. */
