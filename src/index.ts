@@ -83,6 +83,15 @@ export type { AdminOptions } from './admin/admin-options.js';
 export type { SyncMediaInstance } from './instance/create.js';
 export type { Events } from './model/events.js';
 export type {
+  CappedCount,
+  HostOverview,
+  HostStateName,
+  Need,
+  Overview,
+  RecentEvent,
+  RunSummary,
+} from './api/overview.js';
+export type {
   AuditEntry,
   CopiesResult,
   DoctorCheck,
