@@ -81,8 +81,9 @@ export interface HostOverview {
   pending: CappedCount & { bytes: number };
   /** How long the oldest of them has waited. */
   oldestSeconds?: number;
-  /** Files that this host cannot receive while others go on. */
+  /** Files that this host cannot receive while others go on, and how many by each code. */
   blocked: number;
+  blockedBy: { code: ErrorCode; files: number }[];
   /** Files in its `.syncmedia/conflicts`. Absent if no process of the host has counted them. */
   conflicts?: number;
   /** Names in its sync dirs that cannot be synced. */
