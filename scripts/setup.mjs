@@ -1,7 +1,7 @@
 // What `npm run demo` and `npm test` do first: makes sure that everything they need is on this
-// machine. node scripts/setup.mjs [--for demo|tests] [--programs-only] As root on Debian or Ubuntu
-// it installs what is missing; anywhere else it says what is, and ends with 1. It runs before there
-// is any node_modules, so it imports none at its top.
+// machine. node scripts/setup.mjs [--for demo|tests] [--programs-only]
+// As root on Debian or Ubuntu it installs what is missing; anywhere else it says what is, and ends
+// with 1. It runs before there is any node_modules, so it imports none at its top.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -46,10 +46,8 @@ async function setUp() {
     missing = [...(await findMissingPrograms()), ...(await findMissingForDatabase())];
     if (missing.length > 0) throw new Error(`installed, and yet not found: ${missing.join(', ')}`);
   }
-  if (task === 'tests') {
-    await offerBrowser();
-    await offerNginx();
-  }
+  if (task === 'tests') await offerBrowser();
+  if (task === 'tests') await offerTestPrograms();
   await import('./sshd.mjs').then(({ prepareSeparation }) => prepareSeparation());
   if (!programsOnly)
     await import('./database.mjs').then(({ prepareDatabase }) => prepareDatabase({ say }));
@@ -144,24 +142,28 @@ async function offerBrowser() {
 }
 
 /**
- * Where no nginx can be had, the test of the nginx example says that it is skipped, and all
- * others run.
+ * Where a program cannot be had, the tests that run it say that they are skipped, and all others
+ * run.
  */
-async function offerNginx() {
-  const { findNginx, takeNginx } = await import('./nginx.mjs');
-  if (await findNginx()) return;
+async function offerTestPrograms() {
+  const { findTestProgram, takeTestProgram, testPrograms } = await import('./test-programs.mjs');
   const system = recogniseSystem(process.platform, readText('/etc/os-release'));
-  try {
-    if (system.kind !== 'apt' || process.getuid?.() !== 0)
-      throw new Error('install nginx to run it');
-    say('taking with apt: the files of nginx, without its service');
-    await apt('update');
-    await takeNginx((libraries) => apt('install', ...libraries));
-  } catch (error) {
-    say(
-      `no nginx here, so the test of the nginx example is skipped: ` +
-        `${error instanceof Error ? error.message : String(error)}`,
-    );
+  let isUpdated = false;
+  for (const name of testPrograms) {
+    if (await findTestProgram(name)) continue;
+    try {
+      if (system.kind !== 'apt' || process.getuid?.() !== 0)
+        throw new Error(`install ${name} to run them`);
+      say(`taking with apt: the files of ${name}, without a service`);
+      if (!isUpdated) await apt('update');
+      isUpdated = true;
+      await takeTestProgram(name, (libraries) => apt('install', ...libraries));
+    } catch (error) {
+      say(
+        `no ${name} here, so the tests with it are skipped: ` +
+          `${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
   }
 }
 

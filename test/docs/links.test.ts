@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   listAnchors,
   listDocsPages,
+  listExamplePages,
   listInternalLinks,
   listTargets,
   listUserPages,
@@ -14,7 +15,8 @@ import {
 
 const pages = [
   ...listUserPages(),
-  ...['ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'examples/README.md'].map(readPage),
+  ...['ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md'].map(readPage),
+  ...listExamplePages(),
 ];
 
 test('every internal link leads to a file that exists, and every anchor to a heading', () => {

@@ -36,6 +36,13 @@ export function listDocsPages(): Page[] {
     .sort((one, other) => one.file.localeCompare(other.file));
 }
 
+/** The pages of examples/. */
+export function listExamplePages(): Page[] {
+  return readdirSync(join(rootDir, 'examples'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('README.md') && !file.includes('node_modules/'))
+    .map((file) => readPage(join('examples', file)));
+}
+
 /** README and docs/: pages whose samples and commands users copy. */
 export function listUserPages(): Page[] {
   return [readPage('README.md'), ...listDocsPages()];

@@ -7,8 +7,8 @@ import { inject } from 'vitest';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * Bundles a TypeScript program of ours, once per run of vitest. Its processes then start in a
- * fraction of the time that a loader needs, and all of them run the same code.
+ * Bundles a program of ours, once per run of vitest. Its processes then start in a fraction of the
+ * time that a loader needs, and all of them run the same code.
  *
  * @param program `new URL('…', import.meta.url)`, by which scripts/test-groups.mjs sees what a test
  *   starts
@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 export function compileProgram(program: URL): string {
   const source = fileURLToPath(program);
   const target = join(inject('programs'), relative(root, source).replaceAll('/', '-'));
-  const file = join(target, basename(source).replace(/\.ts$/, '.js'));
+  const file = join(target, basename(source).replace(/\.m?[jt]s$/, '.js'));
   if (existsSync(file)) return file;
   const own = `${target}.${String(process.pid)}`;
   buildSync({
@@ -27,6 +27,8 @@ export function compileProgram(program: URL): string {
     // So that dynamic imports are loaded later.
     splitting: true,
     packages: 'external',
+    // The examples import the package by its name.
+    alias: { syncmedia: join(root, 'src/index.ts') },
     platform: 'node',
     format: 'esm',
     target: 'node20',

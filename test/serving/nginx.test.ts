@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findNginx } from '../../scripts/nginx.mjs';
+import { findTestProgram } from '../../scripts/test-programs.mjs';
 import { dir, openSite, threeOf, type Machine, type Site } from '../flow/site.js';
+import type { Daemon } from '../harness/daemon.js';
 import { until } from '../harness/wait.js';
-import { startNginx, type Nginx } from './nginx.js';
+import { startNginx } from './nginx.js';
 import { startWeb, type Web } from './web.js';
 
-const program = await findNginx();
+const program = await findTestProgram('nginx');
 
 /**
  * The example of docs/serving.md, for this machine's directory and the app's port. Throws where the
@@ -33,7 +34,7 @@ function readExample(root: string, app: string): string {
 describe.skipIf(program === undefined)(
   'the nginx example of docs/serving.md (where there is no nginx: node scripts/setup.mjs --for tests)',
   () => {
-    let site: Site, one: Machine, two: Machine, web: Web, nginx: Nginx;
+    let site: Site, one: Machine, two: Machine, web: Web, nginx: Daemon;
 
     /** A request whose path is sent as it is written, without an agent that would tidy it up. */
     function get(
@@ -71,9 +72,10 @@ describe.skipIf(program === undefined)(
       await two.write(`${dir}/.syncmedia/trash/1/photos/old.jpg`, 'replaced bytes');
       await two.write(`${dir}/.syncmedia/conflicts/1/photos/old.jpg`, 'replaced bytes');
       await mkdir(two.path(`${dir}/sub`), { recursive: true });
+      const example = readExample(two.path('').replace(/\/$/, ''), web.url);
       nginx = await startNginx(
         program ?? '',
-        readExample(two.path('').replace(/\/$/, ''), web.url),
+        (port) => `server { listen 127.0.0.1:${String(port)}; ${example} }`,
       );
     }, 120_000);
     afterAll(async () => {
