@@ -148,6 +148,11 @@ export interface Tuning {
   readonly queueEntries: number;
   readonly batchFiles: number;
   readonly batchBytes: number;
+  /**
+   * How long a process sums up what it counts before it adds the sums to the database. Infinity:
+   * nothing is counted.
+   */
+  readonly countersMs: number;
   /** An idle OpenSSH master or ssh2 connection is closed after this. */
   readonly idleMs: number;
   /**
@@ -193,6 +198,7 @@ export const defaultTuning: Tuning = {
   queueEntries: 2_000,
   batchFiles: 250,
   batchBytes: 256 * 1024 * 1024,
+  countersMs: 10_000,
   idleMs: 60_000,
   goneMs: 120_000,
   scansPeriodically: true,

@@ -15,6 +15,8 @@ import { SyncDirsStore, type SyncDirRow } from '../hosts/sync-dirs-store.js';
 import { Ledger } from '../ledger/ledger.js';
 import type { LedgerRow } from '../ledger/filters.js';
 import type { Config, Tuning } from '../config/config.js';
+import { CounterStore } from '../counters/counter-store.js';
+import type { CounterRow } from '../counters/counter-row.js';
 import type { KnownDirs } from './known-dirs.js';
 import type { KnownModels } from './known-models.js';
 import type { RegisteredDatabase } from '../database/registered-database.js';
@@ -52,6 +54,7 @@ export interface HostContext extends HostBasis {
   readonly registry: Registry;
   readonly ledger: Ledger;
   readonly runs: RunStore;
+  readonly counters: CounterStore;
   /** Stores and opens the sync dirs of models that were compiled later. */
   declareDirs(dirs: readonly SyncDir[]): Promise<void>;
   /** The upload roots of all hosts, this one's first. */
@@ -84,6 +87,7 @@ export async function openHostContext(basis: HostBasis): Promise<HostContext> {
   const rows = collection<HostRow>('hosts');
   const ledger = new Ledger(collection<LedgerRow>('ledger'), unreadable);
   const runs = new RunStore(collection<RunRow>('runs'), unreadable);
+  const counters = new CounterStore(collection<CounterRow>('counters'), unreadable);
   const seals = new Seals(config.secret, config.previousSecret);
   const store = new SyncDirsStore(collection<SyncDirRow>('syncdirs'), config.log, seals);
   await Promise.all([
@@ -121,6 +125,7 @@ export async function openHostContext(basis: HostBasis): Promise<HostContext> {
     registry,
     ledger,
     runs,
+    counters,
     refresh,
     declareModel,
     findNamedPaths: findNamed,

@@ -8,8 +8,18 @@ import { runShape } from './row-shape.js';
 
 export type RunRow = Omit<Run, 'id'> & { _id: string };
 
+/** The length of a whole id, and the least part of it that names a run. */
+const idLength = 36,
+  leastIdLength = 4;
 /** How many runs are kept. Older ones are removed once they have ended. */
 const maxRuns = 1_000;
+
+/** Ids are hexadecimal digits and dashes, so `g` follows each longer one. */
+function matchId(id: string): { $eq: string } | { $gte: string; $lt: string } {
+  return /^[0-9a-f-]+$/.test(id) && id.length >= leastIdLength && id.length < idLength
+    ? { $gte: id, $lt: `${id}g` }
+    : { $eq: id };
+}
 
 function toRun({ _id, ...rest }: RunRow): Run {
   return { id: _id, ...rest };
@@ -68,14 +78,18 @@ export class RunStore {
     return (await this.keepReadable(rows))[0];
   }
 
-  /** @throws UNKNOWN_RUN */
+  /**
+   * Reads a run by its id, or by the first characters of it if no other id begins with them.
+   * @throws UNKNOWN_RUN
+   */
   async read(id: string): Promise<Run> {
-    const row = await this.rows.findOne({ _id: id } as mongo.Filter<RunRow>);
-    const [run] = row ? await this.keepReadable([row]) : [];
-    if (!run)
+    const rows = await this.rows.find({ _id: matchId(id) }, { limit: 2 }).toArray();
+    const [run, other] = await this.keepReadable(rows);
+    if (!run || other)
       throw new SyncMediaError(
         'UNKNOWN_RUN',
-        `no run has the id ${JSON.stringify(id)}; list them with GET /runs or "syncmedia runs"`,
+        `${other ? 'more than one run has an id that begins with' : 'no run has the id'} ` +
+          `${JSON.stringify(id)}; list them with GET /runs or "syncmedia runs"`,
       );
     return run;
   }
@@ -158,13 +172,22 @@ export class RunStore {
     return this.read(id);
   }
 
-  async cancel(id: string): Promise<Run> {
-    await this.read(id);
-    await this.rows.updateOne({ _id: id, state: { $in: ['requested', 'running'] } }, {
-      $set: { state: 'cancelled', endedAt: new Date() },
-      $unset: { bytesPerSecond: 1, secondsLeft: 1 },
-    } as unknown as mongo.UpdateFilter<RunRow>);
-    return this.read(id);
+  /**
+   * Cancels a run that has not ended.
+   * @returns `endedHere`: no leader had begun it, so none will report its end
+   * @throws UNKNOWN_RUN
+   */
+  async cancel(given: string): Promise<{ run: Run; endedHere: boolean }> {
+    const { id } = await this.read(given);
+    const before = await this.rows.findOneAndUpdate(
+      { _id: id, state: { $in: ['requested', 'running'] } },
+      {
+        $set: { state: 'cancelled', endedAt: new Date() },
+        $unset: { bytesPerSecond: 1, secondsLeft: 1 },
+      } as unknown as mongo.UpdateFilter<RunRow>,
+      { returnDocument: 'before' },
+    );
+    return { run: await this.read(id), endedHere: before?.state === 'requested' };
   }
 
   private async keepReadable(rows: readonly RunRow[]): Promise<Run[]> {

@@ -6,6 +6,7 @@ import { defaultTuning, type SyncMediaOptions, type Tuning } from '../config/con
 import { type ReadyLimits, resolveReadyLimits } from '../config/ready-limits.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import { ThisHost } from '../context/this-host.js';
+import { CounterWriter } from '../counters/counter-writer.js';
 import { LeaderElection } from '../leader/election.js';
 import { MediaServer } from '../serving/media-server.js';
 import { Readiness } from '../serving/readiness.js';
@@ -59,6 +60,17 @@ export function createSyncMedia(
   const serving = new MediaServer(thisHost, (hostContext) => election.getBackend(hostContext));
   const readiness = new Readiness(thisHost, () => election.isLed());
   const setup = new SetupWatch(thisHost, () => serving.listServedDirs());
+  const counters = new CounterWriter(
+    {
+      events: thisHost.events,
+      isRegistered: () => thisHost.state !== undefined,
+      open: () => {
+        const { lastContext } = thisHost;
+        return lastContext && { store: lastContext.counters, me: lastContext.me, now: new Date() };
+      },
+    },
+    { everyMs: thisHost.tuning.countersMs },
+  );
   const files = new FileActions(thisHost);
   const runs = new RunActions(thisHost, election);
   const audit = new Audit(
@@ -70,7 +82,7 @@ export function createSyncMedia(
     get initialised() {
       return thisHost.state !== undefined;
     },
-    ...createLifeCycle(thisHost, election, runs, setup, [files, serving]),
+    ...createLifeCycle(thisHost, election, runs, setup, counters, [files, serving]),
     ...createCaptureActions(thisHost, options.connection, election, files, setup),
     ...createStatusActions(thisHost),
     ...runs.actions,

@@ -1,5 +1,6 @@
 import type { SyncMedia } from '../api/sync-media.js';
 import type { ThisHost } from '../context/this-host.js';
+import type { CounterWriter } from '../counters/counter-writer.js';
 import type { LeaderElection } from '../leader/election.js';
 import type { RunActions } from './actions/runs.js';
 import { logStart } from './describe-start.js';
@@ -8,6 +9,7 @@ import type { SetupWatch } from './setup-watch.js';
 
 /**
  * Makes the methods that open, start and close an instance.
+ * @param counters closes after everything that it counts
  * @param closers whatever uses the backend, in the order in which it closes; the leader election,
  * which owns the backend, closes after them
  */
@@ -16,6 +18,7 @@ export function createLifeCycle(
   election: LeaderElection,
   runs: RunActions,
   setup: SetupWatch,
+  counters: CounterWriter,
   closers: readonly { close(): Promise<void> }[],
 ): Pick<SyncMedia, 'open' | 'start' | 'close'> {
   const { config, dirs, ending, problems } = thisHost;
@@ -53,7 +56,7 @@ export function createLifeCycle(
     await starting?.catch(() => undefined);
     // A start that was cut short has logged no line.
     problems.flush();
-    for (const closer of [setup, runs, ...closers, election]) await closer.close();
+    for (const closer of [setup, runs, ...closers, election, counters]) await closer.close();
     await thisHost.close();
   }
 

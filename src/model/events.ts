@@ -7,20 +7,32 @@ import type { Run } from './run.js';
 import type { Version } from './entry.js';
 
 /**
+ * What came of a visitor's request. missing: no host has the file. unavailable: a host may have
+ * it, but none could deliver it in time. failed: an error here, or of the database.
+ */
+export type ReadOutcome = 'local' | 'fetched' | 'missing' | 'unavailable' | 'failed';
+
+/**
  * Events of an instance, for waiting calls, metrics, log and admin page. Every event names its
  * paths and hosts.
  */
 export interface Events {
   /** The entries of these paths have a new version. */
   recorded: { paths: Path[] };
-  /** A change was carried out, or tried, at `host`. */
-  outcome: { host: HostId; outcome: DeliveryOutcome };
+  /**
+   * A change was carried out, or tried, at `host`. `ms`: since its batch began to be sent.
+   * `savedMs`: since the save that made this version, if the change delivers one.
+   */
+  outcome: { host: HostId; outcome: DeliveryOutcome; ms: number; savedMs?: number };
   acknowledged: { path: Path; version: Version; hosts: HostId[] };
   /** A host began to fail, or fails in another way. */
-  failing: { host: HostId; failure: Failure };
+  failing: { host: HostId; failure: Failure; nextTryAt?: Date };
   /** A host works again. */
   recovered: { host: HostId };
-  blocked: { path: Path; host: HostId; failure: Failure };
+  /** `path` fails at `host` while others go on. Without `nextTryAt` it waits for a person. */
+  blocked: { path: Path; host: HostId; failure: Failure; nextTryAt?: Date };
+  /** A visitor's request for a file was answered, or passed on to the next handler. */
+  read: { path: Path; outcome: ReadOutcome };
   /**
    * A file that a visitor requested was fetched from `host`. It was placed on this disk, unless
    * `host` had captured it and not recorded it yet.

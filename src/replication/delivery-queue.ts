@@ -211,10 +211,16 @@ export class DeliveryQueue {
     let delivered = 0,
       hostFailure: Failure | undefined;
     const movedEntries: Entry[] = [];
+    const begun = performance.now();
     try {
       for await (const outcome of context.backend.send(host, changes, this.ending.signal)) {
-        context.events.emit('outcome', { host: host.id, outcome });
         const entry = entries.get(outcome.change.path);
+        context.events.emit('outcome', {
+          host: host.id,
+          outcome,
+          ms: performance.now() - begun,
+          ...(entry && measureSinceSave(entry, host)),
+        });
         if (!entry) continue;
         if (outcome.result === 'delivered') {
           delivered++;
@@ -260,8 +266,8 @@ export class DeliveryQueue {
     if (failure.code !== 'NO_MARKER') return false;
     this.prepared.delete(dir.path);
     if (this.failingDirs.isWaiting(dir.path)) return true;
-    this.failingDirs.recordFailure(dir.path, failure);
-    this.context.events.emit('failing', { host: this.id, failure });
+    const nextTryAt = this.failingDirs.recordFailure(dir.path, failure);
+    this.context.events.emit('failing', { host: this.id, failure, nextTryAt });
     return true;
   }
 
@@ -288,16 +294,17 @@ export class DeliveryQueue {
     } else if (outcome.result === 'refused' || outcome.result === 'failed') {
       const { failure } = outcome;
       const since = entry.blocked.find(({ host }) => host === this.id)?.since ?? new Date();
-      await ledger.blockDelivery(
-        entry,
-        this.id,
-        failure,
-        since,
+      const nextTryAt =
         outcome.result === 'failed' || obstacleCodes.includes(failure.code)
           ? computeBlockedRetry(since, new Date(), tuning.blockedRetryMs, tuning.blockedRetryMaxMs)
-          : undefined,
-      );
-      events.emit('blocked', { path: entry.path, host: this.id, failure });
+          : undefined;
+      await ledger.blockDelivery(entry, this.id, failure, since, nextTryAt);
+      events.emit('blocked', {
+        path: entry.path,
+        host: this.id,
+        failure,
+        ...(nextTryAt && { nextTryAt }),
+      });
     }
   }
 
@@ -326,7 +333,7 @@ export class DeliveryQueue {
     this.failingSince ??= new Date();
     this.backOff();
     const nextTryAt = new Date(Date.now() + this.waitMs);
-    this.context.events.emit('failing', { host: this.id, failure });
+    this.context.events.emit('failing', { host: this.id, failure, nextTryAt });
     // The queue backs off already. An error here must not count as a second failure.
     await this.context.registry
       .recordDeliveryState(this.id, {
@@ -377,4 +384,17 @@ export class DeliveryQueue {
   private describeDelivery(): DeliveryState {
     return this.deliveredAt ? { deliveredAt: this.deliveredAt } : {};
   }
+}
+
+/**
+ * How long ago a save made this version. Absent for versions of scans and runs, and for hosts that
+ * came later than the save.
+ */
+function measureSinceSave(
+  { savedBy, capturedAt }: Entry,
+  { createdAt }: Host,
+): { savedMs: number } | undefined {
+  return savedBy && capturedAt >= createdAt
+    ? { savedMs: Date.now() - capturedAt.getTime() }
+    : undefined;
 }

@@ -18,7 +18,8 @@ export class FailingDirs {
 
   constructor(private readonly tuning: Pick<Tuning, 'backoffMs' | 'backoffMaxMs'>) {}
 
-  recordFailure(dir: Path, failure: Failure): void {
+  /** @returns when the sync dir is tried again */
+  recordFailure(dir: Path, failure: Failure): Date {
     const before = this.dirs.get(dir);
     const failures = (before?.failures ?? 0) + 1;
     const waitMs = computeBackoff(
@@ -27,14 +28,16 @@ export class FailingDirs {
       this.tuning.backoffMaxMs,
       Math.random(),
     );
-    const now = Date.now();
+    const now = Date.now(),
+      nextTryAt = new Date(now + waitMs);
     this.dirs.set(dir, {
       failure,
       since: before?.since ?? new Date(now),
-      nextTryAt: new Date(now + waitMs),
+      nextTryAt,
       failures,
       until: performance.now() + waitMs,
     });
+    return nextTryAt;
   }
 
   /** Forgets the failure of a sync dir. Returns whether it had been failing. */

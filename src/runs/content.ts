@@ -111,8 +111,9 @@ export async function repairOwnFile(
     )
       continue;
     const change: Change = { do: 'put', path, dir, version, info };
+    const begun = performance.now();
     for await (const outcome of backend.fetch(host, [change], progress.signal)) {
-      context.events.emit('outcome', { host: me, outcome });
+      context.events.emit('outcome', { host: me, outcome, ms: performance.now() - begun });
       if (outcome.result === 'kept') {
         // This host's app wrote new bytes meanwhile; there is nothing to repair.
         context.enqueue(

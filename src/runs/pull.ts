@@ -164,12 +164,17 @@ async function fetchPlanned(
     })),
   ];
   if (changes.length === 0) return undefined;
+  const begun = performance.now();
   let placedCount = 0,
     hostFailure: Failure | undefined;
   const arrivedPaths: Path[] = [],
     acknowledgements: Promise<void>[] = [];
   const handleOutcome = async (outcome: DeliveryOutcome): Promise<void> => {
-    context.events.emit('outcome', { host: context.me, outcome });
+    context.events.emit('outcome', {
+      host: context.me,
+      outcome,
+      ms: performance.now() - begun,
+    });
     if (outcome.result === 'delivered') {
       placedCount++;
       progress.addDone(1, outcome.bytes);

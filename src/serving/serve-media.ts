@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { hasErrorCode } from '../model/errors.js';
 import type { ThisHost } from '../context/this-host.js';
+import type { ReadOutcome } from '../model/events.js';
 import type { Path } from '../model/path.js';
 import { namesTag } from './conditions.js';
 import { makeETag, type ETagCache } from './etag-cache.js';
@@ -24,6 +25,10 @@ interface ServedDir {
 
 /** What came of a request. unavailable: a host may have the file, but none could deliver it. */
 type ServeResult = HttpError | PathRefusal | 'answered' | 'unavailable';
+interface ReadResult {
+  readonly result: ServeResult;
+  readonly from: 'local' | 'fetched';
+}
 
 /** The errors for refused paths if `fallthrough` is false, as in `express.static`. */
 const refusalErrors: Record<PathRefusal, [status: number, message: string]> = {
@@ -37,7 +42,7 @@ const maxTries = 3;
 
 /** Serves the files below a directory. Fetches missing ones from a host that has them. */
 export function createServeMedia(
-  thisHost: Pick<ThisHost, 'replica' | 'dirs'>,
+  thisHost: Pick<ThisHost, 'replica' | 'dirs' | 'events'>,
   { base, tags, openFetcher }: ServedDir,
   options: ResolvedServeOptions,
 ): RequestHandler {
@@ -50,14 +55,25 @@ export function createServeMedia(
     );
     if ('refused' in requested) return requested.refused;
     const { path } = requested;
+    let outcome: ReadOutcome = 'failed';
+    try {
+      const read = await readFile(request, response, path);
+      outcome = nameOutcome(read);
+      return read.result;
+    } finally {
+      thisHost.events.emit('read', { path, outcome });
+    }
+  }
+
+  async function readFile(request: Request, response: Response, path: Path): Promise<ReadResult> {
     for (let attempt = 0; attempt < maxTries; attempt++) {
       const local = await serveLocal(request, response, path);
-      if (local) return local;
+      if (local) return { result: local, from: 'local' };
       const fetched = options.fetch ? await fetchMissing(path) : undefined;
-      if (!fetched) return 'missing';
-      if (fetched instanceof Error) return fetched;
-      if (fetched.state === 'unknown') return 'missing';
-      if (fetched.state === 'unavailable') return 'unavailable';
+      if (!fetched) return { result: 'missing', from: 'fetched' };
+      if (fetched instanceof Error) return { result: fetched, from: 'fetched' };
+      if (fetched.state === 'unknown') return { result: 'missing', from: 'fetched' };
+      if (fetched.state === 'unavailable') return { result: 'unavailable', from: 'fetched' };
       if (fetched.state === 'here' || !fetched.transfer.addReader()) continue;
       const { transfer } = fetched;
       try {
@@ -71,20 +87,19 @@ export function createServeMedia(
           info,
           tag: sha256 === undefined ? undefined : makeETag(sha256),
         };
-        return (
-          (await sendContent(
-            request,
-            response,
-            served,
-            options,
-            createBodySender(response, transfer.read),
-          )) ?? 'answered'
+        const error = await sendContent(
+          request,
+          response,
+          served,
+          options,
+          createBodySender(response, transfer.read),
         );
+        return { result: error ?? 'answered', from: 'fetched' };
       } finally {
         await transfer.removeReader();
       }
     }
-    return 'unavailable';
+    return { result: 'unavailable', from: 'fetched' };
   }
 
   /**
@@ -179,6 +194,12 @@ export function createServeMedia(
       })
       .catch(next);
   };
+}
+
+function nameOutcome({ result, from }: ReadResult): ReadOutcome {
+  if (typeof result === 'object') return result.status < 500 ? from : 'failed';
+  if (result === 'answered') return from;
+  return result === 'unavailable' ? 'unavailable' : 'missing';
 }
 
 /** False if the answer has no content: for HEAD, or if the visitor has the file with this tag. */

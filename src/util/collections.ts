@@ -48,6 +48,7 @@ interface BulkError {
   readonly writeErrors?: unknown;
   readonly result?: { getWriteConcernError?(): unknown };
 }
+/** A write of a list that the server refused. */
 interface BulkWriteError {
   readonly index: number;
   readonly code: number;
@@ -119,7 +120,7 @@ export function isUnconfirmed(error: unknown): boolean {
  * Lists which of an unordered list of writes the server refused. Undefined after any other
  * failure, since nobody knows then what was written.
  */
-function findWriteErrors(error: unknown): readonly BulkWriteError[] | undefined {
+export function findWriteErrors(error: unknown): readonly BulkWriteError[] | undefined {
   if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') return undefined;
   const { writeErrors, result } = error as BulkError;
   if (result?.getWriteConcernError?.() !== undefined) return undefined;

@@ -21,6 +21,7 @@ export const quick: Partial<Tuning> = {
   backoffMs: 100,
   backoffMaxMs: 400,
   blockedRetryMs: 500,
+  countersMs: 300,
   idleMs: 10_000,
 };
 

@@ -5,6 +5,7 @@ import type { HostContext } from '../../src/context/host-context.js';
 import type { KnownDirs } from '../../src/context/known-dirs.js';
 import { Problems } from '../../src/context/problems.js';
 import type { ThisHost } from '../../src/context/this-host.js';
+import type { CounterWriter } from '../../src/counters/counter-writer.js';
 import type { RunActions } from '../../src/instance/actions/runs.js';
 import { createLifeCycle } from '../../src/instance/life-cycle.js';
 import type { SetupWatch } from '../../src/instance/setup-watch.js';
@@ -57,6 +58,7 @@ test('an instance that is closed while its start waits for a leader logs what it
       },
       close,
     }),
+    makePartial<CounterWriter>({ close }),
     [],
   );
   const starting = lifeCycle.start();

@@ -268,7 +268,9 @@ describe('a blocked path', () => {
       },
     ]);
     expect(now.blocked[0]!.retryAt!.getTime()).toBeGreaterThan(now.blocked[0]!.since.getTime());
-    expect(blocked).toEqual([{ path: bad.path, host: 'B', failure: diskFull }]);
+    expect(blocked).toEqual([
+      { path: bad.path, host: 'B', failure: diskFull, nextTryAt: now.blocked[0]!.retryAt },
+    ]);
     expect(queue.isBackingOff).toBe(false);
     expect(site.failing).toEqual([]);
   });

@@ -6,6 +6,7 @@ import { Replica } from '../../src/replica/replica.js';
 import { ETagCache } from '../../src/serving/etag-cache.js';
 import { createServeMedia } from '../../src/serving/serve-media.js';
 import { resolveServeOptions, type ServeOptions } from '../../src/serving/serve-options.js';
+import { EventBus } from '../../src/model/events.js';
 import type { Path } from '../../src/model/path.js';
 import { makePartial } from '../harness/partial.js';
 import { makeTestDir } from '../harness/tmp.js';
@@ -39,7 +40,11 @@ export async function makeServed(): Promise<Served> {
     },
     serve: (options = {}, base = 'uploads') =>
       createServeMedia(
-        { replica, dirs: makePartial<KnownDirs>({ current: () => dirs }) },
+        {
+          replica,
+          dirs: makePartial<KnownDirs>({ current: () => dirs }),
+          events: new EventBus(),
+        },
         { base, tags, openFetcher: () => Promise.resolve(undefined) },
         resolveServeOptions(options),
       ),

@@ -9,6 +9,7 @@ import { SyncDirs } from '../../src/replica/sync-dirs.js';
 import { ETagCache } from '../../src/serving/etag-cache.js';
 import { createServeMedia } from '../../src/serving/serve-media.js';
 import { resolveServeOptions } from '../../src/serving/serve-options.js';
+import { EventBus } from '../../src/model/events.js';
 import type { Path } from '../../src/model/path.js';
 import { makePartial } from '../harness/partial.js';
 
@@ -28,6 +29,7 @@ app.use(
     {
       replica: new Replica(rootPath, () => dirs),
       dirs: makePartial<KnownDirs>({ current: () => dirs }),
+      events: new EventBus(),
     },
     { base: 'uploads', tags: new ETagCache(), openFetcher: () => Promise.resolve(undefined) },
     resolveServeOptions({}),

@@ -21,7 +21,12 @@ export class RunActions {
     runs: {
       list: async (limit = 100) => (await this.thisHost.openContext()).runs.list(limit),
       show: async (id) => (await this.thisHost.openContext()).runs.read(id),
-      cancel: async (id) => (await this.thisHost.openContext()).runs.cancel(id),
+      cancel: async (id) => {
+        const { runs, events } = await this.thisHost.openContext();
+        const { run, endedHere } = await runs.cancel(id);
+        if (endedHere) events.emit('run', { run });
+        return run;
+      },
       follow: async (id, onProgress, signal) => {
         const hostContext = await this.thisHost.openContext();
         // If nobody leads this host, this process carries the run out.

@@ -1,0 +1,90 @@
+import express from 'express';
+import request from 'supertest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TotalsRow } from '../../src/counters/counter-row.js';
+import { until } from '../harness/wait.js';
+import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
+
+let site: Site, one: Machine, two: Machine, three: Machine;
+beforeAll(async () => {
+  site = await openSite({ plugin: { rescan: false } });
+  [one, two, three] = threeOf(site);
+}, 120_000);
+afterAll(() => site.close());
+
+const listTotals = (): Promise<TotalsRow[]> =>
+  site.database.connection
+    .collection<TotalsRow>('syncmedia_counters')
+    .find({ _id: { $gte: 'host:', $lt: 'host;' } })
+    .toArray();
+/** How many files were delivered to a host, over a path, as all processes counted. */
+async function countDelivered(to: Machine, path = 'express'): Promise<number> {
+  const { id } = await to.app.sync.hosts.show(to.name);
+  return (await listTotals()).reduce(
+    (sum, row) => sum + (row.to?.[id]?.deliveries?.[path]?.['delivered'] ?? 0),
+    0,
+  );
+}
+async function save(on: Machine, name: string, content: string | Uint8Array = name): Promise<void> {
+  await on.write(`${dir}/${name}`, content);
+  await on.app.Photo.create({ title: name, file: `${dir}/${name}` });
+}
+describe('counters of a site', () => {
+  test('have every delivery once, by host and path, with its bytes and durations', async () => {
+    for (const name of ['a.jpg', 'b.jpg', 'c.jpg']) await save(one, name);
+    await save(two, 'large.bin', new Uint8Array(2 * 1024 * 1024));
+    await untilNothingPending(site);
+    await until(
+      async () =>
+        (await countDelivered(three)) === 3 && (await countDelivered(three, 'rsync')) === 1,
+    );
+    expect(await countDelivered(two)).toBe(3);
+    expect(await countDelivered(one, 'rsync')).toBe(1);
+    const { id } = await one.app.sync.hosts.show('three');
+    const [fromOne] = (await listTotals()).filter(({ to }) => to?.[id]?.deliveries?.['express']);
+    expect(fromOne?.to?.[id]?.bytes).toEqual({ express: 15 });
+    const { duration, saveToHost } = fromOne?.to?.[id] ?? {};
+    for (const histogram of [duration, saveToHost])
+      expect(Object.values(histogram?.buckets ?? {}).reduce((sum, count) => sum + count, 0)).toBe(
+        3,
+      );
+  });
+
+  test('count the requests of visitors by what came of them', async () => {
+    const app = express()
+      .use('/uploads', three.app.sync.serve('uploads'))
+      .use((_request, response) => void response.status(404).end());
+    await request(app).get(`/${dir}/a.jpg`).expect(200);
+    await request(app).get(`/${dir}/a.jpg`).set('If-None-Match', '"other"').expect(200);
+    await request(app).get(`/${dir}/none.jpg`).expect(404);
+    await request(app).get('/uploads/%2e%2e/%2e%2e/etc/passwd').expect(404);
+    const { id } = await three.app.sync.hosts.show('three');
+    await until(async () => {
+      const [row] = (await listTotals()).filter(({ _id }) => _id === `host:${id}`);
+      expect(row?.reads).toEqual({ local: 2, missing: 1 });
+      return true;
+    });
+  });
+
+  test('count runs that end, also one that is cancelled before it began', async () => {
+    const { id } = await one.app.sync.push();
+    await one.app.sync.runs.follow(id);
+    const countPushes = async (): Promise<number> =>
+      (await listTotals()).reduce((sum, { runs }) => sum + (runs?.['push']?.['done'] ?? 0), 0);
+    await until(async () => (await countPushes()) === 1);
+  });
+
+  test('go on after another process has become the leader, and lose nothing when one is closed', async () => {
+    const before = await countDelivered(two);
+    const other = await one.startApp();
+    await save(one, 'last.jpg');
+    await one.app.sync.waitFor(`${dir}/last.jpg`, { copies: 'all' });
+    await one.app.close();
+    expect(await countDelivered(two)).toBe(before + 1);
+    await one.write(`${dir}/next.jpg`, 'next');
+    await other.Photo.create({ title: 'next', file: `${dir}/next.jpg` });
+    await until(async () => (await countDelivered(two)) === before + 2);
+    const [row] = (await listTotals()).filter(({ to }) => to !== undefined);
+    expect(Object.keys(row?.writers ?? {}).length).toBeGreaterThan(0);
+  });
+});
