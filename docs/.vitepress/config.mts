@@ -18,6 +18,7 @@ const commands = [
   'conflicts',
   'removals',
   'audit',
+  'completion',
 ];
 
 // The build fails on a dead link. Nothing is loaded from another origin: search is local, and the
@@ -72,6 +73,7 @@ export default defineConfig({
             items: commands.map((name) => ({ text: name, link: `/commands/${name}` })),
           },
           { text: 'Status and doctor', link: '/status-and-doctor' },
+          { text: 'Logs', link: '/logs' },
           { text: 'Conflicts', link: '/conflicts' },
           { text: 'Restarts and upgrades', link: '/upgrades' },
           { text: 'Backups', link: '/backups' },

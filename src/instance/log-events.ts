@@ -2,11 +2,15 @@ import { getErrorMessage } from '../model/errors.js';
 import type { EventBus } from '../model/events.js';
 import type { Log } from '../model/log.js';
 import type { HostId } from '../model/host.js';
+import { BlockedPaths } from './blocked-paths.js';
+import { describeNextTry, describeProblem } from './describe-problem.js';
+import { logDeliveries } from './log-deliveries.js';
 import { LogThrottle } from './log-throttle.js';
 
 /**
- * Logs failures and recoveries, from the same events that status, admin page and metrics use. The
- * same cause is logged at most once a minute per host and code.
+ * Logs problems and their ends, from the same events that status, admin page and metrics use: one
+ * warning when a problem begins, one line when it ends. A problem that comes and goes is logged at
+ * most once a minute.
  * @returns a function that logs what was suppressed and stops the timers
  */
 export function logEvents(
@@ -18,7 +22,8 @@ export function logEvents(
   const warnOnce = (cause: readonly unknown[], message: string): void => {
     throttle.write('warn', JSON.stringify(cause), message);
   };
-  const failing = new Map<HostId, { code: string; message: string }>();
+  logDeliveries(events, log, nameOf);
+  const failing = new Map<HostId, string>();
   const makeFailingCause = (host: HostId, code: string): string =>
     JSON.stringify(['failing', host, code]);
   events.on('failed', ({ doing, error }) => {
@@ -30,47 +35,72 @@ export function logEvents(
       `${doing}: ${message}`,
     );
   });
-  events.on('failing', ({ host, failure }) => {
-    // A failure that repeats at each try is logged once.
-    if (failing.get(host)?.message === failure.message) return;
-    failing.set(host, failure);
+  events.on('failing', ({ host, failure, nextTryAt }) => {
+    // A failure that repeats at each try is logged once, although its words may change.
+    if (failing.get(host) === failure.code) return;
+    failing.set(host, failure.code);
     throttle.write(
       'warn',
       makeFailingCause(host, failure.code),
-      `host ${nameOf(host)}: ${failure.code}: ${failure.message}`,
+      `host ${nameOf(host)}: ${describeProblem(failure, describeNextTry(nextTryAt))}`,
     );
   });
   events.on('recovered', ({ host }) => {
-    const { code } = failing.get(host) ?? {};
+    const code = failing.get(host);
     failing.delete(host);
     const message = `host ${nameOf(host)} works again`;
     const isCounted =
       code !== undefined && throttle.supersede(makeFailingCause(host, code), message);
     if (!isCounted) log.info(message);
   });
-  events.on('blocked', ({ path, host, failure }) => {
-    warnOnce(
-      ['blocked', host, failure.code],
-      `${JSON.stringify(path)} is blocked to host ${nameOf(host)}: ${failure.code}: ` +
-        `${failure.message}`,
+  const blockedPaths = new BlockedPaths();
+  const makeBlockedCause = (host: HostId, code: string): string =>
+    JSON.stringify(['blocked', host, code]);
+  events.on('blocked', ({ path, host, failure, nextTryAt }) => {
+    if (!blockedPaths.add(host, path, failure.code)) return;
+    throttle.write(
+      'warn',
+      makeBlockedCause(host, failure.code),
+      `${JSON.stringify(path)} is blocked to host ${nameOf(host)}: ` +
+        describeProblem(failure, describeNextTry(nextTryAt)),
     );
   });
+  events.on('outcome', ({ host, outcome }) => {
+    if (outcome.result !== 'delivered') return;
+    const code = blockedPaths.remove(host, outcome.change.path);
+    if (code === undefined) return;
+    const message =
+      `${JSON.stringify(outcome.change.path)} has reached host ${nameOf(host)}: nothing is ` +
+      `blocked there by ${code} any more`;
+    if (!throttle.supersede(makeBlockedCause(host, code), message)) log.info(message);
+  });
   const fetchFailures = new Map<HostId, string>();
+  const makeFetchCause = (host: HostId, code: string): string =>
+    JSON.stringify(['fetchFailed', host, code]);
   events.on('fetchFailed', ({ path, host, failure }) => {
     // Visitors request a file again and again. A host that fails in one way is logged once.
     if (fetchFailures.get(host) === failure.code) return;
     fetchFailures.set(host, failure.code);
-    warnOnce(
-      ['fetchFailed', host, failure.code],
+    throttle.write(
+      'warn',
+      makeFetchCause(host, failure.code),
       `${JSON.stringify(path)} was not fetched from host ${nameOf(host)} for a visitor: ` +
-        `${failure.code}: ${failure.message}`,
+        describeProblem(failure, 'with the next request'),
     );
   });
   events.on('fetched', ({ host }) => {
+    const code = fetchFailures.get(host);
+    if (code === undefined) return;
     fetchFailures.delete(host);
+    const message = `visitors get files from host ${nameOf(host)} again`;
+    if (!throttle.supersede(makeFetchCause(host, code), message)) log.info(message);
   });
   events.on('halted', ({ dir, failure }) => {
-    throttle.write('error', JSON.stringify(['halted', dir, failure.code]), failure.message);
+    throttle.write(
+      'error',
+      JSON.stringify(['halted', dir, failure.code]),
+      `${failure.code}: ${failure.message}`,
+    );
   });
   events.on('conflict', ({ path, host }) => {
     warnOnce(

@@ -1,11 +1,15 @@
 /**
- * Receives the messages of an instance. Any logger with these three methods fits (pino, winston,
- * console).
+ * Receives the messages of an instance, one text per line. Any logger with the first three methods
+ * fits (pino, winston, console).
  */
 export interface Log {
   info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
+  /** Gets a line for each delivery. Without it there are none. */
+  debug?(message: string): void;
+  /** Whether a level is logged, as pino and winston tell. Saves making lines that are not. */
+  isLevelEnabled?(level: string): boolean;
 }
 
 /**
@@ -24,6 +28,11 @@ export const stderrLog: Log = {
   },
 };
 
+/** Logs a message for people who look for something, made only if somebody gets it. */
+export function logDebug(log: Log, makeMessage: () => string): void {
+  if (isEnabled(log, 'debug')) log.debug?.(makeMessage());
+}
+
 /** Passes messages to another log, which can be set later. */
 export class RedirectableLog implements Log {
   private target: Log = stderrLog;
@@ -40,6 +49,18 @@ export class RedirectableLog implements Log {
   error(message: string): void {
     this.target.error(message);
   }
+  debug(message: string): void {
+    this.target.debug?.(message);
+  }
+  isLevelEnabled(level: string): boolean {
+    return isEnabled(this.target, level);
+  }
+}
+
+/** A log that does not tell its levels gets everything that it has a method for. */
+function isEnabled(log: Log, level: string): boolean {
+  if (level === 'debug' && typeof log.debug !== 'function') return false;
+  return log.isLevelEnabled?.(level) ?? true;
 }
 
 function writeLine(message: string): void {
@@ -61,6 +82,10 @@ export function escapeMessages(log: Log): Log {
     error: (message) => {
       log.error(escapeControls(message));
     },
+    debug: (message) => {
+      log.debug?.(escapeControls(message));
+    },
+    isLevelEnabled: (level) => isEnabled(log, level),
   };
 }
 
