@@ -46,7 +46,7 @@ async function setUp() {
     missing = [...(await findMissingPrograms()), ...(await findMissingForDatabase())];
     if (missing.length > 0) throw new Error(`installed, and yet not found: ${missing.join(', ')}`);
   }
-  if (task === 'tests') await offerBrowser();
+  if (task === 'tests') await offerInstalled();
   if (task === 'tests') await offerTestPrograms();
   await import('./sshd.mjs').then(({ prepareSeparation }) => prepareSeparation());
   if (!programsOnly)
@@ -119,23 +119,30 @@ async function installPrograms(missing) {
 }
 
 /**
- * Where no browser can be had, the tests that need one say that they are skipped, and all others
- * run.
+ * Installs programs that only some tests need, and that have no service. Where one cannot be had,
+ * these tests say that they are skipped, and all others run.
  */
-async function offerBrowser() {
+async function offerInstalled() {
   const { findBrowser } = await import('./browser.mjs');
-  if (await findBrowser()) return;
+  const { findProgram } = await import('./programs.mjs');
+  await offer('chromium', 'a browser', findBrowser);
+  for (const shell of ['zsh', 'fish']) await offer(shell, shell, () => findProgram(shell));
+}
+
+/** @param {string} name @param {string} what @param {() => Promise<string | undefined>} find */
+async function offer(name, what, find) {
+  if (await find()) return;
   const system = recogniseSystem(process.platform, readText('/etc/os-release'));
   try {
     if (system.kind !== 'apt' || process.getuid?.() !== 0)
-      throw new Error('install a Chromium to run them');
-    say('installing with apt: chromium');
+      throw new Error(`install ${name} to run them`);
+    say(`installing with apt: ${name}`);
     await apt('update');
-    await apt('install', 'chromium');
-    if (!(await findBrowser())) throw new Error('the package chromium brought no browser');
+    await apt('install', name);
+    if (!(await find())) throw new Error(`the package ${name} did not bring it`);
   } catch (error) {
     say(
-      `no Chromium here, so the tests in a browser are skipped: ` +
+      `no ${name} here, so the tests with ${what} are skipped: ` +
         `${error instanceof Error ? error.message : String(error)}`,
     );
   }

@@ -5,7 +5,7 @@ import { cacheDirs } from './cache.mjs';
 import { takePackageFiles } from './package-files.mjs';
 import { isProgram } from './programs.mjs';
 
-/** @typedef {'nginx' | 'caddy' | 'bwrap'} TestProgram */
+/** @typedef {'nginx' | 'caddy' | 'bwrap' | 'promtool'} TestProgram */
 
 /**
  * The packages that may have the program, and its place in them. On older Ubuntus the package nginx
@@ -16,6 +16,7 @@ import { isProgram } from './programs.mjs';
 const PROGRAMS = {
   nginx: { packages: ['nginx', 'nginx-core'], file: 'usr/sbin/nginx' },
   caddy: { packages: ['caddy'], file: 'usr/bin/caddy' },
+  promtool: { packages: ['prometheus'], file: 'usr/bin/promtool' },
   bwrap: { packages: ['bubblewrap'], file: 'usr/bin/bwrap' },
 };
 

@@ -1,3 +1,4 @@
+import type { PaintCell } from './colours.js';
 import { formatPairs, fitsTable, formatTable } from './table.js';
 
 type Rows = readonly (readonly string[])[];
@@ -26,20 +27,29 @@ export class Layout {
 
   /**
    * Formats a list, or says that there is none: `no runs`.
-   * @param optional headings of the columns that are left out where the table does not fit
+   * @param optional headings of the columns that are left out where the table does not fit, from
+   *   the first on
    */
   formatList(
     noun: string,
     headings: readonly string[],
     rows: Rows,
     optional: readonly string[] = [],
+    paintCell?: PaintCell,
   ): string {
-    return rows.length === 0 ? `no ${noun}\n` : this.formatTable(headings, rows, optional);
+    return rows.length === 0
+      ? `no ${noun}\n`
+      : this.formatTable(headings, rows, optional, paintCell);
   }
 
   /** Formats a table after an empty line; nothing if it has no rows. */
-  formatSection(headings: readonly string[], rows: Rows): string {
-    return rows.length > 0 ? `\n${this.formatTable(headings, rows, [])}` : '';
+  formatSection(headings: readonly string[], rows: Rows, paintCell?: PaintCell): string {
+    return rows.length > 0 ? `\n${this.formatTable(headings, rows, [], paintCell)}` : '';
+  }
+
+  /** Shortens a long id to its beginning, which commands accept as well. */
+  formatId(id: string): string {
+    return this.isFitted ? id.slice(0, 8) : id;
   }
 
   formatPairs(pairs: readonly (readonly [name: string, value: string])[]): string {
@@ -62,14 +72,19 @@ export class Layout {
     headings: readonly string[],
     rows: Rows,
     optional: readonly string[],
+    paintCell: PaintCell | undefined,
   ): string {
-    if (fitsTable(headings, rows, this.columns)) return formatTable(headings, rows);
-    this.isShortened = true;
-    const needed = headings.flatMap((heading, column) =>
-      optional.includes(heading) ? [] : [column],
-    );
-    const pick = (row: readonly string[]): string[] => needed.map((column) => row[column] ?? '');
-    return formatTable(pick(headings), rows.map(pick), this.columns);
+    for (let omitted = 0; ; omitted++) {
+      const needed = headings.flatMap((heading, column) =>
+        optional.slice(0, omitted).includes(heading) ? [] : [column],
+      );
+      const pick = (row: readonly string[]): string[] => needed.map((column) => row[column] ?? '');
+      const [shownHeadings, shownRows] = [pick(headings), rows.map(pick)];
+      const fits = fitsTable(shownHeadings, shownRows, this.columns);
+      this.isShortened ||= !fits;
+      if (fits || omitted >= optional.length)
+        return formatTable(shownHeadings, shownRows, { maxWidth: this.columns, paintCell });
+    }
   }
 }
 

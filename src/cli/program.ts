@@ -4,6 +4,7 @@ import type { RunCommand } from './command-context.js';
 import { addAdoptCommand } from './commands/adopt.js';
 import { addApproveCommand } from './commands/approve.js';
 import { addAuditCommand } from './commands/audit.js';
+import { addCompletionCommands } from './commands/completion.js';
 import { addConflictsCommands } from './commands/conflicts.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addHostsCommands } from './commands/hosts.js';
@@ -67,6 +68,7 @@ export function createProgram(runCommand: RunCommand, screen: Screen): Command {
     addAuditCommand,
   ];
   for (const addCommand of commands) addCommand(program, runCommand);
+  addCompletionCommands(program, runCommand, screen);
   return program.addHelpText(
     'after',
     `\nSYNCMEDIA_MONGODB_URI names the database.\n\nExit codes:\n${Object.entries(exitCodes)

@@ -28,6 +28,11 @@ export function describeCounts({ files, filesFound, bytes, bytesFound }: Run): s
   );
 }
 
+/** Formats a count with a comma before each three digits, in every locale. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));

@@ -1,6 +1,8 @@
 import type { WriteStream } from 'node:tty';
 import { defaultColumns } from './layout.js';
 import { escapeControls, escapeJson, type Log } from '../model/log.js';
+import { renderColours } from './colours.js';
+import { chooseStyle, toAscii, type TerminalStyle } from './terminal.js';
 
 type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
 
@@ -18,6 +20,7 @@ export class Screen {
   constructor(
     private readonly out: Output,
     private readonly err: Output,
+    private readonly style: TerminalStyle = chooseStyle(out.isTTY ?? false, process.env),
   ) {}
 
   /** Whether stderr is a terminal, where progress is one line that changes. */
@@ -27,13 +30,19 @@ export class Screen {
 
   /** Prints lines of data to stdout. */
   print(text: string): void {
-    this.endProgress();
-    const lines = text.split('\n').map(escapeControls).join('\n');
-    this.out.write(lines.endsWith('\n') || lines === '' ? lines : `${lines}\n`);
+    const escaped = text.split('\n').map(escapeControls).join('\n');
+    const coloured = renderColours(escaped, this.style.isColoured);
+    this.write(this.style.isAscii ? toAscii(coloured) : coloured);
   }
 
+  /** Prints a text of ours as it is: a script for a program. */
+  printRaw(text: string): void {
+    this.write(text);
+  }
+
+  /** Prints the same JSON whatever the terminal shows. */
   printJson(data: unknown): void {
-    this.print(escapeJson(JSON.stringify(data, null, 2)));
+    this.write(escapeJson(JSON.stringify(data, null, 2)));
   }
 
   /** Prints one line for people to stderr. */
@@ -69,6 +78,11 @@ export class Screen {
       this.printNotice(`syncmedia: error: ${message}`);
     },
   };
+
+  private write(lines: string): void {
+    this.endProgress();
+    this.out.write(lines.endsWith('\n') || lines === '' ? lines : `${lines}\n`);
+  }
 
   private endProgress(): void {
     if (this.shownLine !== '' && this.err.isTTY) this.err.write('\r\x1b[K');

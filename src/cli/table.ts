@@ -1,4 +1,5 @@
 import { escapeControls } from '../model/log.js';
+import { paint, removeMarks, type PaintCell } from './colours.js';
 import { measureWidth, shortenMiddle } from './text-width.js';
 
 /** The columns between two cells. */
@@ -15,16 +16,27 @@ const leastWidth = 7;
 export function formatTable(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
-  maxWidth = Infinity,
+  { maxWidth = Infinity, paintCell }: TableStyle = {},
 ): string {
   const lines = escapeRows(headings, rows);
   const widths = fitWidths(measureColumns(lines), maxWidth - gap * (headings.length - 1));
   return lines
-    .map((line) => {
-      const cells = line.map((cell, column) => padCell(cell, widths[column] ?? 0));
+    .map((line, row) => {
+      const cells = line.map((cell, column) => {
+        const shown = shortenMiddle(cell, widths[column] ?? 0);
+        const colour = row === 0 ? 'dim' : paintCell?.(headings[column] ?? '', cell);
+        const isLast = column === line.length - 1;
+        const padding = isLast ? 0 : Math.max(0, (widths[column] ?? 0) - measureWidth(shown));
+        return (shown === '' ? '' : paint(shown, paintCell && colour)) + ' '.repeat(padding);
+      });
       return `${cells.join(' '.repeat(gap)).trimEnd()}\n`;
     })
     .join('');
+}
+
+interface TableStyle {
+  readonly maxWidth?: number;
+  readonly paintCell?: PaintCell | undefined;
 }
 
 /** Whether every cell of a table fits into `maxWidth` columns as it is. */
@@ -42,7 +54,7 @@ function escapeRows(
   rows: readonly (readonly string[])[],
 ): readonly string[][] {
   return [headings, ...rows].map((row) =>
-    headings.map((_, column) => escapeControls(row[column] ?? '')),
+    headings.map((_, column) => removeMarks(escapeControls(row[column] ?? ''))),
   );
 }
 
@@ -66,11 +78,6 @@ function limitWidths(widths: readonly number[], available: number): number[] {
   let limit = Math.min(Math.max(0, ...widths), Math.max(0, available));
   while (limit > 1 && sum(limitTo(limit)) > available) limit--;
   return limitTo(limit);
-}
-
-function padCell(cell: string, width: number): string {
-  const shortened = shortenMiddle(cell, width);
-  return shortened + ' '.repeat(Math.max(0, width - measureWidth(shortened)));
 }
 
 function sum(numbers: readonly number[]): number {

@@ -41,7 +41,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     : command;
   const child = spawn(program, argv, {
     cwd: root,
-    env: { ...inherited, ...options.env },
+    env: { ...inherited, ...(options.terminal && { LC_ALL: 'C.UTF-8' }), ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   return new Promise((resolve, reject) => {

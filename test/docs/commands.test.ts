@@ -105,7 +105,14 @@ test('every environment variable that a page names is read', () => {
 
 test('every code in backticks that looks like an error code is one', () => {
   const known = [...Object.keys({ ...errorCatalogue, ...refusalCatalogue }), ...listVariables()];
-  const others = ['NODE_PATH', 'NODE_OPTIONS', 'KEPT_AS', 'SSH_ORIGINAL_COMMAND', 'MONGODB_URI'];
+  const others = [
+    'NODE_PATH',
+    'NODE_OPTIONS',
+    'KEPT_AS',
+    'SSH_ORIGINAL_COMMAND',
+    'MONGODB_URI',
+    'NO_COLOR',
+  ];
   const unknown = pages.flatMap(({ file, text }) =>
     listInlineCode(text)
       .filter((code) => /^[A-Z]+(_[A-Z]+)+$/.test(code))

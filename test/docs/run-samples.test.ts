@@ -201,6 +201,7 @@ describe.skipIf(skipReason !== undefined)('the shell lines of the pages', () => 
     await run('npx syncmedia runs follow ID', { ID });
     await run('npx syncmedia runs cancel ID', { ID });
     await run('npx syncmedia audit');
+    await run('npx syncmedia completion bash');
   });
 
   test('hosts that are new, change and leave', async () => {

@@ -37,7 +37,7 @@ export function runOnTerminal(
   );
   const child = spawn('script', ['-qefc', `stty cols 100; ${line}`, '/dev/null'], {
     cwd,
-    env: { ...inherited, SHELL: '/bin/sh', ...env },
+    env: { ...inherited, SHELL: '/bin/sh', LC_ALL: 'C.UTF-8', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   return new Promise((resolve, reject) => {

@@ -1,9 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { RunCommand } from '../command-context.js';
 import { followRun, printRun } from '../follow-run.js';
-import { formatBytes } from '../progress.js';
-import type { Run } from '../../model/run.js';
-import type { Layout } from '../layout.js';
+import { formatRunTable } from '../format-run-table.js';
 
 export function addRunsCommands(program: Command, runCommand: RunCommand): void {
   const runs = program
@@ -19,7 +17,7 @@ export function addRunsCommands(program: Command, runCommand: RunCommand): void 
       runCommand(command, async ({ sync, screen, layout, json }) => {
         const found = await sync.runs.list(options.limit);
         if (json) screen.printJson({ runs: found });
-        else screen.print(layout.addHint(formatRuns(found, layout)));
+        else screen.print(formatRunTable(found, await sync.hosts.list(), layout));
         return 0;
       }),
     );
@@ -50,23 +48,6 @@ export function addRunsCommands(program: Command, runCommand: RunCommand): void 
         return 0;
       }),
     );
-}
-
-function formatRuns(runs: readonly Run[], layout: Layout): string {
-  return layout.formatList(
-    'runs',
-    ['RUN', 'KIND', 'STATE', 'FILES', 'REQUESTED', 'BYTES', 'BY'],
-    runs.map((one) => [
-      one.id,
-      one.dryRun ? `${one.kind} (dry)` : one.kind,
-      one.failures.length > 0 ? `${one.state}, ${one.failures.length} failed` : one.state,
-      `${String(one.files)}/${String(one.filesFound)}`,
-      layout.formatTime(one.requestedAt),
-      formatBytes(one.bytes),
-      one.requestedBy,
-    ]),
-    ['BYTES', 'BY'],
-  );
 }
 
 function parseRunLimit(value: string): number {
