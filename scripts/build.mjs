@@ -6,12 +6,14 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { embedGate } from './embed-gate.mjs';
+import { embedPage } from './embed-page.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const require = createRequire(import.meta.url);
 
 embedGate();
+await embedPage();
 rmSync(dist, { recursive: true, force: true });
 const compiled = spawnSync(
   process.execPath,

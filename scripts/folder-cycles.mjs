@@ -12,7 +12,7 @@ export function findFolderCycles(src) {
   /** @type {Map<string, Set<string>>} */
   const imports = new Map();
   for (const name of readdirSync(src, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('.ts')) continue;
+    if (!/\.tsx?$/.test(name)) continue;
     const from = folderOf(name);
     const known = imports.get(from) ?? new Set();
     imports.set(from, known);

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { embedGate } from './embed-gate.mjs';
+import { embedPage } from './embed-page.mjs';
 import { findFolderCycles } from './folder-cycles.mjs';
 import { findNominalClauses } from './nominal-clauses.mjs';
 import { findSharedTypeNames } from './type-names.mjs';
@@ -31,7 +32,7 @@ const cache = process.env.CI
 const args = [
   eslint,
   '--ext',
-  '.ts,.mts,.cts,.mjs',
+  '.ts,.tsx,.mts,.cts,.mjs',
   '--max-warnings',
   '0',
   '--report-unused-disable-directives',
@@ -40,6 +41,7 @@ const args = [
   ...paths,
 ];
 embedGate();
+await embedPage();
 // The form of the configuration is deprecated, and says so on every run.
 const env = { ...process.env, ESLINT_USE_FLAT_CONFIG: 'false', NODE_NO_WARNINGS: '1' };
 const linted = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env });

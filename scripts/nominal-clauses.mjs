@@ -14,7 +14,7 @@ export function findNominalClauses(src) {
   /** @type {string[]} */
   const places = [];
   for (const name of readdirSync(src, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('.ts')) continue;
+    if (!/\.tsx?$/.test(name)) continue;
     const lines = readFileSync(join(src, name), 'utf8').split('\n');
     for (const [at, line] of lines.entries()) {
       const comment = /^\s*(?:\/\/|\/?\*)(.*)$|\s\/\/ (.*)$/.exec(line);

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { embedGate } from './embed-gate.mjs';
+import { embedPage } from './embed-page.mjs';
 import {
   explainMissing,
   isInstalled,
@@ -38,6 +39,7 @@ async function setUp() {
   if (!programsOnly) {
     embedGate();
     await installModules();
+    await embedPage();
   }
 
   let missing = [...(await findMissingPrograms()), ...(await findMissingForDatabase())];

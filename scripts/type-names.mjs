@@ -13,7 +13,7 @@ export function findSharedTypeNames(src) {
   /** @type {Map<string, string[]>} */
   const declared = new Map();
   for (const name of readdirSync(src, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('.ts')) continue;
+    if (!/\.tsx?$/.test(name)) continue;
     const text = readFileSync(join(src, name), 'utf8');
     const file = ts.createSourceFile(name, text, ts.ScriptTarget.Latest);
     for (const statement of file.statements) {

@@ -72,6 +72,7 @@ export default defineConfig({
             collapsed: true,
             items: commands.map((name) => ({ text: name, link: `/commands/${name}` })),
           },
+          { text: "The operator's page", link: '/admin-page' },
           { text: 'Status and doctor', link: '/status-and-doctor' },
           { text: 'Logs', link: '/logs' },
           { text: 'Conflicts', link: '/conflicts' },

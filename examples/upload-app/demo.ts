@@ -79,7 +79,8 @@ async function keepRunning({ adminToken }: Site, hosts: Hosts): Promise<void> {
   );
   for (const { name, url } of hosts) report.say(`  ${name}  ${url}`);
   report.say(`
-How they are:
+How they are, with the token ${adminToken}:
+  ${hosts[0].url}/sync-admin/
   curl -H 'Authorization: Bearer ${adminToken}' ${hosts[0].url}/sync-admin/status
   npx tsx src/cli/main.ts status --env-file ${hosts[0].envFile}
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { startDatabase } from '../../scripts/database.mjs';
 import { embedGate } from '../../scripts/embed-gate.mjs';
+import { embedPage } from '../../scripts/embed-page.mjs';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -20,6 +21,7 @@ declare module 'vitest' {
  */
 export default async function startForAll(project: TestProject): Promise<() => Promise<void>> {
   embedGate();
+  await embedPage();
   const { uri, server, stop } = await startDatabase({
     say: (line) => console.log(`setup: ${line}`),
   });

@@ -1,0 +1,173 @@
+import type { WireChange, WireDocument, WireOverview } from '../wire.js';
+import {
+  backOffMs,
+  failuresBeforePolling,
+  type LiveEvent,
+  type LiveProblem,
+} from './live-state.js';
+
+/** The part of EventSource that the connection uses. */
+export interface EventStream {
+  addEventListener(type: string, listener: (event: { data?: unknown }) => void): void;
+  close(): void;
+}
+
+export interface ConnectionParts {
+  readonly openStream: (watchedPath: string | undefined) => EventStream;
+  readonly readOverview: (signal: AbortSignal) => Promise<WireOverview>;
+  /** What a failed request says; `'signed out'` where the session has ended. */
+  readonly explain: (error: unknown) => LiveProblem | 'signed out' | undefined;
+  readonly dispatch: (event: LiveEvent) => void;
+  readonly onSignedOut: () => void;
+}
+
+const pollMs = 10_000;
+/** A stream that breaks sooner counts as another failure. */
+const steadyMs = 5_000;
+
+/**
+ * Keeps the page up to date: by a stream of events, and by a request every ten seconds where
+ * streams fail. It owns the stream and all timers, and holds neither while the tab is hidden:
+ * browsers open six connections to a host, and each stream takes one.
+ */
+export class LiveConnection {
+  private stream: EventStream | undefined;
+  private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  private pollTimer: ReturnType<typeof setInterval> | undefined;
+  private reading: AbortController | undefined;
+  private failures = 0;
+  private openedAt: number | undefined;
+  private isStopped = true;
+  private watchedPath: string | undefined;
+
+  constructor(private readonly parts: ConnectionParts) {}
+
+  start(): void {
+    if (!this.isStopped) return;
+    this.isStopped = false;
+    this.failures = 0;
+    this.parts.dispatch({ type: 'opening' });
+    this.open();
+  }
+
+  /** Closes the stream and every timer, until `start`. */
+  stop(): void {
+    this.isStopped = true;
+    this.closeAll();
+  }
+
+  /** Tries at once instead of waiting for the next attempt. */
+  retryNow(): void {
+    if (this.isStopped) return;
+    this.closeAll();
+    this.open();
+  }
+
+  /** Also reports the files of this path; `undefined` reports none. */
+  watch(path: string | undefined): void {
+    if (path === this.watchedPath) return;
+    this.watchedPath = path;
+    this.parts.dispatch({ type: 'unwatched' });
+    if (!this.isStopped) this.retryNow();
+  }
+
+  private open(): void {
+    const stream = this.parts.openStream(this.watchedPath);
+    this.stream = stream;
+    const on = (type: string, take: (data: unknown) => void): void => {
+      stream.addEventListener(type, ({ data }) => {
+        if (this.stream === stream) take(typeof data === 'string' ? JSON.parse(data) : undefined);
+      });
+    };
+    on('open', () => {
+      this.openedAt = performance.now();
+      this.stopPolling();
+      this.parts.dispatch({ type: 'opened' });
+    });
+    on('overview', (data) => {
+      const overview = data as WireOverview;
+      this.parts.dispatch({ type: 'overview', overview, now: performance.now() });
+    });
+    on('change', (data) => {
+      const change = data as WireChange;
+      this.parts.dispatch({ type: 'change', change, now: performance.now() });
+    });
+    on('files', (data) => {
+      this.parts.dispatch({ type: 'files', files: data as WireDocument });
+    });
+    on('end', (data) => {
+      this.finish((data as { reason?: string } | undefined)?.reason);
+    });
+    on('error', () => {
+      this.fail();
+    });
+  }
+
+  /** The router ended the stream, and said why. */
+  private finish(reason: string | undefined): void {
+    if (reason === 'signed out') {
+      this.stop();
+      this.parts.onSignedOut();
+      return;
+    }
+    if (reason === 'too many') this.failures = failuresBeforePolling;
+    else this.openedAt = performance.now() - steadyMs;
+    this.fail();
+  }
+
+  private fail(): void {
+    const wasSteady = this.openedAt !== undefined && performance.now() - this.openedAt >= steadyMs;
+    this.failures = wasSteady ? 1 : this.failures + 1;
+    this.openedAt = undefined;
+    this.stream?.close();
+    this.stream = undefined;
+    const delay = backOffMs(this.failures, Math.random());
+    clearTimeout(this.retryTimer);
+    this.retryTimer = setTimeout(() => {
+      this.open();
+    }, delay);
+    this.parts.dispatch({
+      type: 'lost',
+      failures: this.failures,
+      retryAt: performance.now() + delay,
+    });
+    // A stream does not say why it failed. The same data, asked for once, does.
+    void this.read();
+    if (this.failures >= failuresBeforePolling)
+      this.pollTimer ??= setInterval(() => void this.read(), pollMs);
+  }
+
+  private async read(): Promise<void> {
+    this.reading?.abort();
+    const reading = new AbortController();
+    this.reading = reading;
+    const { dispatch, explain, onSignedOut } = this.parts;
+    try {
+      const overview = await this.parts.readOverview(reading.signal);
+      if (this.reading === reading)
+        dispatch({ type: 'overview', overview, now: performance.now() });
+    } catch (error) {
+      if (this.reading !== reading) return;
+      const problem = explain(error);
+      if (problem === 'signed out') {
+        this.stop();
+        onSignedOut();
+      } else if (problem) dispatch({ type: 'refused', problem });
+    }
+  }
+
+  private stopPolling(): void {
+    clearInterval(this.pollTimer);
+    this.pollTimer = undefined;
+    this.reading?.abort();
+    this.reading = undefined;
+  }
+
+  private closeAll(): void {
+    this.stream?.close();
+    this.stream = undefined;
+    this.openedAt = undefined;
+    clearTimeout(this.retryTimer);
+    this.stopPolling();
+  }
+}

@@ -1,0 +1,65 @@
+import type { HostStateName } from '../../api/overview.js';
+import type { Run } from '../../model/run.js';
+
+export const stateTexts = {
+  states: {
+    pending: 'asks to be let in',
+    cloned: 'runs twice',
+    down: 'does not answer',
+    halted: 'halted',
+    blocked: 'blocked',
+    filling: 'being filled',
+    paused: 'paused',
+    behind: 'behind',
+    'up to date': 'up to date',
+  } satisfies Record<HostStateName, string>,
+  hostTitle: (name: string, state: HostStateName): string =>
+    ['pending', 'cloned', 'down'].includes(state)
+      ? `${name} ${stateTexts.states[state]}`
+      : `${name} is ${stateTexts.states[state]}`,
+  whileState: {
+    filling: ', which is being filled',
+    paused: ', which is paused',
+    down: ', which does not answer',
+  } as Partial<Record<HostStateName, string>>,
+  runStates: {
+    requested: 'requested',
+    running: 'running',
+    done: 'done',
+    failed: 'failed',
+    cancelled: 'cancelled',
+  } satisfies Record<Run['state'], string>,
+  places: { holds: 'has it', waits: 'waits', blocked: 'blocked', unconcerned: 'not concerned' },
+  checkStates: { ok: 'is right', info: 'says', failed: 'failed' },
+  columns: {
+    host: 'Host',
+    state: 'State',
+    note: 'Note',
+    waiting: 'Waiting',
+    oldest: 'Oldest',
+    lastHour: 'Last hour',
+    lastDelivery: 'Last delivery',
+    from: 'From',
+    why: 'Why',
+    since: 'For',
+    nextTry: 'Next try',
+    file: 'File',
+    size: 'Size',
+    waits: 'Waits since',
+    whoHasIt: 'Who has it',
+    removed: 'Set aside',
+    action: 'Action',
+    when: 'When',
+    what: 'What',
+    who: 'By',
+    outcome: 'Outcome',
+    run: 'Run',
+    files: 'Files',
+    asked: 'Asked for',
+    same: 'Same',
+    missing: 'Missing',
+    different: 'Different',
+    extra: 'Extra',
+    repaired: 'Repaired',
+  },
+};

@@ -1,0 +1,243 @@
+import type { JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import {
+  capitalise,
+  formatBytes,
+  formatFiles,
+  formatNumber,
+  formatSpan,
+  showHidden,
+} from '../format.js';
+import { addressOf } from '../api.js';
+import { useMayChange, usePage } from '../page-context.js';
+import { Since } from '../parts/ages.js';
+import { Facts, PathBox } from '../parts/facts.js';
+import { Heading, Section } from '../parts/heading.js';
+import { Load, useLoaded } from '../parts/loaded.js';
+import { HostLink, shorten, Text } from '../parts/names.js';
+import { Notice } from '../parts/notice.js';
+import { isUnfinished, RunProgress } from '../parts/run-list.js';
+import { runIcons } from '../parts/state-word.js';
+import { SimpleTable } from '../parts/table.js';
+import { CancelRunDialog } from '../dialogs/cancel-run.js';
+import { TransferDialog } from '../dialogs/transfer.js';
+import { RepairDialog } from '../dialogs/verify.js';
+import { texts } from '../texts.js';
+import type { WireRun } from '../wire.js';
+import { describeAmount } from './runs.js';
+
+/** One run: it is the same on every host and after every reload, since it lives in the database. */
+export function RunView({ id }: { id: string }): JSX.Element {
+  const { api, live, say } = usePage();
+  const summary = live.shown?.overview.runs.find((run) => run.id === id);
+  const key = summary && [summary.state, summary.files, summary.bytes, summary.filesFound].join();
+  const loaded = useLoaded(
+    async (signal) => (await api.get<{ run: WireRun }>(addressOf('runs', id), {}, signal)).run,
+    `${id} ${key ?? ''}`,
+  );
+  const names = new Map(
+    live.shown?.overview.hosts.map(({ id: host, hostname }) => [host, hostname]),
+  );
+  const nameOf = (host: string): string => names.get(host) ?? host;
+  const state = loaded.value?.state;
+  const before = useRef(state);
+  useEffect(() => {
+    const wasRunning = before.current !== undefined && isUnfinished({ state: before.current });
+    before.current = state;
+    if (state === undefined || !wasRunning || isUnfinished({ state })) return;
+    say(texts.runEnded(texts.runStates[state]));
+  }, [state]);
+  return (
+    <Load loaded={loaded}>{(run) => <KnownRun run={run} nameOf={nameOf} key={run.id} />}</Load>
+  );
+}
+
+interface RunProps {
+  readonly run: WireRun;
+  readonly nameOf: (host: string) => string;
+}
+
+function KnownRun({ run, nameOf }: RunProps): JSX.Element {
+  const at = shorten(showHidden(nameOf(run.at)));
+  const title = texts.runTitle(run.kind, at, run.dryRun);
+  const isGoing = isUnfinished(run);
+  return (
+    <>
+      <Heading title={title} icon={runIcons[run.state]}>
+        {capitalise(texts.runStates[run.state])}. {capitalise(texts.askedBy)}{' '}
+        <Text text={run.requestedBy} /> <Since at={run.requestedAt} />. {isGoing && texts.mayClose}
+      </Heading>
+      {isGoing && (
+        <div class="plain">
+          <RunProgress run={run} label={title} />
+        </div>
+      )}
+      {run.failure && (
+        <Notice icon="down">
+          <p>
+            <Text text={run.failure.message} /> <code>{run.failure.code}</code>
+          </p>
+        </Notice>
+      )}
+      <Facts
+        facts={[
+          { name: texts.facts.done, value: describeAmount(run), isBig: true },
+          { name: texts.facts.hosts, value: listOr(run.hosts.map(nameOf), texts.allHostsMeant) },
+          { name: texts.facts.syncDirs, value: listOr(run.dirs, texts.allDirs) },
+          { name: texts.facts.took, value: tookOf(run) },
+        ]}
+      />
+      <Findings run={run} nameOf={nameOf} />
+      <FailureTable run={run} nameOf={nameOf} />
+      <WouldTransfer run={run} nameOf={nameOf} />
+      <RunActions run={run} nameOf={nameOf} />
+    </>
+  );
+}
+
+function listOr(words: readonly string[], empty: string): JSX.Element {
+  return <Text text={words.length === 0 ? empty : words.join(', ')} />;
+}
+
+function tookOf({ startedAt, endedAt }: WireRun): string {
+  if (startedAt === undefined) return texts.notStarted;
+  if (endedAt === undefined) return texts.stillRuns;
+  return formatSpan((Date.parse(endedAt) - Date.parse(startedAt)) / 1000);
+}
+
+function Findings({ run, nameOf }: RunProps): JSX.Element | null {
+  if (!run.findings?.length) return null;
+  const count = (value: number | undefined): string =>
+    value === undefined ? '–' : formatNumber(value);
+  return (
+    <Section title={texts.findingsLabel}>
+      <SimpleTable
+        label={texts.findingsLabel}
+        items={run.findings}
+        keyOf={({ host }) => host}
+        columns={[
+          {
+            head: texts.columns.host,
+            isRowHead: true,
+            cell: ({ host }) => <HostLink name={nameOf(host)} />,
+          },
+          { head: texts.columns.same, look: 'num', cell: ({ same }) => count(same) },
+          { head: texts.columns.missing, look: 'num', cell: ({ missing }) => count(missing) },
+          { head: texts.columns.different, look: 'num', cell: ({ different }) => count(different) },
+          { head: texts.columns.extra, look: 'num', cell: ({ extra }) => count(extra) },
+          { head: texts.columns.repaired, look: 'num', cell: ({ repaired }) => count(repaired) },
+        ]}
+      />
+      {(run.pathFindings?.length ?? 0) > 0 && (
+        <PathBox
+          label={texts.findingPaths}
+          paths={(run.pathFindings ?? []).map(({ host, path, finding }) => ({
+            path,
+            note: `${nameOf(host)}: ${texts.findings[finding]}`,
+          }))}
+        />
+      )}
+    </Section>
+  );
+}
+
+function FailureTable({ run, nameOf }: RunProps): JSX.Element | null {
+  if (run.failures.length === 0) return null;
+  return (
+    <Section title={texts.whatFailed}>
+      <SimpleTable
+        label={texts.whatFailed}
+        items={run.failures}
+        keyOf={({ host, failure }) => `${host} ${failure.code} ${failure.message}`}
+        columns={[
+          {
+            head: texts.columns.host,
+            isRowHead: true,
+            cell: ({ host }) => <HostLink name={nameOf(host)} />,
+          },
+          {
+            head: texts.columns.why,
+            cell: ({ failure }) => (
+              <>
+                <Text text={failure.message} /> <code>{failure.code}</code>
+              </>
+            ),
+          },
+        ]}
+      />
+    </Section>
+  );
+}
+
+function WouldTransfer({ run, nameOf }: RunProps): JSX.Element | null {
+  const listed: readonly { host: string; path: string; size?: number; why?: string }[] =
+    run.wouldTransfer ?? [];
+  if (listed.length === 0) return null;
+  return (
+    <Section
+      title={texts.pathsOfDryRun}
+      more={
+        run.filesFound > listed.length
+          ? texts.firstOf(formatNumber(listed.length), formatFiles(run.filesFound))
+          : undefined
+      }
+    >
+      <PathBox
+        label={texts.pathsOfDryRun}
+        paths={listed.map(({ host, path, size, why }) => ({
+          path,
+          note: [
+            nameOf(host),
+            size === undefined ? undefined : formatBytes(size),
+            texts.whyTransfer[why ?? ''],
+          ]
+            .filter((part) => part !== undefined)
+            .join(', '),
+        }))}
+      />
+    </Section>
+  );
+}
+
+/** What may follow: cancelling, the transfer after its dry run, the repair after a verification. */
+function RunActions({ run, nameOf }: RunProps): JSX.Element | null {
+  const { ask, isStale } = usePage();
+  const mayChange = useMayChange();
+  if (!mayChange) return null;
+  const at = nameOf(run.at);
+  const button = (text: string, act: () => void, look: string): JSX.Element => (
+    <p>
+      <button type="button" class={look} disabled={isStale} onClick={act}>
+        {text} …
+      </button>
+    </p>
+  );
+  if (isUnfinished(run))
+    return button(
+      texts.cancelRun,
+      () => {
+        ask(<CancelRunDialog run={run} />);
+      },
+      'grave',
+    );
+  const { kind } = run;
+  const isTransfer = kind === 'push' || kind === 'pull' || kind === 'adopt';
+  if (isTransfer && run.dryRun && run.state === 'done')
+    return button(
+      texts.startTransfer(kind),
+      () => {
+        ask(<TransferDialog kind={kind} at={at} hosts={run.hosts} dirs={run.dirs} dryRun={run} />);
+      },
+      'main',
+    );
+  const faults = (run.findings ?? []).some(({ missing, different }) => missing + different > 0);
+  if (kind === 'verify' && !run.repair && faults)
+    return button(
+      texts.repair,
+      () => {
+        ask(<RepairDialog run={run} at={at} />);
+      },
+      'main',
+    );
+  return null;
+}
