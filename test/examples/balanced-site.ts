@@ -80,8 +80,11 @@ export class BalancedSite {
     await until(() => load.done >= 600, { timeout: 60_000, what: 'requests before the kill' });
     await this.killHost(1);
     await outage;
-    const comeback = load.run(2_000);
-    await this.restartHost(1);
+    let isBack = false;
+    const comeback = load.run(2_000, () => isBack);
+    await this.restartHost(1).finally(() => {
+      isBack = true;
+    });
     await comeback;
     await this.untilAllDeliver(load);
     load.enter('all up again');

@@ -41,11 +41,16 @@ export class Load {
     this.phase = phase;
   }
 
-  /** Sends requests until so many have begun, all of them by default, and waits for their ends. */
-  async run(upTo = Infinity): Promise<void> {
+  /**
+   * Sends requests until so many have begun, all of them by default, and waits for their ends.
+   *
+   * @param isOver further requests are sent until this holds, too
+   */
+  async run(upTo = Infinity, isOver = (): boolean => true): Promise<void> {
     const { clients = 6, uploads, reads } = this.options;
     const end = Math.min(upTo, uploads + reads);
-    await Promise.all(Array.from({ length: clients }, () => this.work(end)));
+    const work = (): Promise<void> => this.work(() => this.begun >= end && isOver());
+    await Promise.all(Array.from({ length: clients }, work));
   }
 
   /** The results that were neither an acknowledged upload nor the right bytes. */
@@ -64,10 +69,10 @@ export class Load {
       .reduce((sum, [, count]) => sum + count, 0);
   }
 
-  private async work(end: number): Promise<void> {
+  private async work(isOver: () => boolean): Promise<void> {
     const { uploads, reads } = this.options;
     const every = Math.round((uploads + reads) / uploads);
-    while (this.begun < end) {
+    while (!isOver()) {
       const turn = this.begun++;
       const before = this.phase;
       const result = turn % every === 0 ? await this.upload() : await this.read();
