@@ -72,7 +72,7 @@ async function installModules() {
 /** @returns {Promise<Program[]>} */
 async function findMissingPrograms() {
   const { findProgram, isProgram } = await import('./programs.mjs');
-  const { findSshd, hasSftpServer } = await import('./sshd.mjs');
+  const { findSshd, findSftpServer } = await import('./sshd.mjs');
   /** @type {Program[]} */
   const missing = [];
   for (const name of /** @type {const} */ (['rsync', 'ssh']))
@@ -81,7 +81,7 @@ async function findMissingPrograms() {
   // What confines the keys of other hosts; elsewhere they cannot be, and what is about that is
   // skipped.
   if (process.platform === 'linux') {
-    if (!(await hasSftpServer())) missing.push('sftp-server');
+    if ((await findSftpServer()) === undefined) missing.push('sftp-server');
     if (!(await isProgram('/usr/bin/python3'))) missing.push('python3');
   }
   return missing;

@@ -39,19 +39,18 @@ export async function findSshd(env = process.env) {
 /**
  * The program; sshd has one built in, which a forced command cannot start.
  *
- * @returns {Promise<boolean>}
+ * @returns {Promise<string | undefined>}
  */
-export async function hasSftpServer() {
-  const places = [
+export async function findSftpServer() {
+  const programs = [
     '/usr/lib/openssh',
     '/usr/libexec/openssh',
     '/usr/lib/ssh',
     '/usr/libexec/ssh',
     '/usr/libexec',
-  ];
-  return (await Promise.all(places.map((place) => isProgram(join(place, 'sftp-server'))))).includes(
-    true,
-  );
+  ].map((place) => join(place, 'sftp-server'));
+  for (const program of programs) if (await isProgram(program)) return program;
+  return undefined;
 }
 
 /**

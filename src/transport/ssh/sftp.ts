@@ -5,6 +5,9 @@ import { toSftpError } from './sftp-errors.js';
 type SftpCallback<T> = (error: Error | null | undefined, value: T) => void;
 type SftpDone = (error?: Error | null) => void;
 
+/** ssh2's limit for servers that are not OpenSSH and announce none, so that all accept it. */
+const SMALLEST_MAX_WRITE_BYTES = 31_952;
+
 /**
  * The SFTP requests that we use, as promises, each with a timeout. They reject with the server's
  * answer, so that callers can read its status. A missing answer rejects with TIMED_OUT, a missing
@@ -126,6 +129,15 @@ export class Sftp {
     return this.requestDone((done) => {
       this.wrapper.write(handle, bytes, 0, bytes.length, position, done);
     });
+  }
+  /**
+   * The most bytes of one write request. ssh2 splits a larger one, and sends the rest only when
+   * the first part is answered: behind the requests that were sent meanwhile, such as `close`.
+   */
+  get maxWriteBytes(): number {
+    // ssh2 keeps it to itself: what the server announced (`limits@openssh.com`), or its default.
+    const { _maxWriteLen: limit } = this.wrapper as { _maxWriteLen?: unknown };
+    return typeof limit === 'number' && limit > 0 ? limit : SMALLEST_MAX_WRITE_BYTES;
   }
   /** Returns how many bytes were read; 0 at the end. */
   read(handle: Buffer, into: Buffer, position: number): Promise<number> {

@@ -8,10 +8,7 @@ import { sftpStatus, getSftpStatus } from '../../ssh/sftp-errors.js';
 import type { Sftp } from '../../ssh/sftp.js';
 import type { Path } from '../../../model/path.js';
 
-/**
- * Bytes of one write request. OpenSSH accepts up to 256 KiB. ssh2 splits a request that is too
- * large for another server.
- */
+/** Bytes of one write request, for a server that accepts as many. OpenSSH accepts 255 KiB. */
 const WRITE_CHUNK_BYTES = 192 * 1024;
 /** All bits of a mode except setuid, setgid and sticky. */
 const PERMISSIONS = 0o777;
@@ -105,8 +102,9 @@ export async function writeFlushedFile(
   try {
     const handle = await sftp.open(path, 'wx', 0o600);
     const requests: Promise<unknown>[] = [];
-    for (let at = 0; at < bytes.length; at += WRITE_CHUNK_BYTES)
-      requests.push(sftp.write(handle, bytes.subarray(at, at + WRITE_CHUNK_BYTES), at));
+    const chunk = Math.min(WRITE_CHUNK_BYTES, sftp.maxWriteBytes);
+    for (let at = 0; at < bytes.length; at += chunk)
+      requests.push(sftp.write(handle, bytes.subarray(at, at + chunk), at));
     requests.push(sftp.setAttributes(handle, { mode, atime: mtime, mtime }), sftp.flush(handle));
     const length = sftp.fstat(handle);
     const answers = await Promise.allSettled([...requests, length, sftp.close(handle)]);
