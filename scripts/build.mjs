@@ -28,15 +28,16 @@ if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
 
 // Names that are written out can be imported whatever a tool makes of CommonJS.
-const built = /** @type {Record<string, unknown>} */ (require(join(dist, 'index.js')));
-const names = Object.keys(built).sort();
-const body =
-  names.length > 0
-    ? `import built from './index.js';\n\nexport const { ${names.join(', ')} } = built;\n`
-    : 'export {};\n';
-writeFileSync(join(dist, 'index.mjs'), body);
-writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js';\n");
-writeFileSync(join(dist, 'index.d.cts'), "export * from './index.js';\n");
+for (const entry of [dist, join(dist, 'testing')]) {
+  const built = /** @type {Record<string, unknown>} */ (require(join(entry, 'index.js')));
+  const names = Object.keys(built).sort();
+  writeFileSync(
+    join(entry, 'index.mjs'),
+    `import built from './index.js';\n\nexport const { ${names.join(', ')} } = built;\n`,
+  );
+  writeFileSync(join(entry, 'index.d.mts'), "export * from './index.js';\n");
+  writeFileSync(join(entry, 'index.d.cts'), "export * from './index.js';\n");
+}
 
 const command = join(dist, 'cli/main.js');
 if (existsSync(command)) {

@@ -7,6 +7,14 @@ import type { CommitWatch } from './session-commit.js';
 /** Returns the options for a model. Undefined if it is not captured. */
 type FindModelOptions = (model: PluggedModel) => ResolvedPluginOptions | undefined;
 
+/** The options of every plugged model of this process, whichever instance plugged it. */
+const optionsByModel = new WeakMap<PluggedModel, ResolvedPluginOptions>();
+
+/** Finds the options that a model was plugged with. Undefined if it is not plugged. */
+export function findPluggedOptions(model: PluggedModel): ResolvedPluginOptions | undefined {
+  return optionsByModel.get(model);
+}
+
 /**
  * Calls `listener` at the end of each compilation of a model with the schema or a clone of it.
  * Mongoose does not announce discriminators.
@@ -72,6 +80,7 @@ export class PluggedModels {
     this.deps.onModel(model, model.db, options);
     this.deps.onDeclare(options.declaredDirs(), `model ${model.modelName}`);
     this.announced.set(model, model.db);
+    optionsByModel.set(model, options);
     return options;
   }
 }

@@ -1,0 +1,1 @@
+export { listSentFiles, type SentFiles } from './list-sent-files.js';
