@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { SyncMediaError } from '../model/errors.js';
@@ -14,6 +13,7 @@ import { gateProgram } from './gate-program.js';
 import { isHostId } from '../model/host-name.js';
 import { replaceFile } from '../state-dir/replace-file.js';
 import type { HostState } from '../state-dir/state.js';
+import { describeInstallation } from '../model/packages.js';
 
 /**
  * The gate's rules, a file in the state folder. Only `hosts`, the hosts that may log in, depends
@@ -38,15 +38,17 @@ export function getGateFolder(stateDir: string): string {
 
 /**
  * Tries on this machine whether the gate can confine keys.
+ * @param stateDir where the gate is put for that; the temporary directory may be read-only
  * @returns a description for people
  * @throws NO_CONFINEMENT naming the missing part
  */
-export async function checkGate(python = findPython()): Promise<string> {
+export async function checkGate(stateDir: string, python = findPython()): Promise<string> {
   if (python === undefined)
     throw makeNoConfinementError(
-      `Python 3 is missing here, looked for as ${pythonPaths.join(', ')}`,
+      `Python 3 is missing here, looked for as ${pythonPaths.join(', ')}: ` +
+        describeInstallation('python3'),
     );
-  const folder = await mkdtemp(join(tmpdir(), 'syncmedia-'));
+  const folder = await mkdtemp(join(stateDir, 'check-gate-'));
   try {
     const file = join(folder, gateFileName);
     await writeFile(file, gateProgram, { mode: 0o600 });
@@ -63,7 +65,9 @@ export async function checkGate(python = findPython()): Promise<string> {
       stderr
         .trim()
         .replace(/^syncmedia-gate: /, '')
-        .slice(0, 500) || `${python} failed`,
+        .slice(0, 500)
+        .replace(/^sftp-server is missing.*/, `$&: ${describeInstallation('sftp-server')}`) ||
+        `${python} failed`,
     );
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -239,9 +243,8 @@ function runGateCheck(
  */
 function describeMissingModule(python: string, module: string): string {
   return (
-    `${python} lacks its own module ${module}, so it is not the whole Python 3. Install the ` +
-    `package python3 (Debian, Ubuntu: \`apt-get install python3\`, ` +
-    'as python3-minimal is not enough; Alpine: `apk add python3`; RHEL: `dnf install python3`)'
+    `${python} lacks its own module ${module}, so it is not the whole Python 3, as ` +
+    `python3-minimal is not: ${describeInstallation('python3')}`
   );
 }
 

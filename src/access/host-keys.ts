@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import { findPublicKey } from '../util/public-key.js';
+import { describeInstallation } from '../model/packages.js';
 
 const SCAN_SECONDS = 5;
 
@@ -84,7 +85,7 @@ function runKeyscan(args: readonly string[]): Promise<string> {
           reject(
             new SyncMediaError(
               'MISSING_PROGRAM',
-              'ssh-keyscan is missing here: install openssh-client',
+              `ssh-keyscan is missing here: ${describeInstallation('ssh')}`,
               { cause: error },
             ),
           );

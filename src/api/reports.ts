@@ -45,6 +45,18 @@ export interface InitReport {
   checks: { name: string; ok: boolean; message: string; remedy?: string }[];
 }
 
+/** What `hosts.purge` removes from this machine, or would remove. */
+export interface PurgeReport {
+  readonly hostname: string;
+  readonly stateDir: string;
+  /** The sync dirs that lose their `.syncmedia`; files in its trash and conflicts, up to 10,000. */
+  readonly syncDirs: readonly { path: string; trash: number; conflicts: number }[];
+  /** The collections that are dropped; none while another host is registered. */
+  readonly collections: readonly string[];
+  /** False for a dry run. */
+  readonly done: boolean;
+}
+
 export interface HostStatus {
   id: HostId;
   hostname: string;

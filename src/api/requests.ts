@@ -23,9 +23,17 @@ export interface HostRegistration {
    * the sync dirs.
    */
   unconfined?: boolean;
+  /**
+   * Retires the host that has this name, if it is not at work, and takes over what it captured
+   * and did not record: for a machine whose state folder was lost. Default false.
+   */
+  replace?: boolean;
 }
 
-export interface PassiveHostRegistration extends Omit<HostRegistration, 'unconfined' | 'generate'> {
+export interface PassiveHostRegistration extends Omit<
+  HostRegistration,
+  'unconfined' | 'generate' | 'replace'
+> {
   hostname: string;
   root: string;
   /**

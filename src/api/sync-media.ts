@@ -24,6 +24,7 @@ import type {
   DocumentStatus,
   HostKeys,
   InitReport,
+  PurgeReport,
   RecoverableFile,
   Status,
 } from './reports.js';
@@ -96,6 +97,13 @@ export interface SyncMedia {
      * host removes its key.
      */
     unregister(nameOrId?: string): Promise<Host>;
+    /**
+     * Retires this host and removes what syncmedia keeps on this machine: keys, state folder, and
+     * `.syncmedia` of each sync dir. On the last host it also drops the collections. Uploads and
+     * documents stay. Changes nothing unless `dryRun` is false. Throws BAD_STATE while a process
+     * leads this host.
+     */
+    purge(options?: { dryRun?: boolean }): Promise<PurgeReport>;
   };
 
   /** Requests a run. Resolves when its row is stored. */

@@ -1,14 +1,13 @@
-import type { ClientSession, Connection, mongo } from 'mongoose';
-import { batchInserts, getNativeCollection, isUnconfirmed } from '../util/collections.js';
+import type { ClientSession, Connection } from 'mongoose';
+import { batchInserts, isUnconfirmed } from '../util/collections.js';
 import type { Batcher } from '../util/batcher.js';
-import { listMisfits } from '../model/row-shapes.js';
 import { readPrimaryTerm } from '../database/primary-term.js';
 import type { RowReader } from '../database/unreadable-rows.js';
 import type { Capture } from '../model/capture.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
-import { groupByPath, projectPaths, type CaptureRow, type PathCapture } from './captured-paths.js';
-import { captureShape } from './row-shape.js';
+import type { CaptureRow } from './captured-paths.js';
+import { OutboxQueries } from './outbox-queries.js';
 import { UnstoredCaptures } from './unstored-captures.js';
 
 /** The insert of a capture beside the write of its document. */
@@ -22,14 +21,6 @@ interface InsertBeside {
   readonly stored: Promise<string | undefined>;
 }
 
-/**
- * How many captures of some paths are read at once. If one path has more of them, its newest ones
- * are read.
- */
-const capturedLimit = 1_000;
-/** How many paths one query covers. */
-const pathLimit = 500;
-
 /** The driver accepts no write concern inside a transaction, which has its own. */
 const majorityWrite = { writeConcern: { w: 'majority' } } as const;
 const primaryWrite = { writeConcern: { w: 1 } } as const;
@@ -42,39 +33,21 @@ const besideWrite = { writeConcern: { w: 'majority', wtimeoutMS: 1_000 } } as co
 const precedeMs = 60_000;
 
 /**
- * No capture is due later than this, in milliseconds. A later one was written before the clock
- * was set back.
- */
-const latestMs = 10 * 60_000;
-
-/**
  * The collection of captures: operations whose paths are not yet recorded in the ledger. Rows are
  * inserted and removed, never shared, so they conflict with no transaction.
- *
- * It uses the driver's handle of the database and gets it for each call. Mongoose's collections
- * belong to the app, which may list, debug and empty them. A connection that was opened again has
- * another handle.
  */
-export class Outbox {
+export class Outbox extends OutboxQueries {
   private readonly insertBatcher: Batcher<CaptureRow, void>;
   private readonly announceBatcher: Batcher<CaptureRow, void>;
   private readonly besideBatcher: Batcher<CaptureRow, void>;
   private readonly unstored = new UnstoredCaptures((capture) => this.insertAgain([capture]));
   private precedesUntil = 0;
 
-  constructor(
-    private readonly connection: Connection,
-    private readonly prefix: string,
-    private readonly reader: RowReader,
-  ) {
+  constructor(connection: Connection, prefix: string, reader: RowReader) {
+    super(connection, prefix, reader);
     this.insertBatcher = batchInserts<CaptureRow>(() => this.collection, majorityWrite);
     this.announceBatcher = batchInserts<CaptureRow>(() => this.collection, primaryWrite);
     this.besideBatcher = batchInserts<CaptureRow>(() => this.collection, besideWrite);
-  }
-
-  /** @throws NO_CONNECTION */
-  private get collection(): mongo.Collection<CaptureRow> {
-    return getNativeCollection<CaptureRow>(this.connection, `${this.prefix}captures`);
   }
 
   async ensureIndexes(): Promise<void> {
@@ -185,36 +158,6 @@ export class Outbox {
     await this.collection.deleteMany({ _id: { $in: [...ids] } }, this.writeOptions(session));
   }
 
-  /** The due captures of `host`, oldest first. */
-  async findDue(host: HostId, now: Date, limit: number): Promise<Capture[]> {
-    const late = new Date(now.getTime() + latestMs);
-    const find = (): Promise<CaptureRow[]> =>
-      this.collection
-        .find(
-          { host, $or: [{ dueAt: { $lte: now } }, { dueAt: { $gt: late } }] },
-          { readPreference: 'primary' },
-        )
-        .sort({ dueAt: 1 })
-        .limit(limit)
-        .toArray();
-    return (await this.reader.readList(this.collection, find, captureShape)).map(toCapture);
-  }
-
-  /** The captures of `host` that are not due yet, in batches. */
-  async *findNotDue(host: HostId, now: Date, limit: number): AsyncGenerator<Capture[]> {
-    const cursor = this.collection
-      .find({ host, dueAt: { $gt: now } }, { readPreference: 'primary', batchSize: limit })
-      .sort({ dueAt: 1 });
-    let batch: Capture[] = [];
-    for await (const row of cursor) {
-      if (listMisfits(captureShape, row).length === 0) batch.push(toCapture(row));
-      if (batch.length < limit) continue;
-      yield batch;
-      batch = [];
-    }
-    if (batch.length > 0) yield batch;
-  }
-
   /** The next search for due captures finds these. */
   async makeDue(ids: readonly string[]): Promise<void> {
     await this.collection.updateMany(
@@ -235,57 +178,27 @@ export class Outbox {
     return new Set([...rows.map(({ _id }) => _id), ...ids.filter((id) => this.unstored.has(id))]);
   }
 
-  /** Waiting captures of any host that name one of these paths; at most 1,000. */
-  async findTouching(paths: readonly Path[]): Promise<{ id: string; host: HostId }[]> {
-    if (paths.length === 0) return [];
-    const rows = this.collection.find(
-      { touched: { $in: [...paths] } },
-      { readPreference: 'primary', projection: { _id: 1, host: 1 }, limit: capturedLimit },
+  /** Hands the captures of hosts that are retired to another one, which has their disk now. */
+  async takeOver(from: readonly HostId[], to: HostId): Promise<void> {
+    if (from.length === 0) return;
+    await this.collection.updateMany(
+      { host: { $in: [...from] } },
+      { $set: { host: to } },
+      majorityWrite,
     );
-    return (await rows.toArray()).map(({ _id, host }) => ({ id: _id, host }));
   }
 
   /**
-   * Waiting captures of these paths, for each path the newest first. Paths without a capture are
-   * omitted.
+   * Removes the captures of a host that is retired.
+   *
+   * @returns how many there were, and some of their paths
    */
-  async findCaptured(paths: readonly Path[]): Promise<Map<Path, PathCapture[]>> {
-    if (paths.length === 0) return new Map();
-    if (paths.length > pathLimit) return this.findCapturedByHalves(paths);
-    const rows = await this.collection
-      .find(
-        { touched: { $in: [...paths] } },
-        {
-          readPreference: 'primary',
-          limit: capturedLimit,
-          ...(paths.length === 1 ? { sort: { _id: -1 } } : {}),
-          projection: projectPaths(paths),
-        },
-      )
+  async dropOf(host: HostId): Promise<{ count: number; paths: Path[] }> {
+    const some = await this.collection
+      .find({ host }, { readPreference: 'primary', projection: { touched: 1 }, limit: 20 })
       .toArray();
-    // A path with very many captures must not crowd out those of other paths.
-    return rows.length < capturedLimit || paths.length === 1
-      ? groupByPath(rows)
-      : this.findCapturedByHalves(paths);
-  }
-
-  private async findCapturedByHalves(paths: readonly Path[]): Promise<Map<Path, PathCapture[]>> {
-    const half = Math.ceil(paths.length / 2);
-    const [some, others] = await Promise.all([
-      this.findCaptured(paths.slice(0, half)),
-      this.findCaptured(paths.slice(half)),
-    ]);
-    return new Map([...some, ...others]);
-  }
-
-  /** Whether a waiting capture of this host names the path. */
-  async hasCaptureOf(host: HostId, path: Path): Promise<boolean> {
-    return (
-      (await this.collection.findOne(
-        { host, touched: path },
-        { readPreference: 'primary', projection: { _id: 1 } },
-      )) !== null
-    );
+    const { deletedCount: count } = await this.collection.deleteMany({ host }, majorityWrite);
+    return { count, paths: some.flatMap(({ touched }) => touched) };
   }
 
   async remove(ids: readonly string[]): Promise<void> {
@@ -332,13 +245,6 @@ export class Outbox {
     );
   }
 
-  /** How many captures of one host, or of all, wait. */
-  async count(host?: HostId): Promise<number> {
-    return this.collection.countDocuments(host === undefined ? {} : { host }, {
-      readPreference: 'primary',
-    });
-  }
-
   private async insertWith(
     w: 'majority' | 1,
     captures: readonly Capture[],
@@ -374,8 +280,4 @@ export class Outbox {
 
 function toRow({ id, ...row }: Capture): CaptureRow {
   return { _id: id, ...row };
-}
-
-function toCapture({ _id, ...row }: CaptureRow): Capture {
-  return { id: _id, ...row };
 }

@@ -1,4 +1,4 @@
-import { homedir, hostname, userInfo } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Connection } from 'mongoose';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
@@ -6,6 +6,7 @@ import type { SyncMedia } from '../api/sync-media.js';
 import type { Log } from '../model/log.js';
 import { type Environment, readEnvironment } from '../config/environment.js';
 import { readEnvFile } from './read-env-file.js';
+import { nameCurrentUser } from '../util/current-user.js';
 
 export interface OpenInstanceOptions {
   readonly envFile?: string;
@@ -76,7 +77,7 @@ export async function openInstance(
       throw error;
     }
     return {
-      sync: sync.as(`${userInfo().username}@${hostname()} on the command line`),
+      sync: sync.as(`${nameCurrentUser()}@${hostname()} on the command line`),
       environment,
       close,
     };

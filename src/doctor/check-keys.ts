@@ -39,7 +39,7 @@ export async function checkKeys(
             'none: the key of every other host opens a login shell here',
             'run `syncmedia init --confined`',
           )
-        : reportOk(await checkGate()),
+        : reportOk(await checkGate(stateDir)),
     ),
     runCheck('open sync dirs', '', async () => {
       const open = state.unconfined ? dirs.map(({ path }) => path) : await readGateDirs(stateDir);

@@ -3,6 +3,7 @@ import { access, readFile, readdir } from 'node:fs/promises';
 import { isVersionAtLeast, parseRsyncVersion } from '../transport/rsync/version.js';
 import type { DoctorCheck } from '../api/reports.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
+import { describeInstallation } from '../model/packages.js';
 
 const oldestNode: [number, number, number] = [20, 19, 0];
 /** The first rsync without CVE-2024-12084 to 12088 and CVE-2024-12747. */
@@ -22,14 +23,17 @@ export async function checkPrograms(): Promise<DoctorCheck[]> {
             `install Node ${oldestNode.join('.')} or newer`,
           ),
     ),
-    runCheck('rsync', 'install rsync: `apt-get install rsync`', async () =>
+    runCheck('rsync', describeInstallation('rsync'), async () =>
       assessRsync(parseRsyncVersion((await runProgram('rsync', ['--version'])).stdout)),
     ),
-    runCheck('ssh', 'install openssh-client', async () => {
+    runCheck('ssh', describeInstallation('ssh'), async () => {
       const { stderr } = await runProgram('ssh', ['-V']);
       const version = /^OpenSSH_\S+/.exec(stderr)?.[0];
       return version === undefined
-        ? reportFailed("the ssh on the PATH is not OpenSSH's, or missing", 'install openssh-client')
+        ? reportFailed(
+            "the ssh on the PATH is not OpenSSH's, or missing",
+            describeInstallation('ssh'),
+          )
         : reportOk(version);
     }),
     runCheck('sshd', 'look into /etc/ssh/sshd_config', checkSshd),
@@ -44,7 +48,7 @@ export function assessRsync(version: string | undefined): CheckResult {
   if (version === undefined)
     return reportFailed(
       'rsync is missing, or another program has that name',
-      'install rsync: `apt-get install rsync`',
+      describeInstallation('rsync'),
     );
   if (isVersionAtLeast(version, fixedRsync)) return reportOk(`rsync ${version}`);
   return reportInfo(

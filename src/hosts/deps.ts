@@ -46,6 +46,10 @@ export interface HostsDeps {
    * as holder of nothing.
    */
   forgetHost(id: HostId): Promise<void>;
+  /** Removes the captures of a retired host. Returns how many there were, and some paths. */
+  dropCaptures(id: HostId): Promise<{ count: number; paths: readonly Path[] }>;
+  /** Hands the captures of retired hosts to the one that has their disk now. */
+  takeOverCaptures(from: readonly HostId[], to: HostId): Promise<void>;
 }
 
 /** What one part of `init` did or found. */
@@ -57,4 +61,6 @@ export interface InitParts {
   hostKeyFolder?: string;
   /** Default: the user's home directory. */
   home?: string;
+  /** How long a host that is to be replaced is watched for signs of life. Default 12 s. */
+  watchLeaseMs?: number;
 }

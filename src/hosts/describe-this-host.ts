@@ -3,6 +3,7 @@ import type { HostChange } from '../api/requests.js';
 import { readOwnHostKeys } from '../access/host-keys.js';
 import { identifiesAnother } from '../decisions/trusted.js';
 import type { Host } from '../model/host.js';
+import { describeInstallation } from '../model/packages.js';
 import type { HostsDeps, InitCheck, InitParts } from './deps.js';
 import type { HostDetails, HostUpdate } from './host-rows.js';
 import type { EarlierRegistration, ResolvedRegistration } from './registration.js';
@@ -89,7 +90,7 @@ export async function describeThisHost(
         `no sshd answers on loopback port ${String(port)}: its keys were ` +
         `${from === 'files' ? 'read from its files' : 'not found'}`,
       remedy:
-        `start sshd, or give its port ` +
+        `${describeInstallation('sshd')} and start it, or give its port ` +
         `${remote ? 'in SYNCMEDIA_SSH_PORT' : 'with --port'}, and run \`syncmedia ` +
         `init\`${remote ? ' on this host' : ' again'}`,
     });

@@ -148,7 +148,8 @@ async function explainDuplicate<T>(
         : 'another host has that name, or that url and port';
     throw new SyncMediaError(
       'HOST_EXISTS',
-      `${what}: give another, or unregister that host first`,
+      `${what}: give another, or unregister that host first. If this machine was that host and ` +
+        `lost its state folder, run \`syncmedia init --replace\``,
       { cause: error },
     );
   }

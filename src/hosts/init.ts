@@ -30,6 +30,7 @@ import { checkGate, openGateDirs, readOpenedDirs } from '../access/gate.js';
 import { installKeys, uninstallKeys, type KeyTarget } from '../access/install-keys.js';
 import { listProtectedDirs, refuseProtectedDirs } from '../access/protected-dirs.js';
 import { limitRemoteChange } from './remote-limits.js';
+import { listReplaced, replaceHost } from './replace-host.js';
 import { resolveRegistration, type EarlierRegistration } from './registration.js';
 import {
   checkStateDir,
@@ -146,6 +147,7 @@ async function registerThisHost(
     ),
   );
   const id = before && !retired ? before.id : randomUUID();
+  if (requested.replace) await replaceHost(deps, own.hostname, before?.id, parts);
   await refuseSharedDirs(deps, id, own);
   if (!deps.seals.isActive) {
     checks.push({
@@ -162,7 +164,7 @@ async function registerThisHost(
     ok: true,
     message: own.unconfined
       ? 'none: the keys of the other hosts give a login shell as this user'
-      : await checkGate(),
+      : await checkGate(config.stateDir),
   });
   const described = await describeThisHost(deps, own, known, parts, checks, change);
   if (stored && !trusted) checks.push(compareUntrustedRow(restoreNames(stored), described));
@@ -212,6 +214,13 @@ async function registerThisHost(
     };
     if (old && (old.state.authorizedKeysFile !== state.authorizedKeysFile || old.state.id !== id))
       await uninstallKeys(old);
+    await deps.takeOverCaptures(
+      [
+        ...(before && before.id !== id ? [before.id] : []),
+        ...(requested.replace ? await listReplaced(deps, own.hostname) : []),
+      ],
+      id,
+    );
     return { host: await claimFirstHost(rows, meta, made), state, created: !host };
   } catch (error) {
     await (before ? writeState(config.stateDir, before) : removeState(config.stateDir));

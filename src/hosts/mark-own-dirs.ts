@@ -33,8 +33,9 @@ export async function refuseSharedDirs(
       throw new SyncMediaError(
         'BAD_STATE',
         `${join(own.root, dir)} belongs to the host ${other.hostname} (${other.id}): give every ` +
-          `host a root of its own, or unregister that host; if this is a copy of its disk, ` +
-          `remove ${join(own.root, dir, '.syncmedia/id')}`,
+          `host a root of its own. If this machine was that host and lost its state folder, run ` +
+          `\`syncmedia init --replace\`; if this is a copy of its disk, remove ` +
+          `${join(own.root, dir, '.syncmedia/id')}`,
       );
     }
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { userInfo } from 'node:os';
+import { getCurrentUser } from '../util/current-user.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { HostChange, PassiveHostRegistration } from '../api/requests.js';
 import { normaliseSyncDirs } from '../config/normalise-sync-dir.js';
@@ -32,7 +32,7 @@ export async function addPassiveHost(
   { remote = false }: HostChange = {},
 ): Promise<Host> {
   const hostname = validateHostname(requested.hostname);
-  const { url = hostname, sshPort = 22, username = userInfo().username } = requested;
+  const { url = hostname, sshPort = 22, username = getCurrentUser().username } = requested;
   validateAddress({ url, sshPort, username });
   const rootPath = validateRootPath(requested.root);
   const syncDirs =

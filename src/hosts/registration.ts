@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { hostname as machineName, userInfo } from 'node:os';
+import { hostname as machineName } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { SyncMediaError } from '../model/errors.js';
 import type { HostRegistration } from '../api/requests.js';
@@ -15,6 +15,7 @@ import { generateKeyPair } from '../access/generate-key.js';
 import { isHostname } from '../model/host-name.js';
 import { findKeyPair, type KeyPair } from '../access/own-key.js';
 import type { HostState } from '../state-dir/state.js';
+import { getCurrentUser, nameCurrentUser } from '../util/current-user.js';
 
 /** The registration of this host, complete and checked against this machine. */
 export interface ResolvedRegistration {
@@ -63,7 +64,8 @@ export async function resolveRegistration(
   const { name: url, qualified } =
     given === undefined ? await findDomainName() : { name: given, qualified: true };
   const sshPort = requested.sshPort ?? init.sshPort ?? before?.sshPort ?? 22;
-  const username = requested.username ?? init.username ?? before?.username ?? userInfo().username;
+  const username =
+    requested.username ?? init.username ?? before?.username ?? getCurrentUser().username;
   validateAddress({ url, sshPort, username });
   await checkLoginUser(username);
   const root = await requireRoot(requested.root ?? init.root ?? state?.root);
@@ -181,7 +183,7 @@ async function requireRoot(root: string | undefined): Promise<string> {
   } catch (error) {
     throw new SyncMediaError(
       'BAD_OPTION',
-      `the user ${userInfo().username} may not read and write the root ${path}: run this as the ` +
+      `the user ${nameCurrentUser()} may not read and write the root ${path}: run this as the ` +
         `user who runs the app, and let that user own it`,
       { cause: error },
     );
@@ -194,7 +196,7 @@ async function requireRoot(root: string | undefined): Promise<string> {
  * files.
  */
 async function checkLoginUser(username: string): Promise<void> {
-  const me = userInfo();
+  const me = getCurrentUser();
   if (username === me.username) return;
   const uid = await new Promise<string | undefined>((done) => {
     execFile('id', ['-u', '--', username], { timeout: 5000, maxBuffer: 1024 }, (error, stdout) => {

@@ -4,15 +4,33 @@ import type { HostsDeps } from './deps.js';
 import { toHost } from './host-model.js';
 import { listHosts, pickHostCollection } from './host-rows.js';
 import { installKeys, uninstallKeys } from '../access/install-keys.js';
+import { quotePath } from '../replica/paths.js';
 import { readState, removeState } from '../state-dir/state.js';
+import { listFirst } from '../util/list-first.js';
+
+/** A warning names at most this many paths. */
+const maxPathsShown = 10;
 
 /**
  * Retires a host for good: nothing is pending for it any more, and every active host removes its
- * key, this one at once. The row stays, with its name and url changed so that both can be used
- * again. If it is this host, `host.json` is removed from its state folder. Files and markers
- * stay. Another call completes what a crash interrupted.
+ * key, this one at once. What it captured and did not record is dropped. The row stays, with its
+ * name and url changed so that both can be used again. If it is this host, `host.json` is removed
+ * from its state folder. Files and markers stay. Another call completes what a crash interrupted.
  */
 export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host> {
+  const retired = await retireHost(deps, host);
+  const { count, paths } = await deps.dropCaptures(host.id);
+  if (count > 0)
+    deps.config.log.warn(
+      `${restoreNames(retired).hostname} left ${String(count)} saves that no host has recorded, ` +
+        `so their files may exist on its disk only: ` +
+        `${listFirst(paths.map(quotePath), maxPathsShown)}`,
+    );
+  return retired;
+}
+
+/** Does the same as `unregisterHost`, and leaves the captures to the host that replaces it. */
+export async function retireHost(deps: HostsDeps, host: Host): Promise<Host> {
   const rows = pickHostCollection(deps);
   const retired =
     (await rows.findOneAndUpdate(

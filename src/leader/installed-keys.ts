@@ -73,7 +73,7 @@ export class KeyInstaller {
       return;
     }
     try {
-      await checkGate();
+      await checkGate(this.hostContext.config.stateDir);
     } catch (error) {
       this.report({
         about: 'confinement',

@@ -86,7 +86,9 @@ export const errorCatalogue = {
   },
   HOST_EXISTS: {
     meaning: 'Another host already has that hostname, or that url and port.',
-    remedy: 'Choose another name or address, or unregister the other host.',
+    remedy:
+      'Choose another name or address, or unregister the other host. On a machine that was that ' +
+      'host and lost its state folder, run `syncmedia init --replace`.',
   },
   HOST_CHANGED: {
     meaning: 'The host was changed since its fingerprints were shown.',
@@ -128,6 +130,12 @@ export const errorCatalogue = {
     remedy:
       'Run `syncmedia init` on the host that refuses: it installs the keys again. On a passive ' +
       'host, add the key by hand; `syncmedia doctor` says which.',
+  },
+  NO_USER: {
+    meaning:
+      'The user id of this process has no name on this machine, as in a container that was ' +
+      'started with any id. ssh and sshd do not work for such a user.',
+    remedy: 'Add a line for the id to /etc/passwd, or run the process as a user that has one.',
   },
   NO_SFTP: {
     meaning: 'The other host offers no SFTP subsystem, or one without posix-rename.',

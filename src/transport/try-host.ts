@@ -1,5 +1,4 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import { areas, newName } from '../replica/areas.js';
@@ -14,6 +13,7 @@ import { makePutCommand } from './rsync/commands.js';
 import { RsyncProcess } from './rsync/rsync-process.js';
 import { findRemoteRsyncVersion, findRsyncVersion } from './rsync/version.js';
 import { writeFlushedFile } from './rsync/small-files/put.js';
+import { describeInstallation } from '../model/packages.js';
 
 /** The result of one check, with a remedy if it failed. */
 export interface HostCheck {
@@ -119,7 +119,7 @@ async function putByRsync(
     timeoutMs,
     bandwidthLimit: undefined,
   };
-  const from = await mkdtemp(join(tmpdir(), 'syncmedia-'));
+  const from = await mkdtemp(join(ssh.stateDir, 'try-host-'));
   const name = newName();
   try {
     await writeFile(join(from, name), CONTENT);
@@ -172,7 +172,7 @@ function findRemedy(error: unknown, host: Host, authorizedKeysFile: string): str
     case 'NO_SFTP':
       return `add "Subsystem sftp internal-sftp" to the sshd_config at ${at}`;
     case 'MISSING_PROGRAM':
-      return 'install rsync: `apt-get install rsync`';
+      return describeInstallation('rsync');
     case 'PERMISSION_DENIED':
       return `let ${host.username} own the sync dirs below ${host.rootPath}`;
     case 'DISK_FULL':

@@ -107,6 +107,14 @@ export class RecordingInstance implements SyncMedia {
     acceptKeys: (...args: unknown[]) => this.answer('hosts.acceptKeys', args, makeHost()),
     unregister: (...args: unknown[]) =>
       this.answer('hosts.unregister', args, makeHost({ status: 'retired' })),
+    purge: (...args: unknown[]) =>
+      this.answer('hosts.purge', args, {
+        hostname: 'web1',
+        stateDir: '/state',
+        syncDirs: [],
+        collections: [],
+        done: false,
+      }),
   };
 
   readonly runs = {

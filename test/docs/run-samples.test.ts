@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -15,7 +16,7 @@ import { executedSamples } from './sample-lines.js';
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** Outputs of the pages come from hosts that confine keys. */
-const skipReason = await checkGate().then(
+const skipReason = await checkGate(tmpdir()).then(
   () => undefined,
   (error: unknown) => String(error),
 );

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { formatKeyLine } from '../../src/access/format-key-line.js';
 import { checkGate, formatGateCommand, openGateDirs, setGateHosts } from '../../src/access/gate.js';
 import { getErrorMessage } from '../../src/model/errors.js';
@@ -9,7 +10,7 @@ import type { TestHost } from '../harness/sshd.js';
  * Why keys cannot be confined on this machine, for the names of skipped tests; undefined where
  * they can.
  */
-export const gateIsMissing = await checkGate().then(() => undefined, getErrorMessage);
+export const gateIsMissing = await checkGate(tmpdir()).then(() => undefined, getErrorMessage);
 if (gateIsMissing !== undefined)
   console.warn(`SKIPPED, everything about confined keys: ${gateIsMissing}`);
 

@@ -25,6 +25,7 @@ export interface Machine {
   /** The requests to the other parts. */
   forgotten: string[];
   marked: [string, readonly string[]][];
+  takenOver: [from: readonly string[], to: string][];
 }
 
 /** A machine that has its own sshd, root with `uploads`, state folder and key. */
@@ -33,6 +34,7 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
   const said: string[] = [];
   const forgotten: string[] = [];
   const marked: Machine['marked'] = [];
+  const takenOver: Machine['takenOver'] = [];
   const say = (message: string): void => {
     said.push(message);
   };
@@ -42,6 +44,7 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
     said,
     forgotten,
     marked,
+    takenOver,
     deps: {
       connection,
       disk: nodeDisk,
@@ -78,6 +81,11 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
       listDeclaredDirs: () => [],
       forgetHost: (id) => {
         forgotten.push(id);
+        return Promise.resolve();
+      },
+      dropCaptures: () => Promise.resolve({ count: 0, paths: [] }),
+      takeOverCaptures: (from, to) => {
+        takenOver.push([from, to]);
         return Promise.resolve();
       },
     },

@@ -63,7 +63,7 @@ export class DemoHost {
       SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeys,
       SYNCMEDIA_ADMIN_TOKEN: site.adminToken,
       // Where this machine cannot confine keys, only this demo has them.
-      ...(await checkGate().then(
+      ...(await checkGate(dir).then(
         () => ({}),
         () => ({ SYNCMEDIA_UNCONFINED: 'true' }),
       )),

@@ -1,4 +1,4 @@
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { SyncMediaError } from '../../model/errors.js';
 import { describeHost } from '../../api/describe-host.js';
@@ -15,12 +15,14 @@ import {
   readHostOptions,
 } from '../host-options.js';
 import { formatTable } from '../table.js';
+import { nameCurrentUser } from '../../util/current-user.js';
 
 interface InitCommandOptions extends HostOptions {
   readonly interactive?: boolean;
   readonly unconfined?: boolean;
   readonly confined?: boolean;
   readonly generate?: boolean;
+  readonly replace?: boolean;
 }
 
 export function addInitCommand(program: Command, runCommand: RunCommand): void {
@@ -39,6 +41,11 @@ export function addInitCommand(program: Command, runCommand: RunCommand): void {
         'to the sync dirs',
     )
     .option('--confined', 'confine them again')
+    .option(
+      '--replace',
+      'retire the host that has this name, if it is not at work, and take its place: for a ' +
+        'machine whose state folder was lost',
+    )
     .option('-i, --interactive', 'ask for missing values; only on a terminal')
     .action((options: InitCommandOptions, command: Command) =>
       runCommand(command, async (context) => {
@@ -53,7 +60,7 @@ export function addInitCommand(program: Command, runCommand: RunCommand): void {
 }
 
 function readRegistration(options: InitCommandOptions): HostRegistration {
-  const { key, root, syncDirs, unconfined, confined, generate } = options;
+  const { key, root, syncDirs, unconfined, confined, generate, replace } = options;
   if (unconfined && confined)
     throw new SyncMediaError(
       'BAD_OPTION',
@@ -61,6 +68,7 @@ function readRegistration(options: InitCommandOptions): HostRegistration {
     );
   return {
     ...(generate && { generate }),
+    ...(replace && { replace }),
     ...((unconfined || confined) && { unconfined: unconfined === true }),
     ...readHostOptions(options),
     ...(key !== undefined && { key }),
@@ -107,7 +115,7 @@ async function askForMissing(
   await askIfMissing(
     'username',
     'Login user',
-    environment.SYNCMEDIA_USERNAME ?? stored?.username ?? userInfo().username,
+    environment.SYNCMEDIA_USERNAME ?? stored?.username ?? nameCurrentUser(),
     text,
   );
   await askIfMissing(

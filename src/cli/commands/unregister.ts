@@ -1,14 +1,30 @@
 import type { Command } from 'commander';
 import { describeHost } from '../../api/describe-host.js';
-import type { RunCommand } from '../command-context.js';
+import type { PurgeReport } from '../../api/reports.js';
+import { SyncMediaError } from '../../model/errors.js';
+import type { CommandContext, RunCommand } from '../command-context.js';
+import { askToConfirm, isInteractive } from '../prompt.js';
+
+interface UnregisterOptions {
+  readonly purge?: boolean;
+  readonly yes?: boolean;
+}
 
 export function addUnregisterCommand(program: Command, runCommand: RunCommand): void {
   program
     .command('unregister')
     .description('Retires a host: it gets no more files, and its key is removed from the others.')
     .argument('[host]', 'its name or id (default: this host)')
-    .action((name: string | undefined, _options: object, command: Command) =>
-      runCommand(command, async ({ sync, screen, json }) => {
+    .option(
+      '--purge',
+      'remove also the state folder of this host and .syncmedia of its sync dirs, with the trash ' +
+        'and the conflicts, and on the last host the collections; uploads and documents stay',
+    )
+    .option('--yes', 'purge without asking')
+    .action((name: string | undefined, options: UnregisterOptions, command: Command) =>
+      runCommand(command, async (context) => {
+        if (options.purge) return purge(name, options.yes === true, context);
+        const { sync, screen, json } = context;
         const host = await sync.hosts.unregister(name);
         if (json) screen.printJson({ host: describeHost(host) });
         // The name and url of a retired host have its id as a suffix, which frees them for other
@@ -23,4 +39,42 @@ export function addUnregisterCommand(program: Command, runCommand: RunCommand): 
         return 0;
       }),
     );
+}
+
+async function purge(
+  name: string | undefined,
+  confirmed: boolean,
+  { sync, screen, json, signal }: CommandContext,
+): Promise<0 | 1> {
+  const planned = await sync.hosts.purge({ dryRun: true });
+  if (name !== undefined && name !== planned.hostname)
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `--purge removes what is on this machine, which is ${planned.hostname}: run it on ${name}, ` +
+        `or leave out --purge`,
+    );
+  if (!confirmed) {
+    if (!json) screen.print(formatPlan(planned));
+    if (!isInteractive())
+      throw new SyncMediaError('BAD_OPTION', 'nothing was removed: confirm with --yes');
+    if (!(await askToConfirm('Remove all of this?', signal))) return 1;
+  }
+  const report = await sync.hosts.purge({ dryRun: false });
+  if (json) screen.printJson(report);
+  else screen.print(`Removed host ${report.hostname} and what it kept on this machine.\n`);
+  return 0;
+}
+
+function formatPlan({ hostname, stateDir, syncDirs, collections }: PurgeReport): string {
+  const lines = [
+    `This removes the host ${hostname}, its state folder ${stateDir}, and:`,
+    ...syncDirs.map(
+      ({ path, trash, conflicts }) =>
+        `  ${path}/.syncmedia with ${String(trash)} files in the trash and ${String(conflicts)} ` +
+        `conflicts`,
+    ),
+    ...(collections.length > 0 ? [`  the collections ${collections.join(', ')}`] : []),
+    'Uploads and documents stay.',
+  ];
+  return `${lines.join('\n')}\n`;
 }

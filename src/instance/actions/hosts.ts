@@ -7,6 +7,7 @@ import type { HostsDeps } from '../../hosts/deps.js';
 import { editHost } from '../../hosts/edit.js';
 import { getHostCollection } from '../../hosts/host-model.js';
 import { initHost } from '../../hosts/init.js';
+import { purgeThisHost } from '../../hosts/purge.js';
 import { Registry } from '../../hosts/registry.js';
 import { Seals } from '../../hosts/seal.js';
 import { readState, type HostState } from '../../state-dir/state.js';
@@ -14,6 +15,7 @@ import { SyncDirsStore, type SyncDirRow } from '../../hosts/sync-dirs-store.js';
 import { unregisterHost } from '../../hosts/unregister.js';
 import type { SyncMedia } from '../../api/sync-media.js';
 import type { ThisHost } from '../../context/this-host.js';
+import { Outbox } from '../../capture/outbox.js';
 import { Ledger } from '../../ledger/ledger.js';
 import type { LedgerRow } from '../../ledger/filters.js';
 import type { Config } from '../../config/config.js';
@@ -48,6 +50,8 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
       getNativeCollection<T>(connection, `${config.collectionPrefix}${name}`);
     const syncDirs = new SyncDirsStore(() => collection<SyncDirRow>('syncdirs'), config.log, seals);
     await syncDirs.declare(dirs.listDeclared());
+    const reader = UnreadableRows.forConnection(connection, config);
+    const outbox = new Outbox(connection, config.collectionPrefix, reader);
     return {
       connection,
       config,
@@ -69,11 +73,9 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
         useSsh(config, readNow(), (ssh) =>
           markRemoteDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths),
         ),
-      forgetHost: (id) =>
-        new Ledger(
-          () => collection<LedgerRow>('ledger'),
-          UnreadableRows.forConnection(connection, config),
-        ).forgetHost(id),
+      forgetHost: (id) => new Ledger(() => collection<LedgerRow>('ledger'), reader).forgetHost(id),
+      dropCaptures: (id) => outbox.dropOf(id),
+      takeOverCaptures: (from, to) => outbox.takeOver(from, to),
     };
   };
 
@@ -109,6 +111,11 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
       const retired = await unregisterHost(await openDeps(), host);
       if (isMe) thisHost.forgetState();
       return retired;
+    },
+    purge: async ({ dryRun = true } = {}) => {
+      const report = await purgeThisHost(await openDeps(), dryRun);
+      if (report.done) thisHost.forgetState();
+      return report;
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Failure } from '../../model/failure.js';
 import { makeCancelledFailure } from '../to-failure.js';
 import { decodeRsyncName } from './itemized.js';
 import type { RsyncExit } from './rsync-process.js';
+import { describeInstallation } from '../../model/packages.js';
 
 /**
  * Exit codes of partial transfers, after which each path must be verified. 11 is an error of file
@@ -33,7 +34,7 @@ export function findHostFailure(
   if (endedBy === 'no rsync')
     return fail(
       'MISSING_PROGRAM',
-      'rsync cannot be started on this host: install it (`apt-get install rsync`).',
+      `rsync cannot be started on this host: ${describeInstallation('rsync')}.`,
     );
   if (endedBy === 'silence')
     return fail('TIMED_OUT', `rsync with ${name} went silent and was ended.`);
@@ -60,14 +61,11 @@ export function findHostFailure(
       `${name} refuses what rsync asks for: ${summariseStderr(stderr)}`,
     );
   if (/Failed to exec ssh/.test(stderr))
-    return fail(
-      'MISSING_PROGRAM',
-      'ssh is missing on this host: install it (`apt-get install openssh-client`).',
-    );
+    return fail('MISSING_PROGRAM', `ssh is missing on this host: ${describeInstallation('ssh')}.`);
   if (code === 127 || code === 126)
     return fail(
       'MISSING_PROGRAM',
-      `rsync is missing on ${name}: install it there (\`apt-get install rsync\`).`,
+      `rsync is missing on ${name}: ${describeInstallation('rsync', 'there')}.`,
     );
   const summary = summariseStderr(stderr);
   if (PERMISSION_DENIED_TEXT.test(stderr))

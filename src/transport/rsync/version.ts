@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { SyncMediaError } from '../../model/errors.js';
 import { formatAddress, type SshAddress } from '../ssh/address.js';
 import type { SshConnection } from '../ssh/connection.js';
+import { describeInstallation } from '../../model/packages.js';
 
 /** Whether `version`, such as `3.2.7` or `3.3.0pre1`, is at least `wanted`. */
 export function isVersionAtLeast(
@@ -36,7 +37,7 @@ export async function findRsyncVersion(): Promise<string> {
   if (version !== undefined) return version;
   throw new SyncMediaError(
     'MISSING_PROGRAM',
-    'rsync is missing on this host: install it (`apt-get install rsync`).',
+    `rsync is missing on this host: ${describeInstallation('rsync')}.`,
   );
 }
 
@@ -54,8 +55,7 @@ export async function findRemoteRsyncVersion(
   if (version !== undefined) return version;
   throw new SyncMediaError(
     'MISSING_PROGRAM',
-    `rsync is missing on ${formatAddress(address)}: install it there (\`apt-get install ` +
-      `rsync\`), on ` +
-      `the PATH of a login without a terminal.`,
+    `rsync is missing on ${formatAddress(address)}, or not on the PATH of a login without a ` +
+      `terminal: ${describeInstallation('rsync', 'there')}.`,
   );
 }

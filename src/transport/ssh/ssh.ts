@@ -19,11 +19,14 @@ interface SshSettings {
  */
 export class Ssh {
   readonly connections: SshConnections;
+  /** For files that are made on the way. The temporary directory may be read-only. */
+  readonly stateDir: string;
   private readonly config: SshConfig;
   private readonly masters = new SshMasters();
 
   /** @throws BAD_STATE if a path cannot be passed to ssh */
   constructor(settings: SshSettings) {
+    this.stateDir = settings.stateDir;
     this.config = new SshConfig(settings);
     this.connections = new SshConnections(settings);
   }

@@ -1,0 +1,124 @@
+import { lstat, readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PurgeReport } from '../api/reports.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { Path } from '../model/path.js';
+import { areas } from '../replica/areas.js';
+import { readMarker } from '../replica/marker.js';
+import { listRecoverableFiles } from '../replica/recoverable.js';
+import { nameProcess } from '../state-dir/process-identity.js';
+import { readState, type HostState } from '../state-dir/state.js';
+import type { HostsDeps, InitParts } from './deps.js';
+import { findHost, listHosts } from './host-rows.js';
+import { listOwnDirs } from './own-dirs.js';
+import { findWorkingLeader } from './replace-host.js';
+import { unregisterHost } from './unregister.js';
+
+/** Files beyond this are not counted. */
+const maxCounted = 10_000;
+
+/** What this package puts into a state folder. Anything else there stays. */
+const ownStateFiles =
+  /^(?:host\.json|leader\.sock|l\.[0-9a-f]+|gate|ssh|sshd|id_ed25519(?:\.pub)?|init\.lock(?:\.break)?|(?:check-gate|try-host)-\w+)$/;
+
+/** Without the prefix. */
+const collections = [
+  'hosts',
+  'syncdirs',
+  'captures',
+  'ledger',
+  'runs',
+  'unreadable',
+  'audit',
+  'counters',
+  'meta',
+];
+
+/**
+ * Retires this host and removes everything that this package keeps on this machine: keys, state
+ * folder, and `.syncmedia` of each sync dir with its trash and conflicts. On the last host it
+ * also drops the collections. Uploads and documents stay.
+ *
+ * @param dryRun only reports what would be removed
+ * @throws NOT_INITIALISED; BAD_STATE while a process leads this host
+ */
+export async function purgeThisHost(
+  deps: HostsDeps,
+  dryRun: boolean,
+  { watchLeaseMs }: InitParts = {},
+): Promise<PurgeReport> {
+  const { stateDir, collectionPrefix } = deps.config;
+  const state = readState(stateDir);
+  const host = state && (await findHost(deps, state.id));
+  if (!state || !host)
+    throw new SyncMediaError(
+      'NOT_INITIALISED',
+      `this machine has no host id in ${stateDir}, so nothing is known here that could be removed`,
+    );
+  const leader = dryRun ? undefined : await findWorkingLeader(deps, host, watchLeaseMs);
+  if (leader !== undefined)
+    throw new SyncMediaError(
+      'BAD_STATE',
+      `${nameProcess(leader)} still leads this host: stop the application first`,
+    );
+  const dirs = await listMarkedDirs(deps, state);
+  const isLast = (await listHosts(deps)).every(
+    ({ id, status }) => id === host.id || status === 'retired',
+  );
+  const report: PurgeReport = {
+    hostname: host.hostname,
+    stateDir,
+    syncDirs: await Promise.all(
+      dirs.map(async (dir) => ({
+        path: dir,
+        trash: await countFiles(deps, state, dir, 'trash'),
+        conflicts: await countFiles(deps, state, dir, 'conflicts'),
+      })),
+    ),
+    collections: isLast ? collections.map((name) => `${collectionPrefix}${name}`) : [],
+    done: !dryRun,
+  };
+  if (dryRun) return report;
+  await unregisterHost(deps, host);
+  for (const dir of dirs)
+    await rm(join(state.root, dir, '.syncmedia'), { recursive: true, force: true });
+  await removeStateFolder(stateDir);
+  for (const name of report.collections)
+    await deps.connection.db?.dropCollection(name).catch(ignoreMissing);
+  return report;
+}
+
+/** Lists the sync dirs whose internal folder is a directory with this host's marker. */
+async function listMarkedDirs(deps: HostsDeps, state: HostState): Promise<string[]> {
+  const marked: string[] = [];
+  for (const dir of await listOwnDirs(deps, state)) {
+    const at = join(state.root, dir);
+    const folder = await lstat(join(at, '.syncmedia')).catch(() => undefined);
+    const marker = await readMarker(deps.disk, at).catch(() => undefined);
+    if (folder?.isDirectory() && marker?.host === state.id) marked.push(dir);
+  }
+  return marked;
+}
+
+async function countFiles(
+  { disk }: HostsDeps,
+  { root }: HostState,
+  dir: string,
+  area: 'trash' | 'conflicts',
+): Promise<number> {
+  const location = { disk, dirPath: join(root, dir), dir: dir as Path };
+  const stat = await disk.stat(join(root, dir, areas[area]));
+  return stat === undefined ? 0 : (await listRecoverableFiles(location, area, maxCounted)).length;
+}
+
+async function removeStateFolder(stateDir: string): Promise<void> {
+  for (const name of await readdir(stateDir).catch(() => []))
+    if (ownStateFiles.test(name)) await rm(join(stateDir, name), { recursive: true, force: true });
+  // A folder with other files, or the mount point of a volume, stays.
+  await rmdir(stateDir).catch(() => undefined);
+}
+
+/** MongoDB before version 7 refuses to drop a collection that does not exist. */
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Error) || !error.message.includes('ns not found')) throw error;
+}
