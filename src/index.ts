@@ -100,6 +100,7 @@ export type {
   HostKeys,
   HostStatus,
   InitReport,
+  PurgeReport,
   Status,
 } from './api/reports.js';
 export type {

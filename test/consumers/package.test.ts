@@ -11,6 +11,8 @@ it('packs the needed files and no others', async () => {
     'dist/index.d.cts',
     'dist/index.d.mts',
     'dist/cli/main.js',
+    'dist/testing/index.mjs',
+    'container/entrypoint.sh',
     'gate/syncmedia-gate.py',
     'docs/reference.md',
     'LICENSE',
@@ -20,7 +22,7 @@ it('packs the needed files and no others', async () => {
   expect(
     files.filter(
       (name) =>
-        !/^package\/(dist\/|gate\/syncmedia-gate\.py$|docs\/reference\.md$|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(
+        !/^package\/(dist\/|gate\/syncmedia-gate\.py$|container\/entrypoint\.sh$|docs\/reference\.md$|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(
           name,
         ),
     ),

@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { checkGate } from '../../src/access/gate.js';
@@ -263,6 +263,9 @@ describe.skipIf(skipReason !== undefined)('the shell lines of the pages', () => 
       await run(line, { on: 'web2', '/srv/app': ssh.root });
       await samples.run('npx syncmedia unregister', 'web2');
     }
+    await samples.run(`npx syncmedia init --root ${ssh.root} --sync-dirs uploads/photos`, 'web2');
+    await run('npx syncmedia unregister --purge', { on: 'web2' });
+    expect(await readdir(join(ssh.root, 'uploads/photos'))).not.toContain('.syncmedia');
     await mkdir(samples.machine('web1').path('uploads/invoices'));
     await run('npx syncmedia init --sync-dirs uploads/photos,uploads/invoices');
   });

@@ -37,7 +37,10 @@ function checkTypes(files: ReadonlyMap<string, string>): string[] {
     checkJs: true,
     skipLibCheck: true,
     noEmit: true,
-    paths: { syncmedia: [join(rootDir, 'src/index.ts')] },
+    paths: {
+      syncmedia: [join(rootDir, 'src/index.ts')],
+      'syncmedia/testing': [join(rootDir, 'src/testing/index.ts')],
+    },
   };
   const host = ts.createCompilerHost(options);
   const { fileExists, readFile, getSourceFile } = host;
