@@ -1,5 +1,5 @@
 import type { ComponentChild, JSX } from 'preact';
-import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useReducer, useState } from 'preact/hooks';
 import { Api, ApiError } from './api.js';
 import { LiveConnection } from './live/connection.js';
 import { firstState, isLost, reduceLive, type LiveProblem } from './live/live-state.js';
@@ -9,10 +9,10 @@ import { KeysDialog } from './parts/keys-dialog.js';
 import { Asking } from './parts/loaded.js';
 import { ErrorNotice, remedyOf } from './parts/notice.js';
 import { Footer, Header, LiveNotice, type ThemeName } from './parts/shell.js';
-import { parseRoute, type PageRoute } from './routes.js';
+import { parseRoute } from './routes.js';
 import { readSetting, storeSetting } from './settings.js';
 import { texts } from './texts.js';
-import { useIdlePause, useKeys, usePageTime } from './use-page.js';
+import { useIdlePause, useKeys, useNavigation, useNews, usePageTime } from './use-page.js';
 import { EmptySite } from './views/overview.js';
 import { SignInView } from './views/sign-in.js';
 import { View } from './views/view.js';
@@ -85,7 +85,7 @@ export function App(): JSX.Element {
     }, 50);
   }, []);
   const arrive = useNavigation(setRoute);
-  useHeadline(live.shown?.overview.headline, say);
+  useNews(live.shown?.overview, say);
   useIdlePause(isIn && !live.paused, () => {
     dispatch({ type: 'paused', by: 'idle', now: performance.now() });
   });
@@ -208,36 +208,4 @@ function explainFailure(error: unknown): LiveProblem | 'signed out' | undefined 
     ...(code !== undefined && { code }),
     ...(remedy !== undefined && { remedy }),
   };
-}
-
-/** Follows the address; a new view begins at its heading. */
-function useNavigation(setRoute: (route: PageRoute) => void): () => void {
-  const isNew = useRef(false);
-  useEffect(() => {
-    const follow = (): void => {
-      isNew.current = true;
-      setRoute(parseRoute(location.hash));
-    };
-    addEventListener('hashchange', follow);
-    return () => {
-      removeEventListener('hashchange', follow);
-    };
-  }, []);
-  // A view that loads something first has its heading a little later.
-  return useCallback(() => {
-    if (!isNew.current) return;
-    isNew.current = false;
-    document.querySelector<HTMLElement>('h1')?.focus();
-    scrollTo(0, 0);
-  }, []);
-}
-
-/** Has the headline said when it changes, but not at the start. */
-function useHeadline(headline: string | undefined, say: (text: string) => void): void {
-  const before = useRef(headline);
-  useEffect(() => {
-    if (before.current !== undefined && headline !== undefined && before.current !== headline)
-      say(headline);
-    before.current = headline;
-  }, [headline]);
 }

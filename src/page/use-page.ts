@@ -1,7 +1,10 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { findNews } from './find-news.js';
 import { KeyReader, type KeyCommand } from './keys.js';
 import type { LiveState } from './live/live-state.js';
 import type { PageTime } from './parts/ages.js';
+import { parseRoute, type PageRoute } from './routes.js';
+import type { WireOverview } from './wire.js';
 
 const idleMs = 30 * 60_000;
 
@@ -93,4 +96,36 @@ export function usePageTime(live: LiveState): { time: PageTime; now: number } {
   const elapsed = live.shown ? Math.max(0, Math.floor((shownNow - live.shown.readAt) / 1000)) : 0;
   const read = live.shown ? Date.parse(live.shown.overview.at) : 0;
   return { time: { elapsed, now: read === 0 ? 0 : read + elapsed * 1000 }, now };
+}
+
+/** Follows the address; a new view begins at its heading. */
+export function useNavigation(setRoute: (route: PageRoute) => void): () => void {
+  const isNew = useRef(false);
+  useEffect(() => {
+    const follow = (): void => {
+      isNew.current = true;
+      setRoute(parseRoute(location.hash));
+    };
+    addEventListener('hashchange', follow);
+    return () => {
+      removeEventListener('hashchange', follow);
+    };
+  }, []);
+  // A view that loads something first has its heading a little later.
+  return useCallback(() => {
+    if (!isNew.current) return;
+    isNew.current = false;
+    document.querySelector<HTMLElement>('h1')?.focus();
+    scrollTo(0, 0);
+  }, []);
+}
+
+/** Has the end of a run said, or else a new headline; nothing at the start. */
+export function useNews(overview: WireOverview | undefined, say: (text: string) => void): void {
+  const before = useRef(overview);
+  useEffect(() => {
+    const news = before.current && overview && findNews(before.current, overview);
+    before.current = overview;
+    if (news !== undefined) say(news);
+  }, [overview]);
 }

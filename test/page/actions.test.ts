@@ -165,19 +165,19 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     expect(changes().map((change) => change.address)).toEqual([address]);
   });
 
-  test('a host is let in only by somebody who may, and else by a command', async () => {
+  test('a host is approved only by somebody who may, and else by a command', async () => {
     await showView(page, '#/hosts/web5', 'web5');
     await page.getByRole('button', { name: 'Compare its key …' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByText('SHA256:q1Z8mC0vXhYk2r7Jt5bq9dWfLx3uN6aEoP4sGiTeRw0').waitFor();
     await dialog.getByText('npx syncmedia approve web5').waitFor();
-    expect(await dialog.getByRole('button', { name: 'Let web5 in' }).count()).toBe(0);
+    expect(await dialog.getByRole('button', { name: 'Approve web5' }).count()).toBe(0);
     await dialog.getByRole('button', { name: 'Close' }).click();
     site.session = { ...site.session, mayApprove: true };
     await page.reload();
     await page.getByRole('button', { name: 'Compare its key …' }).click();
-    await dialog.getByRole('button', { name: 'Let web5 in' }).click();
-    await isSaid('web5 is let in');
+    await dialog.getByRole('button', { name: 'Approve web5' }).click();
+    await isSaid('web5 is approved');
     expect(changes().at(-1)).toMatchObject({
       address: 'hosts/id-web5/approve',
       body: { digest: 'd'.repeat(64) },

@@ -16,7 +16,7 @@ import { startFakeSite, type FakeSite } from './fake-site.js';
 const views: readonly [hash: string, title: string | RegExp][] = [
   ['#/', '4 of 7 hosts lack files'],
   ['#/hosts/web3', 'web3 does not answer'],
-  ['#/hosts/web5', 'web5 asks to be let in'],
+  ['#/hosts/web5', 'web5 waits for approval'],
   ['#/hosts/backup', 'backup is paused'],
   ['#/files', 'Where is a file?'],
   ['#/files?q=Order+4711', 'Where is a file?'],

@@ -1,4 +1,4 @@
-import type { JSX } from 'preact';
+import type { ComponentChildren, JSX } from 'preact';
 import { showHidden } from '../format.js';
 import { fileAddress, hostAddress } from '../routes.js';
 import { texts } from '../texts.js';
@@ -12,7 +12,7 @@ const foldedLength = 300;
  */
 export function Text({ text }: { text: string }): JSX.Element {
   const shown = showHidden(text);
-  if (shown.length <= foldedLength) return <bdi>{shown}</bdi>;
+  if (shown.length <= foldedLength) return <bdi>{markCode(shown)}</bdi>;
   return (
     <details class="long">
       <summary>
@@ -21,6 +21,13 @@ export function Text({ text }: { text: string }): JSX.Element {
       <bdi>{shown}</bdi>
     </details>
   );
+}
+
+/** Sentences of the router have commands and names of files in backticks. */
+function markCode(text: string): ComponentChildren {
+  const parts = text.split('`');
+  if (parts.length % 2 === 0) return text;
+  return parts.map((part, at) => (at % 2 === 1 ? <code key={at}>{part}</code> : part));
 }
 
 /** A path, which may break after each slash. */

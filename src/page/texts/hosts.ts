@@ -73,7 +73,7 @@ export const hostTexts = {
   retried: (count: number): string =>
     count === 0 ? 'Nothing waits for another try' : `${formatFiles(count)} tried again`,
 
-  // Pausing, retiring, letting in
+  // Pausing, retiring, approving
   pauseQuestion: (host: string): string => `Pause ${host}?`,
   nothingWaitsNow: (host: string): string => `Nothing waits for ${host} at the moment.`,
   pauseKeepsWaiting: (files: string, bytes: string, count: number): string =>
@@ -104,7 +104,7 @@ export const hostTexts = {
   retireIt: (host: string): string => `Retire ${host}`,
   retired: (host: string): string => `${host} is retired`,
   compareKey: 'Compare its key',
-  approveQuestion: (host: string): string => `Let ${host} in?`,
+  approveQuestion: (host: string): string => `Approve ${host}?`,
   unsealed:
     'No host of this site wrote this row, or somebody changed it since. Compare every line ' +
     'closely.',
@@ -113,7 +113,7 @@ export const hostTexts = {
   approveMeans:
     'It may then read and replace every file of the sync dirs on all hosts, and is filled ' +
     'with those of its own.',
-  approveByCommand: 'You may not let hosts in here. On one of the hosts:',
-  approveIt: (host: string): string => `Let ${host} in`,
-  approved: (host: string): string => `${host} is let in`,
+  approveByCommand: 'You may not approve hosts here. On one of the hosts:',
+  approveIt: (host: string): string => `Approve ${host}`,
+  approved: (host: string): string => `${host} is approved`,
 };

@@ -13,7 +13,7 @@ export const overviewTexts = {
     state === 'down'
       ? `${formatNumber(count)} ${plural(count, 'does', 'do')} not answer`
       : state === 'pending'
-        ? `${formatNumber(count)} ${plural(count, 'asks', 'ask')} to be let in`
+        ? `${formatNumber(count)} ${plural(count, 'waits', 'wait')} for approval`
         : state === 'cloned'
           ? `${formatNumber(count)} ${plural(count, 'runs', 'run')} twice`
           : `${formatNumber(count)} ${stateTexts.states[state]}`,
@@ -46,10 +46,6 @@ export const overviewTexts = {
   nothingLately: 'Nothing happened lately.',
   noHostTitle: 'No machine is registered yet',
   noHost: 'On the one that has the files, in the directory of the application:',
-  noHostThen:
-    'This page shows the host as soon as it is registered. Then do the same on the others.',
-  initCommand: (dirs: readonly string[]): string =>
-    'npx syncmedia init --root ' +
-    `"$PWD"${dirs.length > 0 ? ` --sync-dirs ${dirs.join(',')}` : ''} --generate`,
-  entriesLeft: (count: string): string => `The ledger has ${count} entries of earlier hosts.`,
+  noHostThen: 'This page shows the host once it is registered. Then do the same on the others.',
+  initCommand: 'npx syncmedia init --root "$PWD" --generate',
 };

@@ -25,7 +25,7 @@ export const runTexts = {
   verifyAll: 'Verify every host',
   ofTotal: (done: string, all: string): string => `${done} of ${all}`,
   mayClose: 'You may close this page: the run goes on.',
-  runEnded: (state: string): string => `The run ended: ${state}`,
+  runEnded: (run: string, state: string): string => `${run}: ${state}`,
   allHostsMeant: 'every host',
   allDirs: 'every sync dir',
   notStarted: 'not begun',

@@ -3,7 +3,7 @@ import type { Run } from '../../model/run.js';
 
 export const stateTexts = {
   states: {
-    pending: 'asks to be let in',
+    pending: 'waits for approval',
     cloned: 'runs twice',
     down: 'does not answer',
     halted: 'halted',

@@ -1,6 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
-import { capitalise, formatBytes, formatCount, formatFiles, formatNumber } from '../format.js';
+import { capitalise, formatBytes, formatCount, formatFiles } from '../format.js';
 import { findWaiting, shownName } from '../group-hosts.js';
 import { useMayChange, usePage } from '../page-context.js';
 import { Clock } from '../parts/ages.js';
@@ -14,7 +13,7 @@ import { isUnfinished, RunList } from '../parts/run-list.js';
 import { texts } from '../texts.js';
 import type { IconName } from '../parts/icon.js';
 import { stateIcons } from '../parts/state-word.js';
-import type { WireModel, WireNeed, WireOverview } from '../wire.js';
+import type { WireNeed, WireOverview } from '../wire.js';
 
 export function OverviewView({ overview }: { overview: WireOverview }): JSX.Element {
   if (overview.hosts.length === 0) return <EmptySite overview={overview} />;
@@ -108,29 +107,17 @@ function NeedAction({ need }: { need: WireNeed }): JSX.Element | null {
   return <TestConnection host={host} />;
 }
 
-/** Nobody has run `init` yet: the exact command, with the sync dirs that the models declare. */
+/** Nobody has run `init` yet: the exact command, with the root and the sync dirs. */
 export function EmptySite({ overview }: { overview?: WireOverview }): JSX.Element {
-  const { api } = usePage();
-  const given = overview?.needs.find(({ command }) => command !== undefined)?.command;
-  const [dirs, setDirs] = useState<readonly string[]>([]);
-  useEffect(() => {
-    if (given !== undefined) return;
-    api.get<{ models: WireModel[] }>('models').then(
-      ({ models }) => {
-        setDirs([...new Set(models.flatMap(({ syncDirs }) => syncDirs))].sort());
-      },
-      // The command is still right without them: `init` asks the database for the sync dirs.
-      () => undefined,
-    );
-  }, [given]);
+  const need = overview?.needs.find(({ command }) => command !== undefined);
   return (
     <>
-      <Heading title={texts.noHostTitle}>{texts.noHost}</Heading>
-      <Command command={given ?? texts.initCommand(dirs)} />
+      <Heading title={overview?.headline ?? texts.noHostTitle}>
+        {need ? <Text text={need.cause} /> : texts.noHost}
+      </Heading>
+      <Command command={need?.command ?? texts.initCommand} />
+      <p class="quiet">{need ? <Text text={`${need.remedy} ${need.safe}`} /> : null}</p>
       <p class="quiet">{texts.noHostThen}</p>
-      {overview !== undefined && overview.entries > 0 && (
-        <p class="quiet">{texts.entriesLeft(formatNumber(overview.entries))}</p>
-      )}
     </>
   );
 }

@@ -1,5 +1,4 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
 import {
   capitalise,
   formatBytes,
@@ -28,7 +27,7 @@ import { describeAmount } from './runs.js';
 
 /** One run: it is the same on every host and after every reload, since it lives in the database. */
 export function RunView({ id }: { id: string }): JSX.Element {
-  const { api, live, say } = usePage();
+  const { api, live } = usePage();
   const summary = live.shown?.overview.runs.find((run) => run.id === id);
   const key = summary && [summary.state, summary.files, summary.bytes, summary.filesFound].join();
   const loaded = useLoaded(
@@ -39,14 +38,6 @@ export function RunView({ id }: { id: string }): JSX.Element {
     live.shown?.overview.hosts.map(({ id: host, hostname }) => [host, hostname]),
   );
   const nameOf = (host: string): string => names.get(host) ?? host;
-  const state = loaded.value?.state;
-  const before = useRef(state);
-  useEffect(() => {
-    const wasRunning = before.current !== undefined && isUnfinished({ state: before.current });
-    before.current = state;
-    if (state === undefined || !wasRunning || isUnfinished({ state })) return;
-    say(texts.runEnded(texts.runStates[state]));
-  }, [state]);
   return (
     <Load loaded={loaded}>{(run) => <KnownRun run={run} nameOf={nameOf} key={run.id} />}</Load>
   );
