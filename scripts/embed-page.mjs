@@ -1,7 +1,7 @@
 // Generates src/admin/page-assets.ts from src/page/: the operator's page as one script and one
-// style sheet. Their text is part of the code because apps are bundled, and then no file of ours lies
-// beside them; and an app that mounts the page builds nothing. Setup, build, lint, typecheck and
-// the tests run this first, so the generated file is not committed.
+// style sheet. Their text is part of the code because apps are bundled, and then no file of ours
+// lies beside them; and an app that mounts the page builds nothing. Setup, build, lint, typecheck
+// and the tests run this first, so the generated file is not committed.
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
