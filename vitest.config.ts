@@ -7,12 +7,13 @@ import { groupTests, longTests } from './scripts/test-groups.mjs';
 /** For every project. Paths are absolute, since other configurations use them too. */
 const atRoot = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const checkLeftovers = atRoot('test/harness/check-leftovers.ts');
+const checkAnswers = atRoot('test/harness/check-answers.ts');
 const refuseSshd = atRoot('test/harness/refuse-sshd.ts');
 const each = {
   // Processes, not threads: the harness looks at the worker's own process to see what a file left
   // running.
   pool: 'forks' as const,
-  setupFiles: [checkLeftovers],
+  setupFiles: [checkLeftovers, checkAnswers],
   testTimeout: 60_000,
   hookTimeout: 60_000,
 };
@@ -52,7 +53,7 @@ export default defineConfig({
           ...each,
           name: 'fast',
           include: groups.fast,
-          setupFiles: [checkLeftovers, refuseSshd],
+          setupFiles: [checkLeftovers, checkAnswers, refuseSshd],
           // Files share a worker's process: loading Mongoose for each would cost more than the
           // tests.
           isolate: false,
@@ -63,7 +64,7 @@ export default defineConfig({
           ...each,
           name: 'slow',
           include: groups.slow,
-          setupFiles: [checkLeftovers, refuseSshd],
+          setupFiles: [checkLeftovers, checkAnswers, refuseSshd],
         },
       },
       {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { errorCatalogue, type ErrorCode } from '../model/error-catalogue.js';
+import { errorCatalogue, type ErrorCode, refusalCatalogue } from '../model/error-catalogue.js';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
 import { Refusal } from './refusal.js';
@@ -52,6 +52,24 @@ const httpStatuses = {
   MEDIA_COPIES_TIMEOUT: 504,
 } as const satisfies Record<ErrorCode, number>;
 
+/** The router's own codes; it uses some of the others with a second status. */
+const refusalStatuses = {
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  TOO_LARGE: 413,
+  TOO_SLOW: 408,
+  TOO_MANY_FAILURES: 429,
+  TOO_MANY_STREAMS: 503,
+  INTERNAL: 500,
+} as const satisfies Record<keyof typeof refusalCatalogue, number>;
+
+/** Every code of an error answer, with its status. */
+export const errorStatuses = { ...httpStatuses, ...refusalStatuses };
+/** Every code of an error answer, with its meaning and remedy. */
+export const errorTexts = { ...errorCatalogue, ...refusalCatalogue };
+export type AnswerCode = keyof typeof errorStatuses;
+
 /**
  * Messages with these codes may be shown: they contain only the other host's address and keys,
  * which the caller gave or sees in the list.
@@ -65,7 +83,15 @@ const codesWithPublicMessage: ReadonlySet<ErrorCode> = new Set([
 export interface ErrorAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: { readonly error: { readonly code: string; readonly message: string } };
+  readonly body: ErrorBody;
+}
+
+export interface ErrorBody {
+  readonly error: {
+    readonly code: AnswerCode;
+    readonly message: string;
+    readonly remedy: string;
+  };
 }
 
 /**
@@ -90,11 +116,11 @@ export function createErrorAnswer(error: unknown, sent: unknown, log: Log): Erro
 
 function makeErrorAnswer(
   status: number,
-  code: string,
+  code: AnswerCode,
   message: string,
   headers: Readonly<Record<string, string>> = {},
 ): ErrorAnswer {
-  return { status, headers, body: { error: { code, message } } };
+  return { status, headers, body: { error: { code, message, remedy: errorTexts[code].remedy } } };
 }
 
 function logWithReference(error: unknown, log: Log): string {

@@ -1,8 +1,11 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Request } from 'express';
 import type { Log } from '../model/log.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { Refusal } from './refusal.js';
+import { readSessionCookie } from './session/session-cookie.js';
+import { type Session, SessionSeal } from './session/session-seal.js';
 
 /** Whether a request may use the router; 'approve' also allows the approval of hosts. */
 export type Authorization = boolean | 'approve';
@@ -13,15 +16,24 @@ interface AuthorizerOptions {
   token?: string | undefined;
 }
 
-const challenge = { 'WWW-Authenticate': 'Basic realm="syncmedia", charset="UTF-8"' };
+/**
+ * A browser answers a challenge by a dialog of its own, also if a script of a page sent the
+ * request. The operator's page has its own form.
+ */
+function makeChallenge({ 'sec-fetch-dest': destination }: IncomingHttpHeaders): Refusal['headers'] {
+  return destination === 'empty'
+    ? {}
+    : { 'WWW-Authenticate': 'Basic realm="syncmedia", charset="UTF-8"' };
+}
 
 /**
- * Admits a request with the right token, or one for which the app's `authorize` returns `true` or
- * 'approve'. Without either option nobody is admitted.
+ * Admits a request with a session or the right token, or one for which the app's `authorize`
+ * returns `true` or 'approve'. Without a token and `authorize` nobody is admitted.
  */
 export class Authorizer {
   private readonly hmacKey = randomBytes(32);
   private readonly tokenDigest: Buffer | undefined;
+  private readonly seal: SessionSeal | undefined;
   private readonly authorize: AuthorizerOptions['authorize'];
 
   constructor(
@@ -31,6 +43,7 @@ export class Authorizer {
   ) {
     this.authorize = authorize;
     this.tokenDigest = token === undefined ? undefined : this.computeDigest(token);
+    this.seal = token === undefined ? undefined : new SessionSeal(token);
     if (!authorize && token === undefined) {
       log.warn(
         'the admin router refuses everyone: give it authorize(req), or set ' +
@@ -39,14 +52,39 @@ export class Authorizer {
     }
   }
 
-  /** @throws Refusal 401, 403 or 429 */
-  async requireAuthorized(request: Request): Promise<void> {
-    const refusal = this.checkToken(request.headers.authorization);
-    if (!refusal) return;
+  /**
+   * Returns the session, if the request has one.
+   *
+   * @throws Refusal 401, 403 or 429
+   */
+  async requireAuthorized(request: Request): Promise<Session | undefined> {
+    const session = this.readSession(request);
+    if (session) return session;
+    const refusal = this.checkToken(request);
+    if (!refusal) return undefined;
     // Compared strictly: an `authorize` that returns an object by mistake, or a promise in one,
     // admits nobody.
     const answer: unknown = await this.authorize?.(request);
     if (answer !== true && answer !== 'approve') throw refusal;
+    return undefined;
+  }
+
+  /** Whether a person can sign in: without a token there is nothing to give. */
+  get hasToken(): boolean {
+    return this.seal !== undefined;
+  }
+
+  /**
+   * Checks a token that was given in a form, and returns a sealed session.
+   *
+   * @throws Refusal 401, 403 or 429
+   */
+  signIn(token: string, name: string): string {
+    if (!this.seal || !this.tokenDigest)
+      throw new Refusal(403, 'FORBIDDEN', 'This router has no token to sign in with.');
+    const refusal = this.compareToken(token, this.tokenDigest);
+    if (refusal) throw refusal;
+    return this.seal.seal(name);
   }
 
   /**
@@ -56,17 +94,31 @@ export class Authorizer {
    * @throws Refusal 403
    */
   async requireApprover(request: Request): Promise<void> {
-    const answer: unknown = await this.authorize?.(request);
-    if (answer !== 'approve')
-      throw new Refusal(
-        403,
-        'FORBIDDEN',
-        'Hosts are approved on the command line (syncmedia approve), or by somebody for whom ' +
-          'the authorize function of this router answers "approve".',
-      );
+    if (await this.mayApprove(request)) return;
+    throw new Refusal(
+      403,
+      'FORBIDDEN',
+      'Hosts are approved on the command line (syncmedia approve), or by somebody for whom ' +
+        'the authorize function of this router answers "approve".',
+    );
   }
 
-  private checkToken(header: string | undefined): Refusal | undefined {
+  async mayApprove(request: Request): Promise<boolean> {
+    const answer: unknown = await this.authorize?.(request);
+    return answer === 'approve';
+  }
+
+  /**
+   * A session is no token that can be guessed, so the limit of failures does not concern it:
+   * somebody who guesses tokens locks out nobody who is signed in, and a browser with an old
+   * session locks out nobody at all.
+   */
+  private readSession({ headers }: Request): Session | undefined {
+    const sealed = readSessionCookie(headers);
+    return sealed === undefined ? undefined : this.seal?.open(sealed);
+  }
+
+  private checkToken({ headers }: Request): Refusal | undefined {
     if (!this.tokenDigest) {
       return new Refusal(
         403,
@@ -76,18 +128,23 @@ export class Authorizer {
           : 'Nobody may use this yet: it needs an authorize function or SYNCMEDIA_ADMIN_TOKEN.',
       );
     }
-    const presented = readCredentials(header)?.token;
+    const challenge = makeChallenge(headers);
+    const presented = readCredentials(headers.authorization)?.token;
     if (presented === undefined)
       return new Refusal(
         401,
         'UNAUTHORIZED',
-        'Send the token, as Bearer or as the password of Basic.',
+        'Sign in, or send the token as Bearer or as the password of Basic.',
         challenge,
       );
-    return this.compareToken(presented, this.tokenDigest);
+    return this.compareToken(presented, this.tokenDigest, challenge);
   }
 
-  private compareToken(presented: string, expectedDigest: Buffer): Refusal | undefined {
+  private compareToken(
+    presented: string,
+    expectedDigest: Buffer,
+    challenge: Refusal['headers'] = {},
+  ): Refusal | undefined {
     // Even the right token is refused now: an exception for it would let guessing go on.
     const waitMs = this.limiter.waitMs();
     if (waitMs > 0) {

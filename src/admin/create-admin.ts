@@ -5,23 +5,38 @@ import { getErrorMessage } from '../model/errors.js';
 import { escapeMessages, type Log } from '../model/log.js';
 import { createErrorAnswer } from './answer-error.js';
 import { answerHeaders } from './answer-headers.js';
+import { EventStreams } from './events/event-streams.js';
+import { readOverview } from './events/read-overview.js';
+import { Page, type PageAsset } from './page/page.js';
 import { sendAnswer } from './send-answer.js';
 import { type AdminOptions, resolveAdminOptions } from './admin-options.js';
 
+/** Loads the files of the operator's page. None: the router answers JSON only. */
+type LoadPage = () => Promise<readonly PageAsset[]>;
+const loadEmbeddedPage: LoadPage = async () => (await import('./page-assets.js')).assets;
+
 /**
- * Creates the JSON router of an instance, to be mounted:
+ * Creates the router of an instance, to be mounted:
  * `app.use('/sync-admin', createAdmin(sync, options))`. The router, and Express with it, is loaded
  * now, so that a process that mounts none, such as the command line, does without.
  *
+ * @param streams end when the instance closes
  * @throws SyncMediaError BAD_OPTION for an unknown or malformed option, such as a token that is
  *   too short
  */
-export function createAdmin(sync: SyncMedia, options: AdminOptions = {}): RequestHandler {
+export function createAdmin(
+  sync: SyncMedia,
+  options: AdminOptions = {},
+  streams = new EventStreams(() => readOverview(sync)),
+  loadPage = loadEmbeddedPage,
+): RequestHandler {
   const { authorize, token, log, ...others } = resolveAdminOptions(options);
   const rest = { ...others, log: escapeMessages(log) };
   const authorizer = new Authorizer({ authorize, token }, rest.log);
-  const loading = import('./router.js')
-    .then(({ createRouter }) => createRouter(sync, authorizer, rest))
+  const loading = Promise.all([import('./router.js'), loadPage()])
+    .then(([{ createRouter }, assets]) =>
+      createRouter(sync, { ...rest, authorizer, streams, page: new Page(assets) }),
+    )
     .catch((error: unknown) => createFailedRouter(error, rest.log));
   loading.catch(() => undefined); // The log has thrown.
   return (request, response, next) => {

@@ -1,15 +1,27 @@
 import type { Request } from 'express';
 import { readCredentials } from './authorizer.js';
+import type { Session } from './session/session-seal.js';
 
-const maxNameLength = 100;
+/** Of a name, in characters. */
+export const maxNameLength = 100;
 
 /**
  * Returns the requester's name and address for the audit log. Nothing proves the name, except
  * that the requester may use the router.
  */
-export function describeRequester(request: Request, nameOf?: (request: Request) => string): string {
-  const given = nameOf?.(request) ?? readCredentials(request.headers.authorization)?.user ?? '';
-  const name = given.replace(/\p{Cc}/gu, '').slice(0, maxNameLength);
+export function describeRequester(
+  request: Request,
+  nameOf?: (request: Request) => string,
+  session?: Session,
+): string {
+  const given =
+    nameOf?.(request) ??
+    (session?.name || readCredentials(request.headers.authorization)?.user) ??
+    '';
+  // Cut by characters, so that none is halved.
+  const name = Array.from(given.replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, ''))
+    .slice(0, maxNameLength)
+    .join('');
   return (
     `${name === '' ? 'somebody' : JSON.stringify(name)} through the router, from ` +
     `${request.socket.remoteAddress ?? 'an unknown address'}`

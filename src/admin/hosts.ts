@@ -1,92 +1,112 @@
-import { describeHost } from '../api/describe-host.js';
-import type { SyncMedia } from '../api/sync-media.js';
-import {
-  listField,
-  choiceField,
-  publicKeyField,
-  readFields,
-  requireFields,
-  textField,
-  integerField,
-} from './fields.js';
-import type { AdminAnswer, AdminRequest } from './admin-route.js';
+import * as v from 'valibot';
+import { describeHost, type HostDescription } from '../api/describe-host.js';
+import type { InitReport } from '../api/reports.js';
+import { type AdminRoute, get, patch, post, remove } from './admin-route.js';
+import { hostAnswer, initCheck } from './answers/host.js';
+import { objectOf } from './answers/json.js';
+import { choiceField, integerField, listField, publicKeyField, textField } from './fields.js';
 
 const addressFields = {
-  hostname: textField(),
-  url: textField(),
-  sshPort: integerField(1, 65_535),
-  username: textField(),
+  hostname: v.exactOptional(textField()),
+  url: v.exactOptional(textField()),
+  sshPort: v.exactOptional(integerField(1, 65_535)),
+  username: v.exactOptional(textField()),
+  syncDirs: v.exactOptional(listField(textField(4096))),
 };
-const syncDirsField = listField(textField(4096));
+const registrationFields = {
+  ...addressFields,
+  key: v.exactOptional(publicKeyField),
+  root: v.exactOptional(textField(4096)),
+};
 /**
  * A caller of the router is on none of the hosts. So the router connects to no host that is not
  * approved yet, and approves none along with another change.
  */
 const remoteCaller = { remote: true };
-const registrationFields = {
-  ...addressFields,
-  key: publicKeyField,
-  root: textField(4096),
-  syncDirs: syncDirsField,
-};
+const oneHost = objectOf<{ host: HostDescription }>({ host: hostAnswer });
 
-export async function listHosts(sync: SyncMedia): Promise<AdminAnswer> {
-  return { status: 200, body: { hosts: (await sync.hosts.list()).map(describeHost) } };
-}
-
-export async function showHost(sync: SyncMedia, { params }: AdminRequest): Promise<AdminAnswer> {
-  return { status: 200, body: { host: describeHost(await sync.hosts.show(readHostName(params))) } };
-}
-
-export async function initHost(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
-  const { host, created, checks } = await sync.hosts.init(
-    readFields(body, registrationFields),
-    remoteCaller,
-  );
-  return {
-    status: created ? 201 : 200,
-    body: { host: describeHost(host), created, checks },
-    location: `/hosts/${host.id}`,
-  };
-}
-
-export async function addHost(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
-  const fields = readFields(body, { ...registrationFields, hostKey: publicKeyField });
-  const host = await sync.hosts.add(
-    requireFields(fields, 'hostname', 'root', 'hostKey'),
-    remoteCaller,
-  );
-  return { status: 201, body: { host: describeHost(host) }, location: `/hosts/${host.id}` };
-}
-
-export async function editHost(
-  sync: SyncMedia,
-  { params, body }: AdminRequest,
-): Promise<AdminAnswer> {
-  const edit = readFields(body, {
-    ...addressFields,
-    rootPath: textField(4096),
-    syncDirs: syncDirsField,
-    status: choiceField('approved', 'paused'),
-    publicKey: publicKeyField,
-  });
-  return {
-    status: 200,
-    body: { host: describeHost(await sync.hosts.edit(readHostName(params), edit, remoteCaller)) },
-  };
-}
-
-export async function unregisterHost(
-  sync: SyncMedia,
-  { params, body }: AdminRequest,
-): Promise<AdminAnswer> {
-  readFields(body, {});
-  return {
-    status: 200,
-    body: { host: describeHost(await sync.hosts.unregister(readHostName(params))) },
-  };
-}
-
-function readHostName(params: AdminRequest['params']): string {
-  return textField()(params.host, 'host');
-}
+export const hostRoutes: readonly AdminRoute[] = [
+  get('/hosts', {
+    about: 'all hosts',
+    answer: objectOf<{ hosts: HostDescription[] }>({ hosts: v.array(hostAnswer) }),
+    handle: async (sync) => ({
+      status: 200,
+      body: { hosts: (await sync.hosts.list()).map(describeHost) },
+    }),
+  }),
+  get('/hosts/:host', {
+    about: 'one host, by name or id',
+    answer: oneHost,
+    handle: async (sync, { params }) => ({
+      status: 200,
+      body: { host: describeHost(await sync.hosts.show(params.host)) },
+    }),
+  }),
+  post('/hosts/init', {
+    about: 'register this host, or bring its row up to date',
+    body: registrationFields,
+    statuses: [200, 201],
+    answer: objectOf<{ host: HostDescription } & Pick<InitReport, 'created' | 'checks'>>({
+      host: hostAnswer,
+      created: v.boolean(),
+      checks: v.array(initCheck),
+    }),
+    handle: async (sync, { body }) => {
+      const { host, created, checks } = await sync.hosts.init(body, remoteCaller);
+      return {
+        status: created ? 201 : 200,
+        body: { host: describeHost(host), created, checks },
+        location: `/hosts/${host.id}`,
+      };
+    },
+  }),
+  post('/hosts', {
+    about: 'add a passive host, which waits for approval',
+    body: {
+      ...registrationFields,
+      hostname: textField(),
+      root: textField(4096),
+      hostKey: publicKeyField,
+    },
+    statuses: [201],
+    answer: oneHost,
+    handle: async (sync, { body }) => {
+      const host = await sync.hosts.add(body, remoteCaller);
+      return { status: 201, body: { host: describeHost(host) }, location: `/hosts/${host.id}` };
+    },
+  }),
+  patch('/hosts/:host', {
+    about: 'change, pause or resume a host',
+    body: {
+      ...addressFields,
+      rootPath: v.exactOptional(textField(4096)),
+      status: v.exactOptional(choiceField('approved', 'paused')),
+      publicKey: v.exactOptional(publicKeyField),
+    },
+    answer: oneHost,
+    handle: async (sync, { params, body }) => ({
+      status: 200,
+      body: { host: describeHost(await sync.hosts.edit(params.host, body, remoteCaller)) },
+    }),
+  }),
+  // The token that can add a host must not approve it, too, because an approved host reads and
+  // replaces files on all others.
+  post('/hosts/:host/approve', {
+    about: 'approve a host; only by somebody for whom authorize answers "approve"',
+    approverOnly: true,
+    body: { digest: textField(64) },
+    answer: oneHost,
+    handle: async (sync, { params, body }) => ({
+      status: 200,
+      body: { host: describeHost(await sync.hosts.approve(params.host, body.digest)) },
+    }),
+  }),
+  remove('/hosts/:host', {
+    about: 'unregister a host',
+    answer: oneHost,
+    handle: async (sync, { params }) => ({
+      status: 200,
+      body: { host: describeHost(await sync.hosts.unregister(params.host)) },
+    }),
+  }),
+];

@@ -44,7 +44,7 @@ function parseWithin(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new Refusal(408, 'BAD_REQUEST', 'The body took too long to arrive.', closeConnection));
+      reject(new Refusal(408, 'TOO_SLOW', 'The body took too long to arrive.', closeConnection));
     }, timeoutMs);
     // `express.json` reads a body that is too large to its end before it says so.
     let size = 0;

@@ -11,14 +11,7 @@ import { Refusal } from './refusal.js';
  * @throws Refusal 403 or 415
  */
 export function refuseCrossOrigin(headers: IncomingHttpHeaders): void {
-  const site = headers['sec-fetch-site'];
-  if (
-    site === undefined
-      ? !isSameOrigin(headers.origin, headers.host)
-      : site !== 'same-origin' && site !== 'none'
-  ) {
-    throw new Refusal(403, 'FORBIDDEN', 'Changes are accepted from this origin only.');
-  }
+  refuseOtherOrigins(headers);
   // A form or a `no-cors` fetch cannot send this type, which excludes more pages of other sites.
   if (!/^application\/json *(;|$)/i.test(headers['content-type'] ?? '')) {
     throw new Refusal(
@@ -27,6 +20,17 @@ export function refuseCrossOrigin(headers: IncomingHttpHeaders): void {
       'Send it with Content-Type: application/json.',
     );
   }
+}
+
+/** @throws Refusal 403 */
+export function refuseOtherOrigins(headers: IncomingHttpHeaders): void {
+  const site = headers['sec-fetch-site'];
+  if (
+    site === undefined
+      ? !isSameOrigin(headers.origin, headers.host)
+      : site !== 'same-origin' && site !== 'none'
+  )
+    throw new Refusal(403, 'FORBIDDEN', 'This is accepted from the origin of the router only.');
 }
 
 function isSameOrigin(origin: string | undefined, host: string | undefined): boolean {

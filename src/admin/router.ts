@@ -11,25 +11,36 @@ import type { resolveAdminOptions } from './admin-options.js';
 import { createErrorAnswer } from './answer-error.js';
 import type { Authorizer } from './authorizer.js';
 import { readBody } from './read-body.js';
+import { readRequest } from './read-request.js';
 import { describeRequester } from './describe-requester.js';
 import { refuseCrossOrigin } from './refuse-cross-origin.js';
 import { Refusal } from './refusal.js';
-import type { AdminRoute } from './admin-route.js';
+import type { AdminRoute, Requester } from './admin-route.js';
+import type { EventStreams } from './events/event-streams.js';
+import type { Page } from './page/page.js';
+import { redirectToSlash } from './page/redirect-to-slash.js';
 import { routes } from './routes.js';
 import { sendAnswer } from './send-answer.js';
+import type { Session } from './session/session-seal.js';
+
+interface RouterParts extends Omit<ReturnType<typeof resolveAdminOptions>, 'authorize' | 'token'> {
+  readonly authorizer: Authorizer;
+  readonly streams: EventStreams;
+  readonly page: Page;
+}
 
 /**
- * Creates the JSON router of an instance. It depends on nothing else that the app mounts, and
- * answers every request below its address itself.
+ * Creates the router of an instance. It depends on nothing else that the app mounts, and answers
+ * every request below its address itself.
  */
 export function createRouter(
   sync: SyncMedia,
-  authorizer: Authorizer,
-  { log, nameOf, readOnly }: Omit<ReturnType<typeof resolveAdminOptions>, 'authorize' | 'token'>,
+  { authorizer, streams, page, log, nameOf, readOnly }: RouterParts,
 ): RequestHandler {
   const router = Router({ caseSensitive: true, strict: true, mergeParams: true });
   const allowed = new WeakMap<Request, Set<string>>();
   const mountParams = new WeakMap<Request, Request['params']>();
+  const sessions = new WeakMap<Request, Session>();
 
   function addRoute(route: AdminRoute): void {
     const verb = route.method.toLowerCase() as Lowercase<AdminRoute['method']>;
@@ -46,25 +57,42 @@ export function createRouter(
     // The options' functions see the parameters of the mount. Those of the route, which the
     // requester chooses, may have the same names.
     request.params = mountParams.get(request) ?? {};
-    const requireApprover = (): Promise<void> => authorizer.requireApprover(request);
-    if (route.method === 'GET') {
-      // `request.query` depends on a setting of the app.
-      const query = Object.fromEntries(new URLSearchParams(request.url.replace(/^[^?]*/, '')));
-      const given = { params, query, body: {}, requireApprover };
-      sendAnswer(request, response, await route.handle(sync, given));
-      return;
-    }
-    refuseCrossOrigin(request.headers);
-    if (readOnly)
+    const isSent = route.method !== 'GET';
+    const isChange = isSent && !route.changesNothing;
+    if (isSent) refuseCrossOrigin(request.headers);
+    if (isChange && readOnly)
       throw new Refusal(
         403,
         'FORBIDDEN',
         'This router is read-only; make changes on the command line.',
       );
-    const body = await readBody(request, response);
-    const requester = sync.as(describeRequester(request, nameOf));
-    const given = { params, query: {}, body, requireApprover };
-    sendAnswer(request, response, await route.handle(requester, given));
+    if (route.approverOnly) await authorizer.requireApprover(request);
+    // `request.query` depends on a setting of the app.
+    const query = isSent
+      ? {}
+      : Object.fromEntries(new URLSearchParams(request.url.replace(/^[^?]*/, '')));
+    const body = isSent ? await readBody(request, response) : {};
+    const session = sessions.get(request);
+    const given = {
+      ...readRequest(route, { params, query, body }),
+      headers: request.headers,
+      requester: describeAccess(request, session),
+      readOnly,
+      page,
+      streams,
+    };
+    const asker = isChange ? sync.as(describeRequester(request, nameOf, session)) : sync;
+    sendAnswer(request, response, await route.handle(asker, given));
+  }
+
+  function describeAccess(request: Request, session: Session | undefined): Requester {
+    return {
+      session,
+      requireAuthorized: () => authorizer.requireAuthorized(request),
+      mayApprove: () => authorizer.mayApprove(request),
+      canSignIn: authorizer.hasToken,
+      signIn: (token, name) => authorizer.signIn(token, name),
+    };
   }
 
   function sendError(error: unknown, request: Request, response: Response, sent?: unknown): void {
@@ -79,14 +107,23 @@ export function createRouter(
   router.use((request, response, next) => {
     mountParams.set(request, request.params);
     for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value);
+    for (const name of response.getHeaderNames())
+      if (isForbidden(name)) response.removeHeader(name);
     next();
+  });
+  router.get('/', (request, response, next) => {
+    response.setHeader('Vary', 'Accept');
+    if (page.shell && request.accepts(['json', 'html']) === 'html')
+      sendAnswer(request, response, redirectToSlash(request.originalUrl) ?? page.shell);
+    else next();
   });
   routes.filter(({ isPublic }) => isPublic).forEach(addRoute);
   // The check comes before all other routes, so that a refusal does not reveal which addresses
   // exist. Its error must not reach `next`, which takes `undefined` and 'route' for a success.
   router.use((request, response, next) => {
     authorizer.requireAuthorized(request).then(
-      () => {
+      (session) => {
+        if (session) sessions.set(request, session);
         next();
       },
       (error: unknown) => {
@@ -117,6 +154,14 @@ export function createRouter(
   };
   router.use(answerExpressError);
   return router;
+}
+
+/**
+ * Headers of the app that do not fit the answers: a policy that only reports would report the
+ * page, and CORS would show an answer to scripts of other sites.
+ */
+function isForbidden(header: string): boolean {
+  return header === 'content-security-policy-report-only' || header.startsWith('access-control-');
 }
 
 function refuseAddress(allowed: ReadonlySet<string> | undefined): Refusal {

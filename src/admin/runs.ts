@@ -1,66 +1,79 @@
-import type { RunRequest } from '../api/requests.js';
-import type { SyncMedia } from '../api/sync-media.js';
+import * as v from 'valibot';
 import type { Run } from '../model/run.js';
-import { listField, readFields, textField, integerField, booleanField } from './fields.js';
-import type { AdminAnswer, AdminRequest } from './admin-route.js';
+import { type AdminAnswer, type AdminRoute, get, post } from './admin-route.js';
+import { objectOf } from './answers/json.js';
+import { runAnswer } from './answers/run.js';
+import { booleanField, countField, listField, textField } from './fields.js';
 
 /** How many runs a list shows by default, and at most. */
 const defaultListed = 50;
 const maxListed = 1000;
 
-const runFields = {
-  hosts: listField(textField()),
-  dirs: listField(textField(4096)),
-  dryRun: booleanField,
+const scopeFields = {
+  hosts: v.exactOptional(listField(textField())),
+  dirs: v.exactOptional(listField(textField(4096))),
 };
+const runFields = { ...scopeFields, dryRun: v.exactOptional(booleanField) };
+const by = 'admin';
 
-export async function requestPush(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
-  return answerAccepted(await sync.push(readRunRequest(body)));
-}
-
-export async function requestPull(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
-  return answerAccepted(await sync.pull(readRunRequest(body)));
-}
-
-export async function requestVerify(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
-  const { hosts, dirs } = runFields;
-  return answerAccepted(
-    await sync.verify({ ...readFields(body, { hosts, dirs, repair: booleanField }), by: 'admin' }),
-  );
-}
-
-export async function requestAdopt(sync: SyncMedia, { body }: AdminRequest): Promise<AdminAnswer> {
-  return answerAccepted(await sync.adopt(readRunRequest(body)));
-}
-
-export async function listRuns(sync: SyncMedia, { query }: AdminRequest): Promise<AdminAnswer> {
-  const { limit = defaultListed } = readFields(query, {
-    limit: (value, name) => integerField(1, maxListed)(Number(value), name),
-  });
-  return { status: 200, body: { runs: await sync.runs.list(limit) } };
-}
-
-export async function showRun(sync: SyncMedia, { params }: AdminRequest): Promise<AdminAnswer> {
-  return { status: 200, body: { run: await sync.runs.show(readRunId(params)) } };
-}
-
-export async function cancelRun(
-  sync: SyncMedia,
-  { params, body }: AdminRequest,
-): Promise<AdminAnswer> {
-  readFields(body, {});
-  return { status: 202, body: { run: await sync.runs.cancel(readRunId(params)) } };
-}
-
-function readRunRequest(body: unknown): RunRequest {
-  return { ...readFields(body, runFields), by: 'admin' };
-}
-
+const oneRun = objectOf<{ run: Run }>({ run: runAnswer });
 /** 202: the run is stored, and the leader of its host carries it out. */
-function answerAccepted(run: Run): AdminAnswer {
-  return { status: 202, body: { run }, location: `/runs/${run.id}` };
-}
+const accepted = { statuses: [202], answer: oneRun };
+const answerAccepted = (run: Run): AdminAnswer => ({
+  status: 202,
+  body: { run },
+  location: `/runs/${run.id}`,
+});
 
-function readRunId(params: AdminRequest['params']): string {
-  return textField()(params.id, 'id');
-}
+export const runRoutes: readonly AdminRoute[] = [
+  post('/push', {
+    about: 'request a push',
+    body: runFields,
+    ...accepted,
+    handle: async (sync, { body }) => answerAccepted(await sync.push({ ...body, by })),
+  }),
+  post('/pull', {
+    about: 'request a pull',
+    body: runFields,
+    ...accepted,
+    handle: async (sync, { body }) => answerAccepted(await sync.pull({ ...body, by })),
+  }),
+  post('/verify', {
+    about: 'request a verification, with repair if wanted',
+    body: { ...scopeFields, repair: v.exactOptional(booleanField) },
+    ...accepted,
+    handle: async (sync, { body }) => answerAccepted(await sync.verify({ ...body, by })),
+  }),
+  post('/adopt', {
+    about: 'request an adoption; a dry run unless dryRun is false',
+    body: runFields,
+    ...accepted,
+    handle: async (sync, { body }) => answerAccepted(await sync.adopt({ ...body, by })),
+  }),
+  get('/runs', {
+    about: 'the newest runs',
+    query: { limit: v.exactOptional(countField(1, maxListed)) },
+    answer: objectOf<{ runs: Run[] }>({ runs: v.array(runAnswer) }),
+    handle: async (sync, { query: { limit = defaultListed } }) => ({
+      status: 200,
+      body: { runs: await sync.runs.list(limit) },
+    }),
+  }),
+  get('/runs/:id', {
+    about: 'one run, with its progress',
+    answer: oneRun,
+    handle: async (sync, { params }) => ({
+      status: 200,
+      body: { run: await sync.runs.show(params.id) },
+    }),
+  }),
+  post('/runs/:id/cancel', {
+    about: 'cancel a run',
+    statuses: [202],
+    answer: oneRun,
+    handle: async (sync, { params }) => ({
+      status: 202,
+      body: { run: await sync.runs.cancel(params.id) },
+    }),
+  }),
+];

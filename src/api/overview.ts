@@ -123,14 +123,7 @@ export interface Need {
   /** Kind and subject, so it stays the same as long as the need does. */
   id: string;
   kind:
-    | 'host'
-    | 'removals'
-    | 'conflicts'
-    | 'missing'
-    | 'clock'
-    | 'setup'
-    | 'unreadable'
-    | 'captures';
+    'host' | 'removals' | 'conflicts' | 'missing' | 'clock' | 'setup' | 'unreadable' | 'captures';
   /** The hostname. */
   host?: string;
   dir?: Path;

@@ -1,6 +1,8 @@
 import type { RequestHandler } from 'express';
 import type { AdminOptions } from '../admin/admin-options.js';
 import { createAdmin } from '../admin/create-admin.js';
+import { EventStreams } from '../admin/events/event-streams.js';
+import { readOverview } from '../admin/events/read-overview.js';
 import type { SyncMedia } from '../api/sync-media.js';
 import { defaultTuning, type SyncMediaOptions, type Tuning } from '../config/config.js';
 import { type ReadyLimits, resolveReadyLimits } from '../config/ready-limits.js';
@@ -78,11 +80,12 @@ export function createSyncMedia(
     config,
     () => thisHost.state?.id,
   );
+  const streams = new EventStreams(() => readOverview(sync));
   const sync: SyncMediaInstance = {
     get initialised() {
       return thisHost.state !== undefined;
     },
-    ...createLifeCycle(thisHost, election, runs, setup, counters, [files, serving]),
+    ...createLifeCycle(thisHost, election, runs, setup, counters, [streams, files, serving]),
     ...createCaptureActions(thisHost, options.connection, election, files, setup),
     ...createStatusActions(thisHost),
     ...runs.actions,
@@ -99,7 +102,8 @@ export function createSyncMedia(
       return createSyncReady(() => readiness.isReady(checked));
     },
     serve: (dir, served) => serving.createHandler(dir, served),
-    admin: (given) => createAdmin(sync, { token: config.adminToken, log: config.log, ...given }),
+    admin: (given) =>
+      createAdmin(sync, { token: config.adminToken, log: config.log, ...given }, streams),
   };
   return sync;
 }

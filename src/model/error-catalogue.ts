@@ -254,9 +254,17 @@ export const refusalCatalogue = {
     meaning: 'The request body is larger than 64 KiB.',
     remedy: 'Send a smaller body.',
   },
+  TOO_SLOW: {
+    meaning: 'The request body took longer than ten seconds to arrive.',
+    remedy: 'Send the body in one piece.',
+  },
   TOO_MANY_FAILURES: {
     meaning: 'Too many wrong tokens lately, from all callers together.',
     remedy: 'Wait as long as `Retry-After` says, and find out who sends wrong tokens.',
+  },
+  TOO_MANY_STREAMS: {
+    meaning: 'This process sends events to as many clients as it may.',
+    remedy: 'Close pages that nobody looks at, or try again as late as `Retry-After` says.',
   },
   INTERNAL: {
     meaning:

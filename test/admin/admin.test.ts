@@ -105,7 +105,7 @@ describe.each(apps)('on %s', (_, make) => {
       .post('/admin/push')
       .set('Authorization', bearer)
       .send({ hosts: ['web2'], dirs: ['uploads'], dryRun: true });
-    expect([answer.status, answer.headers.location]).toEqual([202, '/admin/runs/r1']);
+    expect([answer.status, answer.headers.location]).toEqual([202, './runs/r1']);
     expect(answer.body).toMatchObject({ run: { id: 'r1', kind: 'push', state: 'requested' } });
     expect(sync.calls).toEqual([
       ['push', { hosts: ['web2'], dirs: ['uploads'], dryRun: true, by: 'admin' }],
@@ -611,7 +611,13 @@ describe('errors', () => {
       .set('Authorization', bearer);
     expect([answer.status, answer.body]).toEqual([
       404,
-      { error: { code: 'UNKNOWN_HOST', message: 'nobody is no host' } },
+      {
+        error: {
+          code: 'UNKNOWN_HOST',
+          message: 'nobody is no host',
+          remedy: errorCatalogue.UNKNOWN_HOST.remedy,
+        },
+      },
     ]);
   });
 

@@ -186,7 +186,7 @@ test('a push is a run that the leader carries out', async () => {
   const answer = await send(0, 'post', '/push', { hosts: ['web2'] });
   expect(answer.status).toBe(202);
   const { run } = answer.body as { run: Run };
-  expect(answer.headers.location).toBe(`/sync/runs/${run.id}`);
+  expect(answer.headers.location).toBe(`./runs/${run.id}`);
   expect(await ended(0, run.id)).toMatchObject({ kind: 'push', state: 'done', failures: [] });
   expect(await readFile(join(web2.root, 'uploads/a.jpg'), 'utf8')).toBe('a picture');
 });

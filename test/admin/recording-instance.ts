@@ -8,6 +8,7 @@ import type {
   InitReport,
   Status,
 } from '../../src/api/reports.js';
+import type { HostOverview, Overview } from '../../src/api/overview.js';
 import type { SyncMedia } from '../../src/api/sync-media.js';
 import type { Host } from '../../src/model/host.js';
 import type { Path } from '../../src/model/path.js';
@@ -52,6 +53,43 @@ export function makeEntry(): AuditEntry {
     args: '[{}]',
     host: 'h1',
     outcome: 'done',
+  };
+}
+
+export function makeHostOverview(over: Partial<HostOverview> = {}): HostOverview {
+  return {
+    id: 'h1',
+    hostname: 'web1',
+    address: 'deploy@web1.example:22',
+    thisHost: true,
+    passive: false,
+    approval: 'approved',
+    state: 'up to date',
+    note: '',
+    pending: { count: 0, capped: false, bytes: 0 },
+    blocked: 0,
+    blockedBy: [],
+    unsyncable: 0,
+    deliveries: Array.from({ length: 20 }, () => 0),
+    failures: [],
+    ...over,
+  };
+}
+
+export function makeOverview(over: Partial<Overview> = {}): Overview {
+  return {
+    at: new Date('2026-01-02T03:04:05Z'),
+    id: 'o1',
+    headline: 'Everything is everywhere',
+    thisHost: { id: 'h1', hostname: 'web1' },
+    entries: 3,
+    missing: { count: 0, capped: false },
+    captures: { count: { count: 0, capped: false } },
+    hosts: [makeHostOverview()],
+    needs: [],
+    runs: [],
+    recent: [{ at: new Date('2026-01-02T03:04:00Z'), host: 'web1', text: 'web1 got 2 files' }],
+    ...over,
   };
 }
 
@@ -200,11 +238,17 @@ export class RecordingInstance implements SyncMedia {
     });
   }
 
+  overviewNow = makeOverview();
+  overview(): Promise<Overview> {
+    return this.answer('overview', [], this.overviewNow);
+  }
+
   doctor(): Promise<DoctorCheck[]> {
     return this.answer('doctor', [], [{ name: 'node', state: 'ok' as const, message: 'Node 24' }]);
   }
+  document: DocumentStatus = { files: [] };
   statusOf(...args: unknown[]): Promise<DocumentStatus> {
-    return this.answer('statusOf', args, { files: [] });
+    return this.answer('statusOf', args, this.document);
   }
   showDocument(model: string, id: string): Promise<DocumentStatus> {
     return this.answer('showDocument', [model, id], {

@@ -1,0 +1,51 @@
+import * as v from 'valibot';
+import type { HostDescription } from '../../api/describe-host.js';
+import type { InitReport } from '../../api/reports.js';
+import { backendNames } from '../../model/backend-name.js';
+import type { HostId } from '../../model/host.js';
+import { failureAnswer } from './failure.js';
+import { dateText, objectOf, recordOf } from './json.js';
+
+export const hostStatus = v.picklist(['pending', 'approved', 'paused', 'retired']);
+
+export const hostName = objectOf<{ id: HostId; hostname: string }>({
+  id: v.string(),
+  hostname: v.string(),
+});
+
+const keyAnswer = objectOf<HostDescription['hostKeys'][number]>({
+  type: v.string(),
+  fingerprint: v.string(),
+});
+
+export const hostAnswer = objectOf<HostDescription>({
+  id: v.string(),
+  hostname: v.string(),
+  url: v.string(),
+  sshPort: v.number(),
+  username: v.string(),
+  rootPath: v.string(),
+  syncDirs: v.array(v.string()),
+  backend: v.picklist(backendNames),
+  passive: v.boolean(),
+  status: hostStatus,
+  readyAt: v.exactOptional(dateText),
+  halted: recordOf(failureAnswer),
+  software: v.exactOptional(
+    objectOf<NonNullable<HostDescription['software']>>({ syncmedia: v.string(), node: v.string() }),
+  ),
+  createdAt: dateText,
+  updatedAt: dateText,
+  publicKey: v.nullable(v.string()),
+  key: v.nullable(keyAnswer),
+  hostKeys: v.array(keyAnswer),
+  unsealed: v.exactOptional(v.literal(true)),
+  digest: v.string(),
+});
+
+export const initCheck = objectOf<InitReport['checks'][number]>({
+  name: v.string(),
+  ok: v.boolean(),
+  message: v.string(),
+  remedy: v.exactOptional(v.string()),
+});

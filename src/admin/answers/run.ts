@@ -1,0 +1,56 @@
+import * as v from 'valibot';
+import type { HostFindings, Run } from '../../model/run.js';
+import { failureAnswer } from './failure.js';
+import { count, dateText, objectOf } from './json.js';
+
+const findings = objectOf<HostFindings>({
+  host: v.string(),
+  same: v.exactOptional(count),
+  missing: count,
+  extra: count,
+  different: count,
+  repaired: count,
+});
+
+export const runKind = v.picklist(['push', 'pull', 'verify', 'adopt', 'bootstrap']);
+export const runState = v.picklist(['requested', 'running', 'done', 'failed', 'cancelled']);
+
+export const runAnswer = objectOf<Run>({
+  id: v.string(),
+  kind: runKind,
+  at: v.string(),
+  hosts: v.array(v.string()),
+  dirs: v.array(v.string()),
+  dryRun: v.boolean(),
+  repair: v.boolean(),
+  state: runState,
+  files: count,
+  bytes: count,
+  filesFound: count,
+  bytesFound: count,
+  bytesPerSecond: v.exactOptional(v.number()),
+  secondsLeft: v.exactOptional(v.number()),
+  findings: v.exactOptional(v.array(findings)),
+  pathFindings: v.exactOptional(
+    v.array(
+      objectOf<NonNullable<Run['pathFindings']>[number]>({
+        host: v.string(),
+        path: v.string(),
+        finding: v.picklist(['missing', 'extra', 'different']),
+      }),
+    ),
+  ),
+  failures: v.array(
+    objectOf<Run['failures'][number]>({ host: v.string(), failure: failureAnswer }),
+  ),
+  wouldTransfer: v.exactOptional(
+    v.array(
+      objectOf<NonNullable<Run['wouldTransfer']>[number]>({ host: v.string(), path: v.string() }),
+    ),
+  ),
+  failure: v.exactOptional(failureAnswer),
+  requestedAt: dateText,
+  startedAt: v.exactOptional(dateText),
+  endedAt: v.exactOptional(dateText),
+  requestedBy: v.string(),
+});

@@ -1,0 +1,16 @@
+/** Who uses the router, as `GET /session` tells the operator's page. */
+export interface SessionState {
+  /** Whether the requester may use the router, by whatever means. */
+  signedIn: boolean;
+  /** The name that was given at the sign-in. Nothing proves it. */
+  name?: string;
+  /** The end of the session. Absent without a session. */
+  until?: Date;
+  /** `none`: there is no token to sign in with; the function `authorize` alone decides. */
+  signIn: 'token' | 'none';
+  /** Whether the router accepts changes from the requester. */
+  mayChange: boolean;
+  mayApprove: boolean;
+  /** The version of syncmedia that answers. */
+  version: string;
+}
