@@ -7,6 +7,7 @@ export const hostTexts = {
   noSuchHostMore: 'It may have been renamed or retired.',
   allHosts: 'All hosts',
   sinceWhen: 'Since',
+  alsoNeedsYou: 'Also needs you',
   whyAndWhatToDo: 'Why, and what to do',
   reviewRemovals: 'Review the removals',
   facts: {

@@ -17,7 +17,7 @@ import { FileList } from '../parts/file-list.js';
 import { Heading, Section } from '../parts/heading.js';
 import { Load, useLoaded } from '../parts/loaded.js';
 import { HostLink, shorten, Text } from '../parts/names.js';
-import { NeedItem } from '../parts/need-list.js';
+import { NeedItem, NeedList } from '../parts/need-list.js';
 import { Spark } from '../parts/spark.js';
 import { stateIcons } from '../parts/state-word.js';
 import { SimpleTable } from '../parts/table.js';
@@ -74,6 +74,7 @@ function KnownHost({ host }: { host: WireHost }): JSX.Element {
           </ul>
         </Section>
       )}
+      <OtherNeeds host={host} />
       <Facts facts={factsOf(host)} />
       <LastHour host={host} />
       <Failures host={host} />
@@ -85,6 +86,20 @@ function KnownHost({ host }: { host: WireHost }): JSX.Element {
       )}
       <Identity host={host} />
     </>
+  );
+}
+
+/** The needs besides its state: its clock, its conflicts, names that cannot be synced. */
+function OtherNeeds({ host }: { host: WireHost }): JSX.Element | null {
+  const { live } = usePage();
+  const needs = (live.shown?.overview.needs ?? []).filter(
+    (need) => need.host === host.hostname && need.kind !== 'host',
+  );
+  if (needs.length === 0) return null;
+  return (
+    <Section title={texts.alsoNeedsYou}>
+      <NeedList needs={needs} />
+    </Section>
   );
 }
 
