@@ -1,4 +1,5 @@
 import type { HostDescription } from '../api/describe-host.js';
+import type { OverviewChange } from '../api/live-events.js';
 import type { HostOverview, Overview } from '../api/overview.js';
 import type {
   AuditEntry,
@@ -8,6 +9,7 @@ import type {
   FileStatus,
   RecoverableFile,
 } from '../api/reports.js';
+import type { SessionState } from '../api/session.js';
 import type { Failure } from '../model/failure.js';
 import type { Run } from '../model/run.js';
 
@@ -47,20 +49,8 @@ export type WireComparison = Omit<Wire<ConflictComparison>, 'conflict' | 'here'>
   here?: Content;
 };
 
-export interface PageSession {
-  signedIn: boolean;
-  name?: string;
-  until?: string;
-  /** `none`: the application alone decides who gets in. */
-  signIn: 'token' | 'none';
-  mayChange: boolean;
-  mayApprove: boolean;
-  version: string;
-}
-
-/** The changed parts of an overview. `hosts` holds only changed hosts, `order` the ids of all. */
-export type WireChange = Pick<WireOverview, 'at' | 'id'> &
-  Partial<Omit<WireOverview, 'at' | 'id'>> & { order?: string[] };
+export type PageSession = Wire<SessionState>;
+export type WireChange = Wire<OverviewChange>;
 
 export type WireRecoverable = Wire<RecoverableFile> & {
   host?: string;
