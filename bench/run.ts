@@ -19,6 +19,7 @@ import { restarts } from './benchmarks/10-restarts.js';
 import { roundTrips } from './benchmarks/5-round-trips.js';
 import { saveToDisk } from './benchmarks/1-save.js';
 import { workers } from './benchmarks/9-workers.js';
+import { overviews } from './benchmarks/14-overview.js';
 import type { Benchmark } from './benchmark.js';
 import { format, record } from './results.js';
 
@@ -34,6 +35,7 @@ const benchmarks = [
   workers,
   restarts,
   bootstrapping,
+  overviews,
 ];
 const { values } = parseArgs({
   options: {

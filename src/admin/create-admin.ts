@@ -6,7 +6,6 @@ import { escapeMessages, type Log } from '../model/log.js';
 import { createErrorAnswer } from './answer-error.js';
 import { answerHeaders } from './answer-headers.js';
 import { EventStreams } from './events/event-streams.js';
-import { readOverview } from './events/read-overview.js';
 import { Page, type PageAsset } from './page/page.js';
 import { sendAnswer } from './send-answer.js';
 import { type AdminOptions, resolveAdminOptions } from './admin-options.js';
@@ -27,7 +26,7 @@ const loadEmbeddedPage: LoadPage = async () => (await import('./page-assets.js')
 export function createAdmin(
   sync: SyncMedia,
   options: AdminOptions = {},
-  streams = new EventStreams(() => readOverview(sync)),
+  streams = new EventStreams(() => sync.overview()),
   loadPage = loadEmbeddedPage,
 ): RequestHandler {
   const { authorize, token, log, ...others } = resolveAdminOptions(options);

@@ -1,19 +1,10 @@
 import type { ErrorCode } from '../model/errors.js';
 import type { Host, HostId } from '../model/host.js';
+import type { HostStateName } from '../model/host-state.js';
 import type { Path } from '../model/path.js';
 import type { Run } from '../model/run.js';
 
-/** The state of a host: the first of these that holds (`decisions/host-state.ts`). */
-export type HostStateName =
-  | 'pending'
-  | 'cloned'
-  | 'down'
-  | 'halted'
-  | 'blocked'
-  | 'filling'
-  | 'paused'
-  | 'behind'
-  | 'up to date';
+export type { HostStateName };
 
 /** The whole site as one reading of the database. Ages are whole seconds by its clock. */
 export interface Overview {

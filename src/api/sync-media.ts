@@ -1,5 +1,6 @@
 import type { ClientSession, Schema } from 'mongoose';
 import type { Events } from '../model/events.js';
+import type { Overview } from './overview.js';
 import type { PluginOptions } from '../config/config.js';
 import type { ReadyLimits } from '../config/ready-limits.js';
 import type { WaitOptions } from '../config/wait-options.js';
@@ -132,6 +133,14 @@ export interface SyncMedia {
   };
 
   status(): Promise<Status>;
+  /**
+   * Shows the whole site: the state of each host with its remedy, what needs a person, runs, and
+   * what happened last. Everyone in this process gets the same reading, which is at most a second
+   * old, or ten times as old as it took. If the database does not answer any more, `unavailable`
+   * says since when the last reading is out of date. Also works on a machine without a host id.
+   * Throws NO_CONNECTION, TIMED_OUT if nothing was read before.
+   */
+  overview(): Promise<Overview>;
   /** Examines this host, the database and the connection to every other host. Takes seconds. */
   doctor(): Promise<DoctorCheck[]>;
   /**

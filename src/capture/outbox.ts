@@ -162,7 +162,7 @@ export class Outbox extends OutboxQueries {
   async makeDue(ids: readonly string[]): Promise<void> {
     await this.collection.updateMany(
       { _id: { $in: [...ids] } },
-      { $set: { dueAt: new Date(0) } },
+      { $min: { dueAt: new Date() } },
       majorityWrite,
     );
   }

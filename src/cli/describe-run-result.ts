@@ -1,5 +1,6 @@
 import type { Run } from '../model/run.js';
-import { formatCount, formatDuration } from './progress.js';
+import { formatDuration } from '../util/format-duration.js';
+import { formatCount } from './progress.js';
 
 /** Describes in a few words what came of a run, or how long it still takes. */
 export function describeRunResult(run: Run, nameOf: (host: string) => string): string {

@@ -1,5 +1,7 @@
-import type { PaintCell } from './colours.js';
+import { removeMarks, type PaintCell } from './colours.js';
+import { escapeControls } from '../model/log.js';
 import { formatPairs, fitsTable, formatTable } from './table.js';
+import { measureWidth, shortenMiddle } from './text-width.js';
 
 type Rows = readonly (readonly string[])[];
 
@@ -61,6 +63,42 @@ export class Layout {
   formatTime(date: Date | undefined): string {
     if (date === undefined) return '–';
     return this.isFitted ? formatAge(date, this.now) : date.toISOString();
+  }
+
+  /** Formats a time that lies so many seconds before `now`. */
+  formatAgo(seconds: number | undefined, now: Date): string {
+    if (seconds === undefined) return '–';
+    const date = new Date(now.getTime() - seconds * 1000);
+    return this.isFitted ? formatAge(date, now.getTime()) : date.toISOString();
+  }
+
+  /** Puts a short text at the right end of a line, or after it where there is no end. */
+  formatTitle(text: string, right: string): string {
+    const width = Math.min(this.columns, defaultColumns);
+    const gap = width - measureWidth(text) - measureWidth(right);
+    if (!this.isFitted) return `${text}  ${right}\n`;
+    return gap >= 2
+      ? `${text}${' '.repeat(gap)}${right}\n`
+      : this.wrap(text, 0) + this.wrap(right, 0);
+  }
+
+  /** Breaks a text between words into lines that fit, each with the same indentation. */
+  wrap(text: string, indentation: number): string {
+    const indent = ' '.repeat(indentation);
+    const width = Math.max(20, Math.min(this.columns, 2 * defaultColumns) - indentation);
+    if (!this.isFitted) return `${indent}${text}\n`;
+    const lines: string[] = [];
+    let line = '';
+    // A line end or a terminal's command in a message stays text.
+    for (const word of removeMarks(escapeControls(text)).split(/ +/)) {
+      const longer = line === '' ? word : `${line} ${word}`;
+      if (line !== '' && measureWidth(longer) > width) {
+        lines.push(line);
+        line = word;
+      } else line = longer;
+    }
+    lines.push(line);
+    return lines.map((one) => `${indent}${shortenMiddle(one, width)}\n`).join('');
   }
 
   /** Adds how to see everything, if anything that was formatted is shortened. */

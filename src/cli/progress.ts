@@ -1,4 +1,5 @@
 import type { Run } from '../model/run.js';
+import { formatDuration } from '../util/format-duration.js';
 
 const barWidth = 20;
 
@@ -57,12 +58,4 @@ function computeShareDone({ files, filesFound, bytes, bytesFound }: Run): number
 function describePace({ bytesPerSecond, secondsLeft }: Run): string {
   if (bytesPerSecond === undefined || secondsLeft === undefined) return '';
   return `, ${formatBytes(bytesPerSecond)}/s, ${formatDuration(secondsLeft)} left`;
-}
-
-export function formatDuration(seconds: number): string {
-  if (seconds < 60) return `${String(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60
-    ? `${String(minutes)} min`
-    : `${String(Math.floor(minutes / 60))} h ${String(minutes % 60)} min`;
 }

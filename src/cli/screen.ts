@@ -4,7 +4,15 @@ import { escapeControls, escapeJson, type Log } from '../model/log.js';
 import { renderColours } from './colours.js';
 import { chooseStyle, toAscii, type TerminalStyle } from './terminal.js';
 
-type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
+type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'columns' | 'rows'>>;
+
+/** Rows of a terminal that does not tell its height. */
+const defaultRows = 24;
+const hideCursor = '\x1b[?25l',
+  showCursor = '\x1b[?25h',
+  moveHome = '\x1b[H',
+  eraseLineEnd = '\x1b[K',
+  eraseBelow = '\x1b[J';
 
 /** Milliseconds between two progress lines if stderr is no terminal. */
 const plainEveryMs = 1_000;
@@ -16,6 +24,7 @@ const plainEveryMs = 1_000;
 export class Screen {
   private shownLine = '';
   private shownAt = -Infinity;
+  private isRedrawing = false;
 
   constructor(
     private readonly out: Output,
@@ -28,11 +37,32 @@ export class Screen {
     return this.err.isTTY ?? false;
   }
 
+  /** Whether stdout is a terminal, on which text can be drawn anew. */
+  get canRedraw(): boolean {
+    return this.out.isTTY ?? false;
+  }
+
   /** Prints lines of data to stdout. */
   print(text: string): void {
-    const escaped = text.split('\n').map(escapeControls).join('\n');
-    const coloured = renderColours(escaped, this.style.isColoured);
-    this.write(this.style.isAscii ? toAscii(coloured) : coloured);
+    this.write(this.render(text));
+  }
+
+  /** Draws text in place of the one that it drew before, as far as it fits the terminal. */
+  redraw(text: string): void {
+    // A terminal may say 0 where it does not know.
+    const rows = (this.out.rows || defaultRows) - 1;
+    const lines = text.trimEnd().split('\n');
+    const fitting = lines.length > rows ? [...lines.slice(0, rows - 1), '…'] : lines;
+    const drawn = fitting.map((line) => `${this.render(line)}${eraseLineEnd}\n`).join('');
+    // The first one clears what the terminal showed before.
+    const begin = this.isRedrawing ? moveHome : `${hideCursor}${moveHome}${eraseBelow}`;
+    this.isRedrawing = true;
+    this.out.write(`${begin}${drawn}${eraseBelow}`);
+  }
+
+  endRedraw(): void {
+    if (this.isRedrawing) this.out.write(showCursor);
+    this.isRedrawing = false;
   }
 
   /** Prints a text of ours as it is: a script for a program. */
@@ -43,6 +73,11 @@ export class Screen {
   /** Prints the same JSON whatever the terminal shows. */
   printJson(data: unknown): void {
     this.write(escapeJson(JSON.stringify(data, null, 2)));
+  }
+
+  /** Prints JSON as one line, for a stream of them. */
+  printJsonLine(data: unknown): void {
+    this.write(escapeJson(JSON.stringify(data)));
   }
 
   /** Prints one line for people to stderr. */
@@ -78,6 +113,12 @@ export class Screen {
       this.printNotice(`syncmedia: error: ${message}`);
     },
   };
+
+  private render(text: string): string {
+    const escaped = text.split('\n').map(escapeControls).join('\n');
+    const coloured = renderColours(escaped, this.style.isColoured);
+    return this.style.isAscii ? toAscii(coloured) : coloured;
+  }
 
   private write(lines: string): void {
     this.endProgress();

@@ -39,6 +39,22 @@ interface TableStyle {
   readonly paintCell?: PaintCell | undefined;
 }
 
+/** Pads the cells of some columns on the left, so that numbers stand below each other. */
+export function alignRight(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: readonly string[],
+): { headings: string[]; rows: string[][] } {
+  const widths = measureColumns([[...headings], ...rows.map((row) => [...row])]);
+  const pad = (row: readonly string[]): string[] =>
+    row.map((cell, column) =>
+      columns.includes(headings[column] ?? '')
+        ? ' '.repeat(Math.max(0, (widths[column] ?? 0) - measureWidth(cell))) + cell
+        : cell,
+    );
+  return { headings: pad(headings), rows: rows.map(pad) };
+}
+
 /** Whether every cell of a table fits into `maxWidth` columns as it is. */
 export function fitsTable(
   headings: readonly string[],

@@ -15,6 +15,11 @@ const asciiMarks: Readonly<Record<string, string>> = {
   '↓': 'v',
   '→': '>',
   '·': '.',
+  '○': 'o',
+  '‖': '=',
+  '“': '"',
+  '”': '"',
+  '’': "'",
 };
 
 /**
@@ -32,5 +37,5 @@ export function chooseStyle(isTerminal: boolean, variables: Variables): Terminal
 }
 
 export function toAscii(text: string): string {
-  return text.replace(/[–…×✓↓→·]/g, (mark) => asciiMarks[mark] ?? mark);
+  return text.replace(/[–…×✓↓→·○‖“”’]/g, (mark) => asciiMarks[mark] ?? mark);
 }

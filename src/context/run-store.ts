@@ -101,6 +101,26 @@ export class RunStore {
   }
 
   /**
+   * Lists the unfinished runs of these hosts and the newest runs of all, without their long lists
+   * of paths.
+   */
+  async listBriefly(
+    hosts: readonly HostId[],
+    { limit, maxTimeMS }: { limit: number; maxTimeMS: number },
+  ): Promise<{ unfinished: Run[]; newest: Run[] }> {
+    const options = { projection: { wouldTransfer: 0, pathFindings: 0 }, limit, maxTimeMS };
+    const open = { at: { $in: [...hosts] }, state: { $in: ['requested', 'running'] } };
+    const [unfinished, newest] = await Promise.all([
+      this.rows.find(open as mongo.Filter<RunRow>, options).toArray(),
+      this.rows.find({}, { ...options, sort: { requestedAt: -1 } }).toArray(),
+    ]);
+    return {
+      unfinished: await this.keepReadable(unfinished),
+      newest: await this.keepReadable(newest),
+    };
+  }
+
+  /**
    * Claims the next run of this host: the oldest that was never started, then those that an
    * earlier leader left running. These start again; if they came first, one that outlasts every
    * process would block all others.

@@ -1,5 +1,7 @@
 import { createConnection } from 'node:net';
 import { findRemoteRsyncVersion } from '../transport/rsync/version.js';
+import { countSeconds, hostLimits, isSilent } from '../decisions/host-state.js';
+import { getRemedy } from '../model/error-catalogue.js';
 import { SyncMediaError } from '../model/errors.js';
 import { explainMissingSecret, explainUnsealed } from '../hosts/seal.js';
 import type { DoctorCheck } from '../api/reports.js';
@@ -13,28 +15,27 @@ import type { SyncDir } from '../model/sync-dir.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 import { assessRsync } from './check-programs.js';
 
-/** Tolerated clock difference in seconds. File dates and due times are off by as much. */
-const maxSkewSeconds = 10;
 const greetingMs = 5_000;
 const minFreeBytes = 256 * 1024 ** 2;
 
-/** Checks every other host over the same connections that its delivery queue uses. */
+/**
+ * Checks every other host over the same connections that its delivery queue uses.
+ * @param now the time of the database, whose clock dates heartbeats
+ */
 export async function checkOthers(
   connections: SshConnections,
   hosts: readonly Host[],
   dirs: readonly SyncDir[],
+  now: Date,
 ): Promise<DoctorCheck[]> {
   const all = await Promise.all(
     hosts.map(async (host): Promise<DoctorCheck[]> => {
       const name = `host ${host.hostname}`;
       if (host.status === 'pending') {
-        const { message, remedy } = host.unsealed
-          ? explainUnsealed(host)
-          : {
-              message: 'nobody has approved it yet',
-              remedy: `compare its fingerprints, then \`syncmedia approve ${host.hostname}\``,
-            };
-        return [{ name, ...reportInfo(`waits for approval: ${message}`, remedy) }];
+        const why = host.unsealed ? explainUnsealed(host).message : 'nobody has approved it yet';
+        return [
+          { name, ...reportInfo(`waits for approval: ${why}`, getRemedy('HOST_NOT_APPROVED')) },
+        ];
       }
       const reached = await runCheck(
         name,
@@ -49,7 +50,8 @@ export async function checkOthers(
             ),
           ),
       );
-      if (reached.state === 'failed') return [reached];
+      const heartbeat = checkHeartbeat(host, now);
+      if (reached.state === 'failed') return [reached, ...heartbeat];
       const use = (
         what: string,
         remedy: string,
@@ -59,6 +61,7 @@ export async function checkOthers(
       const dir = dirs.find(({ path }) => allowsPath(host, path));
       return [
         reached,
+        ...heartbeat,
         await runCheck(`${name}: sshd`, 'look at its sshd', async () =>
           reportOk(await readGreeting(host)),
         ),
@@ -110,6 +113,19 @@ export async function checkOthers(
   return all.flat();
 }
 
+/** A passive host has no heartbeat, and an older version sends none with a date. */
+function checkHeartbeat(host: Host, now: Date): DoctorCheck[] {
+  const name = `host ${host.hostname}: heartbeat`;
+  if (isSilent({ host, now })) {
+    const message = host.heartbeatAt
+      ? `the last one is of ${host.heartbeatAt.toISOString()}`
+      : 'no process there has started syncmedia yet';
+    return [{ name, ...reportFailed(message, getRemedy('HOST_SILENT')) }];
+  }
+  if (host.passive || !host.heartbeatAt) return [];
+  return [{ name, ...reportOk(`${String(countSeconds(host.heartbeatAt, now))} s ago`) }];
+}
+
 function getTmpFolder(host: Host, dir: SyncDir): string {
   return `${host.rootPath.replace(/\/+$/, '')}/${dir.path}/${areas.tmp}`;
 }
@@ -138,9 +154,9 @@ async function checkClock({ disk }: SshConnection, folder: string): Promise<Chec
 
 export function assessSkew(seconds: number): CheckResult {
   const summary = `clocks differ by ${seconds < 2 ? 'less than 2' : String(Math.round(seconds))} s`;
-  return seconds <= maxSkewSeconds
+  return seconds <= hostLimits.skew
     ? reportOk(summary)
-    : reportFailed(summary, 'run an NTP client (chrony, systemd-timesyncd) on both machines');
+    : reportFailed(summary, getRemedy('CLOCKS_DIFFER'));
 }
 
 /** Reads the identification line of its sshd (RFC 4253, 4.2). */
@@ -170,28 +186,10 @@ function readGreeting({ url, sshPort }: Host): Promise<string> {
 }
 
 function findHostRemedy(error: unknown, host: Host): string {
-  switch (error instanceof SyncMediaError ? error.code : undefined) {
-    case 'HOST_KEY_MISMATCH':
-      return (
-        `nothing is sent to it. If its sshd got new keys: \`syncmedia init\` there, or ` +
-        `\`syncmedia keys accept ${host.hostname}\` here after comparing the fingerprints; else ` +
-        `somebody else answers at its address`
-      );
-    case 'AUTH_FAILED':
-      if (host.uncheckedSeal) return explainMissingSecret([host]).remedy;
-      return host.passive
-        ? "put this host's public key into authorized_keys there"
-        : 'see that the app runs there and that it knows this host: `syncmedia hosts` there';
-    case 'BAD_KEY':
-      return 'make a key without a passphrase: `syncmedia init --generate`';
-    case 'NO_SFTP':
-      return 'add "Subsystem sftp internal-sftp" to its sshd_config';
-    case 'BAD_OPTION':
-      return 'its row in the database is malformed: register it anew';
-    default:
-      return (
-        `see that ${host.url} resolves here, that port ${String(host.sshPort)} is open, ` +
-        `and that sshd runs there`
-      );
-  }
+  const code = error instanceof SyncMediaError ? error.code : 'HOST_UNREACHABLE';
+  if (code === 'AUTH_FAILED' && host.uncheckedSeal) return explainMissingSecret([host]).remedy;
+  if (code === 'AUTH_FAILED' && host.passive)
+    return "put this host's public key into authorized_keys there";
+  if (code === 'BAD_OPTION') return 'its row in the database is malformed: register it anew';
+  return getRemedy(code);
 }

@@ -1,4 +1,4 @@
-import { explainUnsealed } from '../hosts/seal.js';
+import { getRemedy } from '../model/error-catalogue.js';
 import type { Host } from '../model/host.js';
 import { reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 
@@ -21,10 +21,7 @@ export function checkStatus(
         : '';
       return reportFailed(
         `${hostname} waits for approval: the others send it nothing and refuse its key${why}`,
-        unsealed
-          ? explainUnsealed({ hostname }).remedy
-          : `compare its fingerprints and run \`syncmedia approve ${hostname}\`, on an approved ` +
-              `host`,
+        getRemedy('HOST_NOT_APPROVED'),
       );
     }
     case 'retired':

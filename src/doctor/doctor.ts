@@ -1,6 +1,8 @@
 import type { Connection } from 'mongoose';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostContext } from '../context/host-context.js';
+import { readDatabaseClock } from '../database/database-clock.js';
+import { getRemedy } from '../model/error-catalogue.js';
 import { nameProcess } from '../state-dir/process-identity.js';
 import type { DoctorCheck } from '../api/reports.js';
 import { Ssh } from '../transport/ssh/ssh.js';
@@ -41,6 +43,7 @@ export async function examineHost(
     ];
   const { config, state, registry } = examined;
   await registry.refresh();
+  const now = await readDatabaseClock(connection);
   const hosts = registry.all().filter(({ status }) => status !== 'retired');
   const ssh = new Ssh({
     stateDir: config.stateDir,
@@ -65,6 +68,7 @@ export async function examineHost(
         ssh.connections,
         hosts.filter(({ id }) => id !== state.id),
         examined.dirs.current().list,
+        now,
       ),
     ]);
     return [...checks, ...parts.flat()];
@@ -122,7 +126,6 @@ async function checkLease({ registry, tuning: { leaseMs } }: ExaminedHost): Prom
     first === undefined
       ? 'no process leads this host: nothing is delivered from here'
       : `the process that held the lease, ${nameProcess(first.leader)}, does not answer`,
-    'start the app, see that it calls startSyncMedia() once its models are defined, and look ' +
-      'into its log',
+    getRemedy('HOST_SILENT'),
   );
 }

@@ -18,6 +18,9 @@ import { Seals } from './seal.js';
 /** Fields that change during normal work and need no reaction. */
 const volatileFields = [
   'lease',
+  'heartbeatAt',
+  'clockOffsetMs',
+  'conflicts',
   'deliveries',
   'rescans',
   'scans',
@@ -185,6 +188,10 @@ export class Registry {
 
   async recordLastSeen(at: Date): Promise<void> {
     await this.writeOwnRow({ $set: { lastSeenAt: at } });
+  }
+
+  async recordConflicts(count: number): Promise<void> {
+    await this.writeOwnRow({ $set: { conflicts: count } });
   }
 
   /** Records that a host needs a new backfill. */

@@ -7,6 +7,7 @@ import {
   isNumber,
   isOneOf,
   isRecord,
+  isSize,
   isText,
   isOptional,
   type FieldCheck,
@@ -48,6 +49,9 @@ const fieldReaders: Readonly<Record<string, FieldReader>> = {
   backfilled: makeWholeReader(isList(isText)),
   members: makeWholeReader(isList(isText)),
   lease: makeWholeReader(hasFields({ leader: isText, beat: isNumber, socket: isOptional(isText) })),
+  heartbeatAt: makeWholeReader(isDate),
+  clockOffsetMs: makeWholeReader(isNumber),
+  conflicts: makeWholeReader(isSize),
   deliveries: makeEntriesReader(
     hasFields({
       deliveredAt: isOptional(isDate),

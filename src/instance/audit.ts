@@ -107,6 +107,7 @@ export const unrecordedCalls: ReadonlySet<string> = new Set([
   'on',
   'as',
   'status',
+  'overview',
   'statusOf',
   'showDocument',
   'waitFor',

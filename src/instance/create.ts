@@ -2,7 +2,6 @@ import type { RequestHandler } from 'express';
 import type { AdminOptions } from '../admin/admin-options.js';
 import { createAdmin } from '../admin/create-admin.js';
 import { EventStreams } from '../admin/events/event-streams.js';
-import { readOverview } from '../admin/events/read-overview.js';
 import type { SyncMedia } from '../api/sync-media.js';
 import { defaultTuning, type SyncMediaOptions, type Tuning } from '../config/config.js';
 import { type ReadyLimits, resolveReadyLimits } from '../config/ready-limits.js';
@@ -17,6 +16,7 @@ import { createSyncReady } from '../serving/sync-ready.js';
 import { createCaptureActions } from './actions/captures.js';
 import { FileActions } from './actions/files.js';
 import { createHostActions } from './actions/hosts.js';
+import { OverviewActions } from './actions/overview.js';
 import { createRecoverableActions, createRemovalActions } from './actions/recoverable.js';
 import { RunActions } from './actions/runs.js';
 import { createStatusActions } from './actions/status.js';
@@ -80,14 +80,21 @@ export function createSyncMedia(
     config,
     () => thisHost.state?.id,
   );
-  const streams = new EventStreams(() => readOverview(sync));
+  const overview = new OverviewActions(thisHost, (limit) => audit.list(limit));
+  const streams = new EventStreams(() => sync.overview());
   const sync: SyncMediaInstance = {
     get initialised() {
       return thisHost.state !== undefined;
     },
-    ...createLifeCycle(thisHost, election, runs, setup, counters, [streams, files, serving]),
+    ...createLifeCycle(thisHost, election, runs, setup, counters, [
+      streams,
+      files,
+      serving,
+      overview,
+    ]),
     ...createCaptureActions(thisHost, options.connection, election, files, setup),
     ...createStatusActions(thisHost),
+    ...overview.actions,
     ...runs.actions,
     ...files.actions,
     ...createRecoverableActions(thisHost, (paths) => sync.capture(paths)),

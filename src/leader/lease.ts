@@ -6,7 +6,8 @@ import type { Log } from '../model/log.js';
 import { assessRival, type Rival } from '../decisions/rival.js';
 import type { Failure } from '../model/failure.js';
 import type { HostId } from '../model/host.js';
-import { encodeFieldName, type HostRow, type HostCollection } from '../hosts/host-model.js';
+import type { HostRow, HostCollection } from '../hosts/host-model.js';
+import { findCloneMark, LeaseRow, type LeaseView } from './lease-row.js';
 import { describeThisProcess, isProcessDead, nameProcess } from '../state-dir/process-identity.js';
 
 export interface LeaseOptions {
@@ -34,10 +35,8 @@ export interface LeaseOptions {
   bootId?: string;
 }
 
-type LeaseRow = NonNullable<HostRow['lease']>;
+type StoredLease = NonNullable<LeaseView['lease']>;
 
-/** The field that marks a host id as used by two machines. */
-const CLONED_FIELD = `halted.${encodeFieldName('HOST_CLONED')}`;
 const RELEASE_MS = 2000;
 /** How often, and for how long, a process that knows of a leader's end checks the lease. */
 const FAST_POLL_MS = 50;
@@ -63,6 +62,7 @@ export class Lease {
   /** Identifies this process in the lease: its description, and random bytes. */
   readonly candidateId: string;
   private readonly bootId: string;
+  private readonly row: LeaseRow;
   private readonly listeners = new Set<(held: boolean) => void>();
   private heldUntil = 0;
   private reportedHeld = false;
@@ -97,6 +97,7 @@ export class Lease {
     const [bootId = '', ...rest] = describeThisProcess().split(':');
     this.bootId = options.bootId ?? bootId;
     this.candidateId = [this.bootId, ...rest, randomBytes(8).toString('hex')].join(':');
+    this.row = new LeaseRow(options.rows, options.host, this.candidateId, options.software);
   }
 
   /**
@@ -201,9 +202,7 @@ export class Lease {
 
   private async renewOrChallenge(signal: AbortSignal): Promise<void> {
     if (this.isHeld() && (await this.beat(signal))) return;
-    const row = await this.options
-      .rows()
-      .findOne({ _id: this.options.host }, { projection: { lease: 1, status: 1, halted: 1 } });
+    const row = await this.row.read();
     if (signal.aborted) return;
     this.unregistered = !row || row.status === 'retired';
     if (!row || this.unregistered) {
@@ -226,22 +225,7 @@ export class Lease {
   private async beat(signal: AbortSignal): Promise<boolean> {
     const sentAt = performance.now(),
       number = ++this.lastBeatSent;
-    const row = await this.options.rows().findOneAndUpdate(
-      {
-        _id: this.options.host,
-        status: { $ne: 'retired' },
-        'lease.leader': this.candidateId,
-        'lease.beat': { $lt: number },
-      },
-      {
-        $set: {
-          'lease.beat': number,
-          ...(this.socket !== undefined && { 'lease.socket': this.socket }),
-        },
-        ...(this.socket === undefined && { $unset: { 'lease.socket': 1 } }),
-      },
-      { returnDocument: 'after', projection: { halted: 1 }, includeResultMetadata: false },
-    );
+    const row = await this.row.beat(number, this.socket);
     if (!row) {
       // A later beat may have overtaken this one.
       if (number === this.lastBeatSent) this.recordLoss();
@@ -249,7 +233,7 @@ export class Lease {
     return row !== null;
   }
 
-  private async challenge(lease: LeaseRow, signal: AbortSignal): Promise<void> {
+  private async challenge(lease: StoredLease, signal: AbortSignal): Promise<void> {
     const {
       options: { leaseMs },
       bootId,
@@ -278,7 +262,7 @@ export class Lease {
     }
   }
 
-  private async isLeaderDead({ leader: holder, socket }: LeaseRow): Promise<boolean> {
+  private async isLeaderDead({ leader: holder, socket }: StoredLease): Promise<boolean> {
     const { socketPath } = this.options;
     return (
       this.revivals < MAX_REVIVALS &&
@@ -295,16 +279,7 @@ export class Lease {
     if (signal.aborted) return;
     const sentAt = performance.now(),
       number = ++this.lastBeatSent;
-    const { rows, host, software } = this.options;
-    const row = await rows().findOneAndUpdate(
-      { _id: host, status: { $ne: 'retired' }, ...where },
-      {
-        $set: { lease: { leader: this.candidateId, beat: number }, ...(software && { software }) },
-        $unset: { [CLONED_FIELD]: 1 },
-      },
-      { projection: { _id: 1 }, includeResultMetadata: false },
-    );
-    if (row) this.recordGain(sentAt, signal);
+    if (await this.row.acquire(where, number)) this.recordGain(sentAt, signal);
   }
 
   /** Marks the host as cloned in its row, which every process on both machines reads. */
@@ -319,20 +294,13 @@ export class Lease {
         `there, ` +
         `then restart both`,
     };
-    const row = await this.options
-      .rows()
-      .findOneAndUpdate(
-        { _id: this.options.host, 'lease.leader': other },
-        { $set: { [CLONED_FIELD]: failure } },
-        { returnDocument: 'after', projection: { halted: 1 }, includeResultMetadata: false },
-      );
+    const row = await this.row.markCloned(other, failure);
     if (row) this.checkMark(row);
   }
 
   /** Stops for good if the row has a mark of this process's time. @returns whether it has */
   private checkMark(row: Pick<HostRow, 'halted'>): boolean {
-    const mark = (row.halted as HostRow['halted'] | undefined)?.[encodeFieldName('HOST_CLONED')]
-      ?.message;
+    const mark = findCloneMark(row);
     if (!this.hasReadMark) {
       this.hasReadMark = true;
       this.oldMark = mark;
@@ -377,14 +345,7 @@ export class Lease {
   }
 
   private async release(): Promise<void> {
-    const give = async (): Promise<unknown> =>
-      this.options
-        .rows()
-        .updateOne(
-          { _id: this.options.host, 'lease.leader': this.candidateId },
-          { $unset: { lease: 1 } },
-        );
-    await withTimeout(give(), RELEASE_MS, 'the database').catch((error: unknown) => {
+    await withTimeout(this.row.release(), RELEASE_MS, 'the database').catch((error: unknown) => {
       this.options.log.warn(
         `the lease could not be released, another process takes it after ` +
           `${String(this.options.leaseMs / 1000)} s: ${getErrorMessage(error)}`,

@@ -1,5 +1,10 @@
 import type { mongo } from 'mongoose';
-import { batchInserts, isDuplicateKey, isPartlyRefused } from '../util/collections.js';
+import {
+  batchInserts,
+  isDuplicateKey,
+  isPartlyRefused,
+  isUnindexable,
+} from '../util/collections.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { Batcher } from '../util/batcher.js';
 import { dueAtOnce } from '../decisions/entries.js';
@@ -15,6 +20,7 @@ import type { Failure } from '../model/failure.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import { matchBelow, type LedgerFilter, type LedgerRow, type LedgerUpdate } from './filters.js';
+import { LedgerMeasures, missingIndex, pendingIndex, plainPendingIndex } from './measures.js';
 import { LedgerQueries } from './queries.js';
 import { makeHoldUpdate, toLedgerUpdate } from './updates.js';
 
@@ -43,22 +49,25 @@ function toRow({ path, ...rest }: Entry): LedgerRow {
  * whole are idempotent and need no fence.
  */
 export class Ledger extends LedgerQueries {
+  readonly measures: LedgerMeasures;
   private readonly insertBatcher: Batcher<LedgerRow, void>;
 
   constructor(collection: () => mongo.Collection<LedgerRow>, reader: RowReader) {
     super(collection, reader);
+    this.measures = new LedgerMeasures(collection);
     this.insertBatcher = batchInserts(collection);
   }
 
   async ensureIndexes(): Promise<void> {
     await this.rows.createIndexes([
       { key: { origin: 1, pending: 1, capturedAt: 1 }, name: 'pending at origin' },
-      { key: { pending: 1, capturedAt: 1 }, name: 'pending' },
       { key: { 'blocked.retryAt': 1 }, name: 'blocked until', sparse: true },
       { key: { orphaned: 1 }, name: 'orphaned', sparse: true },
       { key: { capturedBy: 1, unverified: 1 }, name: 'unverified' },
       { key: { 'blocked.host': 1 }, name: 'blocked' },
+      missingIndex,
     ]);
+    await this.ensurePendingIndex();
   }
 
   /** Returns false if the path already has an entry. */
@@ -288,6 +297,24 @@ export class Ledger extends LedgerQueries {
       blocked: [],
       capturedAt: { $lt: before },
     });
+  }
+
+  /**
+   * A row with arrays where none belong cannot be in the index that has sizes too, and must not
+   * keep every host from starting.
+   */
+  private async ensurePendingIndex(): Promise<void> {
+    try {
+      await this.rows.createIndexes([pendingIndex]);
+    } catch (error) {
+      if (!isUnindexable(error)) throw error;
+      await this.rows.createIndexes([plainPendingIndex]);
+      return;
+    }
+    const indexes = await this.rows.indexes();
+    // Another process may drop it at the same time.
+    if (indexes.some(({ name }) => name === plainPendingIndex.name))
+      await this.rows.dropIndex(plainPendingIndex.name).catch(() => undefined);
   }
 
   private async updateRow(

@@ -100,6 +100,26 @@ export const errorCatalogue = {
       'Remove the state folder on the copy, and run `syncmedia init` there. Then restart the ' +
       'application on both machines.',
   },
+  HOST_NOT_APPROVED: {
+    meaning:
+      'A host waits for approval: it registered and nobody approved it, or its row in the ' +
+      'database has no valid seal or is malformed.',
+    remedy:
+      'Compare its fingerprints with those that `syncmedia init` printed on that machine, and ' +
+      'run `syncmedia approve` with its name on an approved host. If its row has no valid seal, ' +
+      'set the same `SYNCMEDIA_SECRET` there first, and run `syncmedia init` again.',
+  },
+  HOST_SILENT: {
+    meaning: 'No process of a host has sent a heartbeat for two minutes.',
+    remedy:
+      'See that the machine is up and that the application runs there, calls ' +
+      '`startSyncMedia()` and reaches the database. Retire a machine that is gone with ' +
+      '`syncmedia unregister`.',
+  },
+  CLOCKS_DIFFER: {
+    meaning: "A host's clock differs from that of the database by more than five seconds.",
+    remedy: 'Run an NTP client on that machine, such as chrony or systemd-timesyncd.',
+  },
   HOST_RETIRED: {
     meaning: 'The host was unregistered.',
     remedy: 'Run `syncmedia init` to register it anew.',
@@ -235,6 +255,16 @@ export const errorCatalogue = {
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
+
+/**
+ * The one remedy for a code, wherever it is shown. A row may hold the code of a newer version,
+ * which this one does not know.
+ */
+export function getRemedy(code: string): string {
+  return Object.hasOwn(errorCatalogue, code)
+    ? errorCatalogue[code as ErrorCode].remedy
+    : 'Look for this code in the reference of the newest syncmedia that one of your hosts runs.';
+}
 
 /** The codes that only the router has, in addition to those of SyncMediaError. */
 export const refusalCatalogue = {

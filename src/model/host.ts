@@ -19,8 +19,8 @@ export interface ScanTimes {
 }
 
 /**
- * A machine that keeps a replica. Only the host itself writes `lease`, `deliveries`, `rescans`,
- * `scans` and `members`.
+ * A machine that keeps a replica. Only the host itself writes `lease`, `heartbeatAt`,
+ * `deliveries`, `rescans`, `scans`, `conflicts` and `members`.
  */
 export interface Host {
   id: HostId;
@@ -58,6 +58,12 @@ export interface Host {
   readyAt?: Date;
   /** `socket` is the file (device and inode) at which the leader listens while it works. */
   lease?: { leader: string; beat: number; socket?: string };
+  /** When the leader last renewed its lease, by the clock of the database. */
+  heartbeatAt?: Date;
+  /** How far the host's clock was ahead of the database's at a recent heartbeat. */
+  clockOffsetMs?: number;
+  /** How many files its `.syncmedia/conflicts` hold; counted up to a limit. */
+  conflicts?: number;
   deliveries: Record<HostId, DeliveryState>;
   /** When the pending rescan of each sync dir is due. */
   rescans: Record<string, Date>;

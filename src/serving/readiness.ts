@@ -1,6 +1,7 @@
 import type { ReadyLimits } from '../config/ready-limits.js';
 import { HeartbeatMonitor } from '../hosts/heartbeats.js';
 import type { ThisHost } from '../context/this-host.js';
+import { mayTakeVisitors } from '../decisions/host-state.js';
 import { withTimeout } from '../util/with-timeout.js';
 import type { Host, HostId } from '../model/host.js';
 
@@ -60,9 +61,8 @@ export class Readiness {
       ledger.findOldestPending(query),
       this.isLed(),
     ]);
-    const { readyAt, status } = registry.me();
     return {
-      ready: isLed && readyAt !== undefined && (status === 'approved' || status === 'paused'),
+      ready: isLed && mayTakeVisitors(registry.me()),
       pending,
       behindMs: since ? Date.now() - since.getTime() : 0,
     };

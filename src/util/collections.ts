@@ -44,6 +44,14 @@ export function isDuplicateKey(error: unknown): boolean {
   return error instanceof Error && (error as { code?: unknown }).code === 11000;
 }
 
+/**
+ * Whether an index cannot be built because a row has arrays in two of its fields
+ * (CannotIndexParallelArrays).
+ */
+export function isUnindexable(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: unknown }).code === 171;
+}
+
 interface BulkError {
   readonly writeErrors?: unknown;
   readonly result?: { getWriteConcernError?(): unknown };

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findProgram } from '../../scripts/programs.mjs';
 import { createSyncMedia } from '../../src/instance/create.js';
 import type { HostDescription } from '../../src/api/describe-host.js';
+import type { Overview } from '../../src/api/overview.js';
 import type { DocumentStatus, InitReport, RecoverableFile, Status } from '../../src/api/reports.js';
 import type { Run } from '../../src/model/run.js';
 import { confinement } from '../gate/confined.js';
@@ -86,7 +87,12 @@ describe('before init', () => {
 
   test('status exits with 4 and still prints its data', async () => {
     const result = await on(web1, ['status', '--json']);
-    expect([result.code, parse<Status>(result).initialised]).toEqual([4, false]);
+    expect([result.code, parse<Overview>(result)]).toMatchObject([
+      4,
+      { headline: 'No machine is registered yet', needs: [{ kind: 'setup' }] },
+    ]);
+    const details = await on(web1, ['status', '--details', '--json']);
+    expect([details.code, parse<Status>(details).initialised]).toEqual([4, false]);
   });
 
   test('a key that is none is refused, and nothing is registered', async () => {
@@ -206,7 +212,7 @@ describe('files that lie there before the application has started', () => {
     try {
       const { code, stdout } = await on(web1, ['adopt', '--dry-run']);
       expect([code, stdout]).toEqual([0, expect.stringContaining('2')]);
-      expect(parse<Status>(await on(web1, ['status', '--json'])).entries).toBe(0);
+      expect(parse<Overview>(await on(web1, ['status', '--json'])).entries).toBe(0);
       expect(await readdir(join(web2.root, 'uploads'))).not.toContain('fresh.jpg');
     } finally {
       await Promise.all([rm(old), rm(fresh)]);
@@ -369,12 +375,69 @@ describe('files move', () => {
     expect((await on(web1, ['removals'])).stdout).toBe('no waiting removals\n');
   });
 
-  test('status shows both hosts', async () => {
+  test('status shows the state of both hosts, and --details every finding', async () => {
     const { code, stdout } = await on(web1, ['status']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^this host +web1 /m);
-    expect(stdout).toMatch(/^web2 +approved/m);
+    expect(stdout).toMatch(/^web1 +\S [a-z]/m);
+    expect(stdout).toMatch(/^web2 +\S [a-z]/m);
+    const details = await on(web1, ['status', '--details']);
+    expect(details.code).toBe(0);
+    expect(details.stdout).toMatch(/^this host +web1 /m);
+    expect(details.stdout).toMatch(/^web2 +approved/m);
   });
+
+  test('status --check exits with 3 exactly while something needs a person', async () => {
+    const rows = database.connection.collection('syncmedia_hosts');
+    const check = async (): Promise<[number | null, number]> => {
+      const result = await on(web1, ['status', '--check', '--json']);
+      return [result.code, parse<Overview>(result).needs.length];
+    };
+    const stored = await rows.find().toArray();
+    await rows.updateMany({}, { $set: { heartbeatAt: new Date(), conflicts: 0 } });
+    expect(await check()).toEqual([0, 0]);
+    await rows.updateOne({ hostname: 'web2' }, { $set: { conflicts: 1 } });
+    expect(await check()).toEqual([3, 1]);
+    for (const { _id, ...row } of stored) await rows.replaceOne({ _id }, row);
+  });
+
+  test('status --watch prints each change until ctrl-C, and ends with 130', async () => {
+    const rows = database.connection.collection('syncmedia_hosts');
+    const result = await on(web1, ['status', '--watch'], {
+      onStart: (child) => {
+        let text = '';
+        let told = false;
+        child.stdout?.on('data', (part: string) => {
+          text += part;
+          if (text.includes('runs on two machines')) child.kill('SIGINT');
+          else if (!told) {
+            told = true;
+            const cloned = { code: 'HOST_CLONED', message: 'x', retryable: false, scope: 'host' };
+            void rows.updateOne({ hostname: 'web2' }, { $set: { 'halted.HOST_CLONED': cloned } });
+          }
+        });
+      },
+    });
+    await rows.updateOne({ hostname: 'web2' }, { $unset: { 'halted.HOST_CLONED': 1 } });
+    expect(result.code).toBe(130);
+    expect(result.stdout).toMatch(/^\d\d:\d\d:\d\d .+\n/);
+    expect(result.stdout).toMatch(/^\d\d:\d\d:\d\d web2 {2}runs on two machines/m);
+    expect(result.stdout).not.toContain('\x1b');
+  });
+
+  test.skipIf(!hasScript)(
+    'status --watch on a terminal draws anew, and gives the cursor back',
+    async () => {
+      const { code, stdout } = await on(web1, ['status', '--watch'], {
+        terminal: true,
+        onStderr: (text, child) => {
+          if (text.split('\x1b[H').length > 2) child.stdin?.write('\x03');
+        },
+      });
+      expect(code).toBe(130);
+      expect(stdout.indexOf('\x1b[?25l')).toBeGreaterThan(-1);
+      expect(stdout.lastIndexOf('\x1b[?25h')).toBeGreaterThan(stdout.lastIndexOf('\x1b[H'));
+    },
+  );
 });
 
 describe('hosts go', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatFindings, hasUnrepairedDamage } from '../../src/cli/findings.js';
-import { describeProgress, drawProgress, formatDuration } from '../../src/cli/progress.js';
+import { describeProgress, drawProgress } from '../../src/cli/progress.js';
+import { formatDuration } from '../../src/util/format-duration.js';
 import type { HostFindings } from '../../src/model/run.js';
 import type { Path } from '../../src/model/path.js';
 import { makeRun } from '../admin/recording-instance.js';

@@ -85,6 +85,8 @@ describe.skipIf(skipReason !== undefined)('the shell lines of the pages', () => 
     await save('web1', 'cat.jpg');
     await settle();
     await run('npx syncmedia status');
+    await run('npx syncmedia status --details');
+    await run('npx syncmedia status --check');
     await run('npx syncmedia status --env-file syncmedia.env');
     await run('npx syncmedia hosts');
     await run('npx syncmedia hosts show web2');

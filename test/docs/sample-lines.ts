@@ -8,6 +8,8 @@ export const unexecuted: Readonly<Record<string, string>> = {
   'npm run test:explore -- --writes 2 --crashes 1 --late 1':
     'it takes minutes; test/explore runs a short form',
   'npm run test:explore -- --mutations': 'it takes minutes; test/explore runs a short form',
+  'npx syncmedia status --watch':
+    'it runs until somebody ends it; test/cli/commands.test.ts runs it',
   'SYNCMEDIA_STATE_DIR=/tmp/no-syncmedia npx vitest run': 'it runs the tests of the reader',
 };
 

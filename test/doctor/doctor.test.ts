@@ -58,6 +58,7 @@ describe('doctor', () => {
         'database rows',
         'lease',
         'host two',
+        'host two: heartbeat',
         'host two: sshd',
         'host two: rsync',
         `host two: sync dir ${dir}`,
@@ -156,7 +157,7 @@ describe('doctor', () => {
     expect(mismatch).toMatchObject({
       state: 'failed',
       message: expect.stringContaining('HOST_KEY_MISMATCH') as string,
-      remedy: expect.stringContaining('syncmedia keys accept two') as string,
+      remedy: expect.stringContaining('syncmedia keys accept') as string,
     });
     await hosts.updateOne({ _id: row._id }, { $set: { hostKeys, sshPort: 1 } });
     expect(named(await one.app.sync.doctor(), 'host two')).toMatchObject({
@@ -175,7 +176,7 @@ describe('doctor', () => {
     try {
       expect(named(await one.app.sync.doctor(), 'this host')).toMatchObject({
         state: 'failed',
-        remedy: expect.stringContaining('syncmedia approve one') as string,
+        remedy: expect.stringContaining('syncmedia approve') as string,
       });
     } finally {
       await hosts.updateOne({ hostname: 'one' }, { $set: { status: 'approved' } });
@@ -191,7 +192,7 @@ describe('doctor', () => {
     expect(failures(await again.sync.doctor())).toEqual([
       expect.objectContaining({
         name: 'lease',
-        remedy: expect.stringContaining('start the app') as string,
+        remedy: expect.stringContaining('startSyncMedia()') as string,
       }),
     ]);
   });
@@ -225,7 +226,7 @@ describe('findings get their levels', () => {
     expect(checkStatus({ ...host, status: 'pending', unsealed: true }, true)).toMatchObject({
       state: 'failed',
       message: expect.stringContaining('no valid seal') as string,
-      remedy: expect.stringContaining('set the same secret on web1') as string,
+      remedy: expect.stringContaining('set the same `SYNCMEDIA_SECRET`') as string,
     });
     expect(checkStatus({ ...host, status: 'retired' }, true)).toMatchObject({
       state: 'failed',

@@ -510,6 +510,46 @@ describe('beats', () => {
     expect(lease.isHeld()).toBe(true);
   });
 
+  test('each beat is dated by the database, and tells how far the clock of this host is off', async () => {
+    const lease = start();
+    await until(() => lease.isHeld());
+    const first = await rows.findOne({ _id: 'a' });
+    expect(first?.heartbeatAt).toBeInstanceOf(Date);
+    const later = await until(async () => {
+      const row = await rows.findOne({ _id: 'a' });
+      return row && row.heartbeatAt! > first!.heartbeatAt! && row.clockOffsetMs !== undefined
+        ? row
+        : undefined;
+    });
+    // The database of the tests runs on this machine.
+    expect(Math.abs(later.clockOffsetMs!)).toBeLessThan(5_000);
+    await lease.stop();
+    expect((await rows.findOne({ _id: 'a' }))?.heartbeatAt).toBeInstanceOf(Date);
+  });
+
+  test('a clock that is three minutes ahead is measured, and elects nobody else', async () => {
+    const realNow = Date.now;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => realNow() + 180_000);
+    try {
+      const lease = start();
+      const offset = await until(async () => (await rows.findOne({ _id: 'a' }))?.clockOffsetMs);
+      expect(Math.abs(offset - 180_000)).toBeLessThan(5_000);
+      expect(lease.isHeld()).toBe(true);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
+  test('values of any shape in the fields of the heartbeat keep nobody from the lease', async () => {
+    await rows.updateOne(
+      { _id: 'a' },
+      { $set: { heartbeatAt: 'yesterday', clockOffsetMs: { a: 1 } } as never },
+    );
+    const lease = start();
+    await until(() => lease.isHeld());
+    await until(async () => (await rows.findOne({ _id: 'a' }))?.heartbeatAt instanceof Date);
+  });
+
   test('no beat is confirmed once another has the lease', async () => {
     const lease = start({ beatMs: 600_000 });
     await until(() => lease.isHeld());

@@ -3,7 +3,6 @@ import { type AdminRoute, get } from '../admin-route.js';
 import { overviewAnswer } from '../answers/overview.js';
 import { textField } from '../fields.js';
 import { refuseOtherOrigins } from '../refuse-cross-origin.js';
-import { readOverview } from './read-overview.js';
 
 /** Neither a cache, nor compression, nor a proxy may hold events back. */
 const eventHeaders = {
@@ -15,7 +14,7 @@ export const eventRoutes: readonly AdminRoute[] = [
   get('/overview', {
     about: 'the whole site: hosts with state, cause and remedy, what needs a person, runs',
     answer: overviewAnswer,
-    handle: async (sync) => ({ status: 200, body: await readOverview(sync) }),
+    handle: async (sync) => ({ status: 200, body: await sync.overview() }),
   }),
   get('/events', {
     about: 'the overview and its changes as server-sent events, and the status of a file',

@@ -2,12 +2,13 @@ import type { HostStatus, Status } from '../../api/reports.js';
 import type { SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import type { ThisHost } from '../../context/this-host.js';
+import { readDatabaseClock } from '../../database/database-clock.js';
 import { examineHost } from '../../doctor/doctor.js';
+import { findLeader } from '../../hosts/find-leader.js';
 import { listRecoverableFiles } from '../../replica/recoverable.js';
 import { nodeDisk } from '../../replica/node-disk.js';
 import type { Entry } from '../../model/entry.js';
 import type { Host, HostId } from '../../model/host.js';
-import { findLeader } from './find-leader.js';
 
 const blockedLimit = 20,
   missingLimit = 100,
@@ -43,8 +44,9 @@ export function createStatusActions(thisHost: ThisHost): Pick<SyncMedia, 'status
  * process gives the same answer.
  */
 async function readStatus(hostContext: HostContext): Promise<Status> {
-  const { registry, ledger, outbox, dirs, me, replica, unreadable } = hostContext;
+  const { registry, ledger, outbox, dirs, me, replica, unreadable, database } = hostContext;
   await hostContext.refresh();
+  const now = await readDatabaseClock(database.connection);
   const hosts = registry.all().filter(({ status }) => status !== 'retired');
   const conflicts: Status['conflicts'] = [];
   const unsealedRules = dirs.listUnsealed();
@@ -63,7 +65,9 @@ async function readStatus(hostContext: HostContext): Promise<Status> {
   return {
     initialised: true,
     thisHost: { id: me, hostname: registry.me().hostname },
-    hosts: await Promise.all(hosts.map((host) => describeHostStatus(hostContext, host, hosts))),
+    hosts: await Promise.all(
+      hosts.map((host) => describeHostStatus(hostContext, host, hosts, now)),
+    ),
     syncDirs: [...dirs.current().list],
     ...(unsealedRules.length > 0 ? { unsealedRules } : {}),
     captures,
@@ -84,6 +88,7 @@ async function describeHostStatus(
   { ledger, me }: HostContext,
   host: Host,
   hosts: readonly Host[],
+  now: Date,
 ): Promise<HostStatus> {
   const deliveries = hosts.flatMap((origin) => {
     const delivery = origin.deliveries[host.id];
@@ -94,7 +99,7 @@ async function describeHostStatus(
   );
   const blocked = await ledger.listEntries({ blocked: host.id }, blockedLimit);
   const pendingSince = await ledger.findOldestPending({ pending: host.id });
-  const leader = await findLeader(host);
+  const leader = await findLeader(host, now);
   return {
     id: host.id,
     hostname: host.hostname,

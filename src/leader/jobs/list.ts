@@ -4,6 +4,7 @@ import { BootstrapRequests } from '../../runs/bootstrap-requests.js';
 import { Runner } from '../../runs/runner.js';
 import type { LeaderJob } from '../leader-job.js';
 import { Backfill } from './backfill.js';
+import { ConflictCounter } from './count-conflicts.js';
 import { EarlierCaptures } from './earlier-captures.js';
 import { Membership } from './membership.js';
 import { OutboxProcessor } from './process-outbox.js';
@@ -42,5 +43,6 @@ export function createJobs(context: LeaderContext, queues: DeliveryQueues): Lead
     new Backfill(context),
     new QueuePolls(queues),
     new PeriodicScan(context),
+    new ConflictCounter(context),
   ];
 }

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { routes } from '../../../src/admin/routes.js';
 import type { AdminRoute } from '../../../src/admin/admin-route.js';
 import { EventStreams } from '../../../src/admin/events/event-streams.js';
-import { readOverview } from '../../../src/admin/events/read-overview.js';
 import { Page } from '../../../src/admin/page/page.js';
 import { readRequest } from '../../../src/admin/read-request.js';
 import { dir, openSite, untilNothingPending, type Machine, type Site } from '../../flow/site.js';
@@ -162,7 +161,7 @@ describe('the router', () => {
     headers: {},
     readOnly: false,
     page: new Page([]),
-    streams: new EventStreams(() => readOverview(one.app.sync)),
+    streams: new EventStreams(() => one.app.sync.overview()),
     requester: {
       session: undefined,
       requireAuthorized: async () => undefined,

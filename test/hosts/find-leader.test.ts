@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findLeader } from '../../src/instance/actions/find-leader.js';
+import { findLeader } from '../../src/hosts/find-leader.js';
 import { describeThisProcess } from '../../src/state-dir/process-identity.js';
 
 const now = new Date('2026-01-02T12:00:00Z');

@@ -1,0 +1,137 @@
+import type { mongo } from 'mongoose';
+import type { HostId } from '../model/host.js';
+import { mapConcurrently } from '../util/map-concurrently.js';
+import { makeEntryFilter, type LedgerRow } from './filters.js';
+
+/** Counting stops here: nobody acts differently for more. */
+export const countLimit = 10_000;
+
+/** Answers hosts' questions from this index alone, without reading entries. */
+export const pendingIndex = {
+  key: { pending: 1, capturedAt: 1, 'info.size': 1 },
+  name: 'pending with size',
+} as const;
+/** The index of an earlier version, which lacked the size. */
+export const plainPendingIndex = { key: { pending: 1, capturedAt: 1 }, name: 'pending' } as const;
+
+/** Holds only the entries that no host holds, which are few. */
+export const missingIndex = {
+  key: { kind: 1, _id: 1 },
+  name: 'missing',
+  partialFilterExpression: { kind: 'file', heldBy: [] },
+} as const;
+
+/** How many queries run at once. Each takes a connection of the app. */
+const concurrency = 8;
+
+/** The files that one host waits for. `count` is at most one more than `countLimit`. */
+export interface PendingMeasure {
+  readonly count: number;
+  readonly bytes: number;
+  readonly oldest: Date | null;
+}
+
+/** The files that fail on one host with one code. */
+export interface BlockedMeasure {
+  readonly host: HostId;
+  readonly code: string;
+  readonly files: number;
+  readonly retried: number;
+  readonly path: string;
+  readonly message: string;
+  readonly since: Date | null;
+  readonly retryAt: Date | null;
+}
+
+/** A row may hold any value there, and some sort before every date. */
+const pickDate = (field: string): object => ({
+  $cond: [{ $eq: [{ $type: field }, 'date'] }, field, null],
+});
+
+/** A blocked file is retried later, or its retry is due: then its host is pending as well. */
+const isRetried = {
+  $or: [
+    { $eq: [{ $type: '$blocked.retryAt' }, 'date'] },
+    { $cond: [{ $isArray: '$pending' }, { $in: ['$blocked.host', '$pending'] }, false] },
+  ],
+};
+
+/** Counts of the whole ledger for the overview, each with a limit on its size and time. */
+export class LedgerMeasures {
+  /** @param collection called at each use, because the app may open its connection again */
+  constructor(
+    private readonly collection: () => mongo.Collection<LedgerRow>,
+    private readonly maxTimeMS = 2_000,
+  ) {}
+
+  /** The number of entries, as the collection's statistics have it. */
+  async estimateEntries(): Promise<number> {
+    return this.collection().estimatedDocumentCount({ maxTimeMS: this.maxTimeMS });
+  }
+
+  /** How many files no host holds; at most one more than `countLimit`. */
+  async countMissing(): Promise<number> {
+    return this.collection().countDocuments(makeEntryFilter({ missing: true }), {
+      limit: countLimit + 1,
+      maxTimeMS: this.maxTimeMS,
+    });
+  }
+
+  /**
+   * Measures what each of these hosts waits for, the oldest first, up to `countLimit` files. Hosts
+   * that wait for nothing are left out.
+   */
+  async measurePending(hosts: readonly HostId[]): Promise<Map<HostId, PendingMeasure>> {
+    const measured = new Map<HostId, PendingMeasure>();
+    await mapConcurrently(hosts, concurrency, async (host) => {
+      const [found] = await this.collection()
+        .aggregate<PendingMeasure>(
+          [
+            { $match: { pending: host } },
+            { $sort: { capturedAt: 1 } },
+            { $limit: countLimit + 1 },
+            {
+              $group: {
+                _id: null,
+                count: { $sum: 1 },
+                bytes: { $sum: '$info.size' },
+                oldest: { $min: pickDate('$capturedAt') },
+              },
+            },
+          ],
+          { maxTimeMS: this.maxTimeMS },
+        )
+        .toArray();
+      if (found) measured.set(host, found);
+    });
+    return measured;
+  }
+
+  /** Measures the blocked files of these hosts by code, up to `countLimit` entries in all. */
+  async measureBlocked(hosts: readonly HostId[]): Promise<BlockedMeasure[]> {
+    return this.collection()
+      .aggregate<BlockedMeasure>(
+        [
+          { $match: { 'blocked.host': { $in: [...hosts] } } },
+          { $limit: countLimit },
+          { $project: { blocked: 1, pending: 1 } },
+          { $unwind: '$blocked' },
+          { $match: { 'blocked.host': { $in: [...hosts] } } },
+          {
+            $group: {
+              _id: { host: '$blocked.host', code: '$blocked.failure.code' },
+              files: { $sum: 1 },
+              retried: { $sum: { $cond: [isRetried, 1, 0] } },
+              path: { $first: '$_id' },
+              message: { $first: '$blocked.failure.message' },
+              since: { $min: pickDate('$blocked.since') },
+              retryAt: { $min: pickDate('$blocked.retryAt') },
+            },
+          },
+          { $addFields: { host: '$_id.host', code: '$_id.code' } },
+        ],
+        { maxTimeMS: this.maxTimeMS },
+      )
+      .toArray();
+  }
+}
