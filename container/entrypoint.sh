@@ -10,11 +10,11 @@
 #
 #   SYNCMEDIA_INIT_OPTIONS  options of `syncmedia init`, such as --replace
 #   SYNCMEDIA_ON_STOP       `unregister` retires the host when the container stops in order, for
-#                           replicas that are scaled away; default: nothing
+#                           replicas that are scaled away; default: nothing. Before that the other
+#                           hosts get all that only this one has.
 #
 # The application's exit code is the container's. If sshd ends, it is started again.
 set -eu
-umask 077
 
 fail() {
   echo "syncmedia-entrypoint: $*" >&2
@@ -31,8 +31,11 @@ esac
 folder=$SYNCMEDIA_STATE_DIR/sshd
 mkdir -p "$folder" || fail "cannot make $folder: let the user $(id -u) own the volume of SYNCMEDIA_STATE_DIR"
 # sshd refuses keys in a folder that others may write to.
-chmod 700 "$SYNCMEDIA_STATE_DIR" "$folder"
+chmod 700 "$SYNCMEDIA_STATE_DIR" "$folder" || fail "cannot close $folder to others: let the user $(id -u) own SYNCMEDIA_STATE_DIR"
 export SYNCMEDIA_SSH_PORT="${SYNCMEDIA_SSH_PORT:-2222}"
+case $SYNCMEDIA_SSH_PORT in
+  *[!0-9]*) fail "SYNCMEDIA_SSH_PORT must be a number, not $SYNCMEDIA_SSH_PORT" ;;
+esac
 export SYNCMEDIA_AUTHORIZED_KEYS="${SYNCMEDIA_AUTHORIZED_KEYS:-$folder/authorized_keys}"
 
 sshd=$(command -v sshd || true)
@@ -67,9 +70,8 @@ MaxStartups 100:30:200
 LogLevel ERROR
 Subsystem sftp internal-sftp
 CONFIG
-# Only root can ask PAM. Without it sshd refuses an account without a password as locked, so root
-# keeps it.
-[ "$(id -u)" -eq 0 ] || echo 'UsePAM no' >> "$folder/config"
+# Only root can ask PAM, and only root's sshd needs an empty directory.
+if [ "$(id -u)" -eq 0 ]; then mkdir -p /run/sshd; else echo 'UsePAM no' >> "$folder/config"; fi
 "$sshd" -t -f "$folder/config" || fail "sshd refuses its configuration $folder/config"
 
 (
@@ -85,15 +87,31 @@ CONFIG
 ) &
 supervisor=$!
 
-application=
+# The command that runs now. It runs in the background, so that a signal reaches it at once.
+child=
 stopping=
 stop() {
   [ "$1" = HUP ] || stopping=1
-  if [ -n "$application" ]; then kill -s "$1" "$application" 2>/dev/null || true; fi
+  if [ -n "$child" ]; then kill -s "$1" "$child" 2>/dev/null || true; fi
 }
 # A shell starts background commands with INT and QUIT ignored, so these are passed on as TERM.
 trap 'stop TERM' TERM INT QUIT
-trap 'stop HUP' HUP
+trap : HUP
+# Waits for the command, and sets `code`. A signal ends `wait` before the command has ended.
+await() {
+  child=$1
+  # A signal that came before this line met no command, or one that was not yet itself.
+  if [ -n "$stopping" ]; then
+    sleep 1
+    stop TERM
+  fi
+  while :; do
+    code=0
+    wait "$child" || code=$?
+    kill -0 "$child" 2>/dev/null || break
+  done
+  child=
+}
 finish() {
   kill "$supervisor" 2>/dev/null || true
   wait "$supervisor" 2>/dev/null || true
@@ -101,32 +119,38 @@ finish() {
 }
 
 syncmedia=${SYNCMEDIA_COMMAND:-$(dirname "$0")/../dist/cli/main.js}
+# A new volume has no sync dirs. Later a missing one may be a disk that is not mounted.
+if [ ! -f "$SYNCMEDIA_STATE_DIR/host.json" ] && [ -n "${SYNCMEDIA_ROOT:-}" ]; then
+  (
+    set -f
+    IFS=,
+    for dir in ${SYNCMEDIA_SYNC_DIRS:-}; do mkdir -p "$SYNCMEDIA_ROOT/$dir"; done
+  )
+fi
 # The database may start later than this container.
 tries=0
 while :; do
-  code=0
   # shellcheck disable=SC2086 # several options
-  node "$syncmedia" init --generate ${SYNCMEDIA_INIT_OPTIONS:-} || code=$?
+  node "$syncmedia" init --generate ${SYNCMEDIA_INIT_OPTIONS:-} &
+  await $!
+  [ -z "$stopping" ] || finish 143
   # 3: registered, and one of the checks failed, which the output names.
   case $code in 0 | 3) break ;; esac
   tries=$((tries + 1))
-  if [ -n "$stopping" ] || [ "$code" -ne 1 ] || [ "$tries" -ge 20 ]; then finish "$code"; fi
+  if [ "$code" -ne 1 ] || [ "$tries" -ge 20 ]; then finish "$code"; fi
   echo "syncmedia-entrypoint: init ended with $code; try $((tries + 1)) of 20 in 3 s" >&2
   sleep 3 &
-  wait $! || true
+  await $!
+  [ -z "$stopping" ] || finish 143
 done
-[ -z "$stopping" ] || finish 143
 
+trap 'stop HUP' HUP
 "$@" &
-application=$!
-[ -z "$stopping" ] || stop TERM
-# A signal ends `wait` before the application has ended.
-while :; do
-  code=0
-  wait "$application" || code=$?
-  kill -0 "$application" 2>/dev/null || break
-done
+await $!
 if [ "${SYNCMEDIA_ON_STOP:-}" = unregister ] && [ -n "$stopping" ]; then
-  node "$syncmedia" unregister || echo 'syncmedia-entrypoint: the host was not unregistered' >&2
+  # Retired first, the host would take along what was saved here a moment ago.
+  if node "$syncmedia" push && node "$syncmedia" unregister; then :; else
+    echo 'syncmedia-entrypoint: the host was not unregistered, since others may lack its files' >&2
+  fi
 fi
 finish "$code"
