@@ -1,5 +1,5 @@
 // What `npm run demo` and `npm test` do first: makes sure that everything they need is on this
-// machine. node scripts/setup.mjs [--for demo|tests] [--programs-only]
+// machine. node scripts/setup.mjs [--for demo|tests|containers] [--programs-only]
 // As root on Debian or Ubuntu it installs what is missing; anywhere else it says what is, and ends
 // with 1. It runs before there is any node_modules, so it imports none at its top.
 import { spawn } from 'node:child_process';
@@ -20,7 +20,7 @@ import {
 /** @typedef {import('./requirements.mjs').Lock} Lock */
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const task = process.argv.includes('demo') ? 'demo' : 'tests';
+const task = ['demo', 'containers'].find((name) => process.argv.includes(name)) ?? 'tests';
 
 try {
   await setUp();
@@ -49,7 +49,8 @@ async function setUp() {
     if (missing.length > 0) throw new Error(`installed, and yet not found: ${missing.join(', ')}`);
   }
   if (task === 'tests') await offerInstalled();
-  if (task === 'tests') await offerTestPrograms();
+  if (task !== 'demo') await offerTestPrograms();
+  if (task === 'containers') await offerContainers();
   await import('./sshd.mjs').then(({ prepareSeparation }) => prepareSeparation());
   if (!programsOnly)
     await import('./database.mjs').then(({ prepareDatabase }) => prepareDatabase({ say }));
@@ -173,6 +174,28 @@ async function offerTestPrograms() {
           `${error instanceof Error ? error.message : String(error)}`,
       );
     }
+  }
+}
+
+/** Without containers `npm run test:containers` says that it is skipped. */
+async function offerContainers() {
+  const { findMissingForContainers, makeContainerBase, podmanPackages } =
+    await import('./containers.mjs');
+  const system = recogniseSystem(process.platform, readText('/etc/os-release'));
+  try {
+    if (system.kind !== 'apt' || process.getuid?.() !== 0)
+      throw new Error('only root on Debian makes them');
+    if ((await findMissingForContainers()).length > 0) {
+      say(`installing with apt: ${podmanPackages.join(', ')}`);
+      await apt('update');
+      await apt('install', ...podmanPackages);
+    }
+    await makeContainerBase();
+  } catch (error) {
+    say(
+      `no containers here, so their tests are skipped: ` +
+        `${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

@@ -21,6 +21,7 @@ export const slowTests = {
   'test/explore/mutations.test.ts': 'computes every order of events',
   'test/explore/trees.test.ts': 'replays random trees on a real disk',
   'test/docs/samples.test.ts': 'type-checks every sample',
+  'test/examples/kubernetes.test.ts': 'installs with pip',
   'test/ledger/saves-win.test.ts': 'hashes files that are too large to be hashed at once',
   'test/leader/lease.test.ts': 'lets leases of real processes run out',
   'test/page/actions.test.ts': 'starts Chromium',

@@ -54,6 +54,11 @@ export function startAsPidSix(program: string, args: readonly string[] = []): Ta
   ]);
 }
 
+/** The same in a network namespace, given by its file. */
+export function startTalkerIn(namespace: string, program: string): Talker {
+  return talkTo('nsenter', [`--net=${namespace}`, process.execPath, program]);
+}
+
 export function talkTo(
   command: string,
   args: readonly string[],
