@@ -385,59 +385,6 @@ describe('files move', () => {
     expect(details.stdout).toMatch(/^this host +web1 /m);
     expect(details.stdout).toMatch(/^web2 +approved/m);
   });
-
-  test('status --check exits with 3 exactly while something needs a person', async () => {
-    const rows = database.connection.collection('syncmedia_hosts');
-    const check = async (): Promise<[number | null, number]> => {
-      const result = await on(web1, ['status', '--check', '--json']);
-      return [result.code, parse<Overview>(result).needs.length];
-    };
-    const stored = await rows.find().toArray();
-    await rows.updateMany({}, { $set: { heartbeatAt: new Date(), conflicts: 0 } });
-    expect(await check()).toEqual([0, 0]);
-    await rows.updateOne({ hostname: 'web2' }, { $set: { conflicts: 1 } });
-    expect(await check()).toEqual([3, 1]);
-    for (const { _id, ...row } of stored) await rows.replaceOne({ _id }, row);
-  });
-
-  test('status --watch prints each change until ctrl-C, and ends with 130', async () => {
-    const rows = database.connection.collection('syncmedia_hosts');
-    const result = await on(web1, ['status', '--watch'], {
-      onStart: (child) => {
-        let text = '';
-        let told = false;
-        child.stdout?.on('data', (part: string) => {
-          text += part;
-          if (text.includes('runs on two machines')) child.kill('SIGINT');
-          else if (!told) {
-            told = true;
-            const cloned = { code: 'HOST_CLONED', message: 'x', retryable: false, scope: 'host' };
-            void rows.updateOne({ hostname: 'web2' }, { $set: { 'halted.HOST_CLONED': cloned } });
-          }
-        });
-      },
-    });
-    await rows.updateOne({ hostname: 'web2' }, { $unset: { 'halted.HOST_CLONED': 1 } });
-    expect(result.code).toBe(130);
-    expect(result.stdout).toMatch(/^\d\d:\d\d:\d\d .+\n/);
-    expect(result.stdout).toMatch(/^\d\d:\d\d:\d\d web2 {2}runs on two machines/m);
-    expect(result.stdout).not.toContain('\x1b');
-  });
-
-  test.skipIf(!hasScript)(
-    'status --watch on a terminal draws anew, and gives the cursor back',
-    async () => {
-      const { code, stdout } = await on(web1, ['status', '--watch'], {
-        terminal: true,
-        onStderr: (text, child) => {
-          if (text.split('\x1b[H').length > 2) child.stdin?.write('\x03');
-        },
-      });
-      expect(code).toBe(130);
-      expect(stdout.indexOf('\x1b[?25l')).toBeGreaterThan(-1);
-      expect(stdout.lastIndexOf('\x1b[?25h')).toBeGreaterThan(stdout.lastIndexOf('\x1b[H'));
-    },
-  );
 });
 
 describe('hosts go', () => {

@@ -32,6 +32,8 @@ export interface OverviewSite {
   addEntries(entries: readonly (Omit<Partial<Entry>, 'path'> & { path: string })[]): Promise<void>;
   /** An instance of a host, with a reading of its own; the site closes it. */
   open(id?: string): Promise<SyncMediaInstance>;
+  /** The variables with which the command line is run on a host. */
+  makeEnvironment(id: string): Promise<Record<string, string>>;
   close(): Promise<void>;
 }
 
@@ -49,7 +51,7 @@ export async function openOverviewSite(server?: DatabaseServer): Promise<Overvie
   };
   let instances = 0;
 
-  async function open(id?: string): Promise<SyncMediaInstance> {
+  async function makeStateDir(id?: string): Promise<string> {
     const stateDir = join(dir.path, `state-${String(++instances)}`);
     if (id !== undefined)
       await writeState(stateDir, {
@@ -63,6 +65,11 @@ export async function openOverviewSite(server?: DatabaseServer): Promise<Overvie
         authorizedKeysFile: join(dir.path, 'authorized_keys'),
         createdAt: new Date().toISOString(),
       });
+    return stateDir;
+  }
+
+  async function open(id?: string): Promise<SyncMediaInstance> {
+    const stateDir = await makeStateDir(id);
     const sync = createSyncMedia({
       connection,
       stateDir,
@@ -80,6 +87,11 @@ export async function openOverviewSite(server?: DatabaseServer): Promise<Overvie
     captures: getNativeCollection<CaptureRow>(connection, `${prefix}captures`),
     log,
     open,
+    makeEnvironment: async (id) => ({
+      SYNCMEDIA_MONGODB_URI: database.uri,
+      SYNCMEDIA_STATE_DIR: await makeStateDir(id),
+      HOME: dir.path,
+    }),
     addHost: async (id, given = {}) => {
       const now = new Date();
       await rows.insertOne(
