@@ -10,15 +10,15 @@ export interface OverviewChange extends Partial<
   id: string;
   /** The changed and new hosts only. */
   hosts?: HostOverview[];
+  /** Present in every change while the database does not answer. */
+  unavailable?: NonNullable<Overview['unavailable']>;
   /** All hosts in their new order. A host that is not in it is gone. */
   order?: HostId[];
 }
 
 /** The events of `GET /events`, by name. */
 export interface LiveEvents {
-  /**
-   * The first event, unless `Last-Event-ID` still holds, and whenever a change does not suffice.
-   */
+  /** The first event, unless `Last-Event-ID` still holds. */
   overview: Overview;
   /** With nothing but `at` and `id` it only says that the stream is alive. */
   change: OverviewChange;

@@ -61,8 +61,7 @@ export async function startOtherSshd(dir: string, publicKey: string): Promise<Ot
         if (context.method !== 'publickey' || known instanceof Error) context.reject(['publickey']);
         else if (!isSame(context.key.data, known.getPublicSSH())) context.reject();
         else if (!context.signature || !context.blob) context.accept();
-        else if (known.verify(context.blob, context.signature, context.hashAlgo))
-          context.accept();
+        else if (known.verify(context.blob, context.signature, context.hashAlgo)) context.accept();
         else context.reject();
       });
       client.on('session', (accept) => {

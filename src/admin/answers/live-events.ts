@@ -15,6 +15,7 @@ export const changeAnswer = objectOf<OverviewChange>({
   runs: v.exactOptional(overviewParts.runs),
   recent: v.exactOptional(overviewParts.recent),
   hosts: v.exactOptional(v.array(hostOverview)),
+  unavailable: v.exactOptional(overviewParts.unavailable),
   order: v.exactOptional(v.array(v.string())),
 });
 

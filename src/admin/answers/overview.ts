@@ -137,6 +137,12 @@ export const overviewParts = {
   needs: v.array(needAnswer),
   runs: v.array(runSummary),
   recent: v.array(objectOf<RecentEvent>({ at: dateText, host: optionalText, text })),
+  unavailable: objectOf<NonNullable<Overview['unavailable']>>({
+    since: dateText,
+    code: errorCode,
+    message: text,
+    remedy: text,
+  }),
 };
 
 export const overviewAnswer = objectOf<Overview>({
@@ -144,12 +150,5 @@ export const overviewAnswer = objectOf<Overview>({
   at: dateText,
   id: text,
   thisHost: v.exactOptional(hostName),
-  unavailable: v.exactOptional(
-    objectOf<NonNullable<Overview['unavailable']>>({
-      since: dateText,
-      code: errorCode,
-      message: text,
-      remedy: text,
-    }),
-  ),
+  unavailable: v.exactOptional(overviewParts.unavailable),
 });

@@ -23,6 +23,7 @@ export function describeChange(before: Overview, now: Overview): OverviewChange 
   return {
     at: now.at,
     id: now.id,
+    ...(now.unavailable && { unavailable: now.unavailable }),
     ...Object.fromEntries(
       parts.filter((part) => isChanged(before[part], now[part])).map((part) => [part, now[part]]),
     ),

@@ -110,12 +110,10 @@ export class EventStream {
     this.sent = latest;
     const { id } = latest;
     if (sent ? sent.id === id : this.client.lastEventId === id) return;
-    // A change cannot say that a part is gone.
-    const isWhole = !sent || Boolean(sent.unavailable) !== Boolean(latest.unavailable);
     await this.write(
-      isWhole
-        ? formatEvent('overview', latest, id)
-        : formatEvent('change', describeChange(sent, latest), id),
+      sent
+        ? formatEvent('change', describeChange(sent, latest), id)
+        : formatEvent('overview', latest, id),
     );
   }
 
@@ -147,7 +145,7 @@ export class EventStream {
       if (!(error instanceof Refusal && error.status === 429)) this.reason ??= 'signed out';
       return;
     }
-    const alive = this.sent && formatEvent('change', { at: this.sent.at, id: this.sent.id });
+    const alive = this.sent && formatEvent('change', describeChange(this.sent, this.sent));
     await this.write(`: ping\n\n${alive ?? ''}`);
   }
 

@@ -10,7 +10,7 @@ export interface PageAsset {
   readonly text: string;
 }
 
-/** Allows the page its own files and the router, and nothing else, whatever the app has set. */
+/** Allow the page its own files and the router, and nothing else. They replace those of the app. */
 const pageHeaders = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +

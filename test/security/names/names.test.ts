@@ -214,7 +214,7 @@ describe('the router', () => {
             for (const value of field === 'keptAs' ? [name] : [name, [name]]) {
               const answer = await ask(route, { ...complete[key(route)]?.(), [field]: value });
               if ('refused' in answer) continue;
-              if (JSON.stringify(answer.body).includes(secret) || ofPaths[field]?.(name))
+              if (JSON.stringify(answer.body ?? null).includes(secret) || ofPaths[field]?.(name))
                 return answer.body;
             }
             return undefined;
@@ -230,7 +230,7 @@ describe('the router', () => {
               ...params,
               [parameter]: name,
             });
-            return 'body' in answer && JSON.stringify(answer.body).includes(secret)
+            return 'body' in answer && JSON.stringify(answer.body ?? null).includes(secret)
               ? answer.body
               : undefined;
           },
