@@ -1,5 +1,5 @@
-// Generates the tables of docs/reference.md from the option definitions and the error catalogue:
-// `npm run docs:tables`. A test fails when the page and the definitions differ.
+// Generates the tables of docs/reference.md and docs/metrics.md from the definitions of options,
+// errors and metrics: `npm run docs:tables`. A test fails when a page and the definitions differ.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import * as v from 'valibot';
@@ -13,6 +13,7 @@ import * as v from 'valibot';
  */
 
 export const referencePage = new URL('../docs/reference.md', import.meta.url);
+export const metricsPage = new URL('../docs/metrics.md', import.meta.url);
 
 /**
  * The default of an option as text, without punctuation. Undefined if the option is required.
@@ -58,7 +59,17 @@ function renderErrors(catalogue, makeAnchor) {
   return ['| code | meaning | what to do |', '|---|---|---|', ...rows].join('\n');
 }
 
-/** @returns {Promise<Record<string, string>>} each table by the name in its markers */
+/** @param {readonly import('../src/metrics/metric-definition.js').MetricDefinition[]} metrics */
+function renderMetrics(metrics) {
+  const rows = metrics.map(({ name, type, labels, help }) => {
+    const labelled =
+      labels.length > 0 ? `, by ${labels.map((one) => `\`${one}\``).join(', ')}` : '';
+    return `| \`${name}\` | ${type}${labelled} | ${escapeCell(help)} |`;
+  });
+  return ['| metric | type | meaning |', '|---|---|---|', ...rows].join('\n');
+}
+
+/** @returns {Promise<Record<string, string>>} each table of the reference, by its name */
 async function renderTables() {
   const [plugin, instance, serve, ready, wait, admin, environment, errors] = await Promise.all([
     import('../src/config/plugin-options.js'),
@@ -84,22 +95,38 @@ async function renderTables() {
 }
 
 /**
- * Puts the current tables between the markers of the page.
+ * Puts tables between the markers of a page.
  *
  * @param {string} page
- * @returns {Promise<string>}
+ * @param {Readonly<Record<string, string>>} tables
+ * @returns {string}
  */
-export async function fillReference(page) {
+function fillPage(page, tables) {
   let filled = page;
-  for (const [name, table] of Object.entries(await renderTables())) {
+  for (const [name, table] of Object.entries(tables)) {
     const [start, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
     const from = filled.indexOf(start);
     const to = filled.indexOf(end);
-    if (from < 0 || to < from) throw new Error(`docs/reference.md lacks the markers of ${name}`);
+    if (from < 0 || to < from) throw new Error(`the page lacks the markers of ${name}`);
     filled = `${filled.slice(0, from)}${start}\n\n${table}\n\n${filled.slice(to)}`;
   }
   return filled;
 }
 
+/** @param {string} page @returns {Promise<string>} with the current tables */
+export async function fillReference(page) {
+  return fillPage(page, await renderTables());
+}
+
+/** @param {string} page @returns {Promise<string>} with the current table */
+export async function fillMetrics(page) {
+  const { metricDefinitions } = await import('../src/metrics/metrics-list.js');
+  return fillPage(page, { metrics: renderMetrics(metricDefinitions) });
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
-  writeFileSync(referencePage, await fillReference(readFileSync(referencePage, 'utf8')));
+  for (const [file, fill] of /** @type {const} */ ([
+    [referencePage, fillReference],
+    [metricsPage, fillMetrics],
+  ]))
+    writeFileSync(file, await fill(readFileSync(file, 'utf8')));

@@ -13,6 +13,7 @@ export const slowTests = {
   'test/capture/named-and-saved.test.ts': 'saves hundreds of random documents by random models',
   'test/capture/new-primary.test.ts': 'starts a replica set of three servers, and kills them',
   'test/capture/no-majority.test.ts': 'starts a replica set of three servers, and kills two',
+  'test/counters/failover.test.ts': 'starts a replica set of three servers, and kills them',
   'test/consumers/mongoose8-express4.test.ts': 'installs with npm and type-checks a whole app',
   'test/consumers/mongoose9-express5.test.ts': 'installs with npm and type-checks a whole app',
   'test/consumers/package.test.ts': 'builds and packs',

@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import type { Schema } from 'mongoose';
 import type { AdminOptions } from './admin/admin-options.js';
 import { createSyncMedia as create, type SyncMediaInstance } from './instance/create.js';
+import type { MetricsRegistry } from './api/metrics.js';
 import type { ReadyLimits } from './config/ready-limits.js';
 import type { PluginOptions, SyncMediaOptions } from './config/config.js';
 import { resolveStartOptions, type StartOptions } from './config/start-options.js';
@@ -53,6 +54,14 @@ export function serveMedia(dir: string, options?: ServeOptions): RequestHandler 
  */
 export function syncReady(limits?: ReadyLimits): RequestHandler {
   return getDefaultInstance().ready(limits);
+}
+
+/**
+ * Registers the metrics of the site in a registry of prom-client, beside those of the application:
+ * `syncMetrics(register)`. They are read when the registry is asked.
+ */
+export function syncMetrics(registry: MetricsRegistry): void {
+  getDefaultInstance().registerMetrics(registry);
 }
 
 /**
@@ -112,6 +121,7 @@ export type {
   RunRequest,
   VerifyRequest,
 } from './api/requests.js';
+export type { MetricsAnswer, MetricsRegistry } from './api/metrics.js';
 export type { SyncMedia } from './api/sync-media.js';
 export type { Log } from './model/log.js';
 export type { StartOptions } from './config/start-options.js';

@@ -74,6 +74,7 @@ export default defineConfig({
           },
           { text: "The operator's page", link: '/admin-page' },
           { text: 'Status and doctor', link: '/status-and-doctor' },
+          { text: 'Metrics', link: '/metrics' },
           { text: 'Logs', link: '/logs' },
           { text: 'Conflicts', link: '/conflicts' },
           { text: 'Restarts and upgrades', link: '/upgrades' },

@@ -34,6 +34,7 @@ const httpStatuses = {
   MODEL_ALREADY_COMPILED: 500,
   RULES_DIFFER: 500,
   MISSING_PROGRAM: 500,
+  NO_PROM_CLIENT: 501,
   RUN_FAILED: 500,
   NO_GOOD_COPY: 500,
   FORMAT_TOO_NEW: 503,
@@ -81,6 +82,7 @@ const codesWithPublicMessage: ReadonlySet<ErrorCode> = new Set([
   'HOST_UNREACHABLE',
   'HOST_KEY_MISMATCH',
   'AUTH_FAILED',
+  'NO_PROM_CLIENT',
 ]);
 
 export interface ErrorAnswer {

@@ -7,6 +7,7 @@ import { eventRoutes } from './events/event-routes.js';
 import { countField } from './fields.js';
 import { fileRoutes } from './files.js';
 import { hostRoutes } from './hosts.js';
+import { metricsRoutes } from './metrics.js';
 import { createOpenapiRoute } from './openapi/openapi-route.js';
 import { pageRoutes } from './page/page-routes.js';
 import { recoverableRoutes } from './recoverable.js';
@@ -94,4 +95,5 @@ export const routes: readonly AdminRoute[] = [
   ...hostRoutes,
   ...runRoutes,
   ...recoverableRoutes,
+  ...metricsRoutes,
 ];

@@ -5,6 +5,7 @@ import type { PluginOptions } from '../config/config.js';
 import type { ReadyLimits } from '../config/ready-limits.js';
 import type { WaitOptions } from '../config/wait-options.js';
 import type { Failure } from '../model/failure.js';
+import type { MetricsAnswer } from './metrics.js';
 import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import type { Run } from '../model/run.js';
@@ -156,6 +157,11 @@ export interface SyncMedia {
    * lists the holders and, for each other host, the reason.
    */
   waitFor(named: NamedFiles, options?: WaitOptions): Promise<CopiesResult>;
+  /**
+   * Writes the metrics of the whole site for Prometheus. Throws NO_PROM_CLIENT if that package is
+   * not installed.
+   */
+  metrics(): Promise<MetricsAnswer>;
   /**
    * Whether this host has caught up and its backlog is within the limits. Never throws: an error
    * counts as not ready.

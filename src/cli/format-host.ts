@@ -28,11 +28,15 @@ export function describeHostStatus(status: HostDescription['status']): string {
   return status === 'pending' ? 'waits for approval' : status;
 }
 
-export function formatHostStatus({ status, passive, readyAt, unsealed }: HostDescription): string {
+/** @param showsPassive false where another column says it */
+export function formatHostStatus(
+  { status, passive, readyAt, unsealed }: HostDescription,
+  showsPassive = true,
+): string {
   const marks = [
     describeHostStatus(status),
     unsealed && 'no valid seal',
-    passive && 'passive',
+    showsPassive && passive && 'passive',
     !passive && !readyAt && 'not ready',
   ];
   return marks.filter((mark) => typeof mark === 'string').join(', ');

@@ -106,6 +106,8 @@ export const unrecordedCalls: ReadonlySet<string> = new Set([
   'ready',
   'on',
   'as',
+  'metrics',
+  'registerMetrics',
   'status',
   'overview',
   'statusOf',

@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import type { AdminOptions } from '../admin/admin-options.js';
 import { createAdmin } from '../admin/create-admin.js';
 import { EventStreams } from '../admin/events/event-streams.js';
+import type { MetricsRegistry } from '../api/metrics.js';
 import type { SyncMedia } from '../api/sync-media.js';
 import { defaultTuning, type SyncMediaOptions, type Tuning } from '../config/config.js';
 import { type ReadyLimits, resolveReadyLimits } from '../config/ready-limits.js';
@@ -9,6 +10,7 @@ import { resolveConfig } from '../config/resolve-config.js';
 import { ThisHost } from '../context/this-host.js';
 import { CounterWriter } from '../counters/counter-writer.js';
 import { LeaderElection } from '../leader/election.js';
+import { SiteMetrics } from '../metrics/site-metrics.js';
 import { MediaServer } from '../serving/media-server.js';
 import { Readiness } from '../serving/readiness.js';
 import type { ServeOptions } from '../serving/serve-options.js';
@@ -34,6 +36,11 @@ export interface SyncMediaInstance extends SyncMedia {
    * host that holds it. Throws BAD_OPTION, BAD_SYNC_DIR.
    */
   serve(dir: string, options?: ServeOptions): RequestHandler;
+  /**
+   * Registers the metrics of the site in a registry of prom-client, beside those of the
+   * application: `sync.registerMetrics(register)`.
+   */
+  registerMetrics(registry: MetricsRegistry): void;
   /**
    * Answers a load balancer with 200 or 503: `app.use('/ready', sync.ready({ maxBehind: 60 }))`.
    * Throws BAD_OPTION.
@@ -68,13 +75,20 @@ export function createSyncMedia(
       isRegistered: () => thisHost.state !== undefined,
       open: () => {
         const { lastContext } = thisHost;
-        return lastContext && { store: lastContext.counters, me: lastContext.me, now: new Date() };
+        if (!lastContext) return undefined;
+        const { counters: store, me, registry } = lastContext;
+        const now = new Date(Date.now() - (registry.find(me)?.clockOffsetMs ?? 0));
+        return { store, me, now };
       },
     },
     { everyMs: thisHost.tuning.countersMs },
   );
   const files = new FileActions(thisHost);
   const runs = new RunActions(thisHost, election);
+  const metrics = new SiteMetrics({
+    readOverview: () => sync.overview(),
+    openContext: async () => (thisHost.state ? thisHost.openContext() : undefined),
+  });
   const audit = new Audit(
     () => thisHost.openConnection(),
     config,
@@ -107,6 +121,10 @@ export function createSyncMedia(
     ready: (limits) => {
       const checked = resolveReadyLimits(limits);
       return createSyncReady(() => readiness.isReady(checked));
+    },
+    metrics: () => metrics.write(),
+    registerMetrics: (registry) => {
+      metrics.register(registry);
     },
     serve: (dir, served) => serving.createHandler(dir, served),
     admin: (given) =>

@@ -132,6 +132,14 @@ export const errorCatalogue = {
     meaning: 'A program is missing here or on the other host: rsync, ssh or sshd.',
     remedy: 'Install the program that the message names; `syncmedia doctor` checks all of them.',
   },
+  NO_PROM_CLIENT: {
+    meaning:
+      'The package prom-client, which writes the metrics as text, is not installed or cannot be ' +
+      'loaded.',
+    remedy:
+      'Run `npm install prom-client` in the directory of the application. In a bundle, register ' +
+      'the metrics in a registry of your own with `syncMetrics(register)`.',
+  },
   HOST_UNREACHABLE: {
     meaning: 'The other host does not answer, or the connection broke.',
     remedy:

@@ -163,6 +163,12 @@ export class RecordingInstance implements SyncMedia {
     follow: (...args: unknown[]) => this.answer('runs.follow', args, makeRun({ state: 'done' })),
   };
 
+  metrics = () =>
+    this.answer('metrics', [], {
+      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      text: '# HELP syncmedia_x A line.\n',
+    });
+
   readonly recoverable = {
     list: (...args: unknown[]) =>
       this.answer('recoverable.list', args, [

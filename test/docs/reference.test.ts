@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
-import { describeDefault, fillReference } from '../../scripts/reference-tables.mjs';
+import { describeDefault, fillMetrics, fillReference } from '../../scripts/reference-tables.mjs';
 import { adminOptions } from '../../src/admin/admin-options.js';
 import { instanceOptions } from '../../src/config/instance-options.js';
 import type { OptionDefinition } from '../../src/config/option-definition.js';
@@ -23,6 +23,11 @@ const { text: page } = readPage('docs/reference.md');
 
 test('docs/reference.md has the tables that `npm run docs:tables` makes', async () => {
   expect(page).toBe(await fillReference(page));
+});
+
+test('docs/metrics.md has the table that `npm run docs:tables` makes', async () => {
+  const metrics = readPage('docs/metrics.md').text;
+  expect(metrics).toBe(await fillMetrics(metrics));
 });
 
 describe('the doc comments of options agree with the tables', () => {

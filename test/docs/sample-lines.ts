@@ -4,6 +4,9 @@ import { listCodeBlocks, listUserPages } from './pages.js';
 /** Lines that need more than this test has, each with its reason. Only their syntax is checked. */
 export const unexecuted: Readonly<Record<string, string>> = {
   'npm run demo': 'test/examples runs the demo',
+  'npm install prom-client': 'this checkout has it',
+  'curl -H "Authorization: Bearer $SYNCMEDIA_ADMIN_TOKEN" http://127.0.0.1:3000/sync-admin/metrics':
+    'test/flow/counters.test.ts scrapes',
   'npm test': 'it is the suite that this test is part of',
   'npm run test:explore -- --writes 2 --crashes 1 --late 1':
     'it takes minutes; test/explore runs a short form',

@@ -5,9 +5,14 @@ import type { TotalsRow } from '../../src/counters/counter-row.js';
 import { until } from '../harness/wait.js';
 import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
 
+const token = 'a-token-of-more-than-thirty-two-characters';
+
 let site: Site, one: Machine, two: Machine, three: Machine;
 beforeAll(async () => {
-  site = await openSite({ plugin: { rescan: false } });
+  site = await openSite({
+    plugin: { rescan: false },
+    environment: { SYNCMEDIA_ADMIN_TOKEN: token },
+  });
   [one, two, three] = threeOf(site);
 }, 120_000);
 afterAll(() => site.close());
@@ -29,6 +34,19 @@ async function save(on: Machine, name: string, content: string | Uint8Array = na
   await on.write(`${dir}/${name}`, content);
   await on.app.Photo.create({ title: name, file: `${dir}/${name}` });
 }
+const scrape = async (machine: Machine): Promise<string> => {
+  const app = express().use('/admin', machine.app.sync.admin());
+  const { text } = await request(app)
+    .get('/admin/metrics')
+    .set('Authorization', `Bearer ${token}`)
+    .expect(200);
+  return text;
+};
+const readValue = (text: string, series: string): number | undefined => {
+  const line = text.split('\n').find((one) => one.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length));
+};
+
 describe('counters of a site', () => {
   test('have every delivery once, by host and path, with its bytes and durations', async () => {
     for (const name of ['a.jpg', 'b.jpg', 'c.jpg']) await save(one, name);
@@ -50,6 +68,35 @@ describe('counters of a site', () => {
       );
   });
 
+  test('are told by every host alike, for all hosts', async () => {
+    const texts = await Promise.all([one, two, three].map(scrape));
+    for (const text of texts) {
+      expect(
+        readValue(
+          text,
+          'syncmedia_deliveries_total{host="three",path="express",outcome="delivered"}',
+        ),
+      ).toBe(3);
+      expect(readValue(text, 'syncmedia_delivered_bytes_total{host="one",path="rsync"}')).toBe(
+        2 * 1024 * 1024,
+      );
+      expect(readValue(text, 'syncmedia_save_to_host_duration_seconds_count{host="three"}')).toBe(
+        4,
+      );
+      expect(readValue(text, 'syncmedia_host_state{host="two",state="up to date"}')).toBe(1);
+      expect(readValue(text, 'syncmedia_ledger_entries')).toBe(4);
+    }
+  });
+
+  test('have the bars of the last hour in the overview', async () => {
+    const { hosts } = await one.app.sync.overview();
+    const sums = hosts.map(({ hostname, deliveries }) => [
+      hostname,
+      deliveries.reduce((sum, count) => sum + count, 0),
+    ]);
+    expect(Object.fromEntries(sums)).toEqual({ one: 1, two: 3, three: 4 });
+  });
+
   test('count the requests of visitors by what came of them', async () => {
     const app = express()
       .use('/uploads', three.app.sync.serve('uploads'))
@@ -69,9 +116,10 @@ describe('counters of a site', () => {
   test('count runs that end, also one that is cancelled before it began', async () => {
     const { id } = await one.app.sync.push();
     await one.app.sync.runs.follow(id);
-    const countPushes = async (): Promise<number> =>
-      (await listTotals()).reduce((sum, { runs }) => sum + (runs?.['push']?.['done'] ?? 0), 0);
-    await until(async () => (await countPushes()) === 1);
+    await until(
+      async () =>
+        readValue(await scrape(two), 'syncmedia_runs_total{kind="push",state="done"}') === 1,
+    );
   });
 
   test('go on after another process has become the leader, and lose nothing when one is closed', async () => {

@@ -4,9 +4,9 @@ import { describeHost, type HostDescription } from '../../api/describe-host.js';
 import { getErrorMessage, SyncMediaError } from '../../model/errors.js';
 import type { CommandContext, RunCommand } from '../command-context.js';
 import { isInteractive, askToConfirm } from '../prompt.js';
-import { formatAddress, formatHost, formatHostStatus } from '../format-host.js';
+import { formatHost } from '../format-host.js';
 import { addHostOptions, type HostOptions, readHostOptions } from '../host-options.js';
-import type { Layout } from '../layout.js';
+import { formatHostTable } from '../format-host-table.js';
 import { formatCsv } from '../table.js';
 
 export function addHostsCommands(program: Command, runCommand: RunCommand): void {
@@ -21,7 +21,8 @@ export function addHostsCommands(program: Command, runCommand: RunCommand): void
       await runCommand(command, async ({ sync, screen, layout, json }) => {
         const found = (await sync.hosts.list()).map(describeHost);
         if (json) screen.printJson({ hosts: found });
-        else screen.print(options.csv ? formatAsCsv(found) : formatAsTable(found, layout));
+        else if (options.csv) screen.print(formatAsCsv(found));
+        else screen.print(formatHostTable(found, (await sync.overview()).hosts, layout));
         return 0;
       });
     });
@@ -172,23 +173,6 @@ function printHost(host: Parameters<typeof describeHost>[0], { screen, json }: C
   if (json) screen.printJson({ host: described });
   else screen.print(formatHost(described));
   return 0;
-}
-
-function formatAsTable(hosts: readonly HostDescription[], layout: Layout): string {
-  const list = layout.formatList(
-    'hosts',
-    ['HOST', 'ADDRESS', 'STATUS', 'ROOT', 'SYNC DIRS', 'ID'],
-    hosts.map((host) => [
-      host.hostname,
-      formatAddress(host),
-      formatHostStatus(host),
-      host.rootPath,
-      host.syncDirs.join(', ') || 'all',
-      host.id,
-    ]),
-    ['ID'],
-  );
-  return layout.addHint(list);
 }
 
 function formatAsCsv(hosts: readonly HostDescription[]): string {
