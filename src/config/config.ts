@@ -141,6 +141,8 @@ export interface Tuning {
   readonly recheckOriginMs: number;
   readonly backoffMs: number;
   readonly backoffMaxMs: number;
+  /** How often the return of a host is looked for that takes no connection. */
+  readonly returnCheckMs: number;
   /** The shortest and the longest wait before a blocked path is retried. */
   readonly blockedRetryMs: number;
   readonly blockedRetryMaxMs: number;
@@ -193,6 +195,7 @@ export const defaultTuning: Tuning = {
   recheckOriginMs: 30_000,
   backoffMs: 1_000,
   backoffMaxMs: 60_000,
+  returnCheckMs: 1_000,
   blockedRetryMs: 30_000,
   blockedRetryMaxMs: 60 * 60_000,
   queueEntries: 2_000,

@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import {
   batchInserts,
+  batchUpdates,
   isDuplicateKey,
   isPartlyRefused,
   isUnindexable,
@@ -22,7 +23,7 @@ import type { Path } from '../model/path.js';
 import { matchBelow, type LedgerFilter, type LedgerRow, type LedgerUpdate } from './filters.js';
 import { LedgerMeasures, missingIndex, pendingIndex, plainPendingIndex } from './measures.js';
 import { LedgerQueries } from './queries.js';
-import { makeHoldUpdate, toLedgerUpdate } from './updates.js';
+import { makeBlockUpdate, makeHoldUpdate, toLedgerUpdate } from './updates.js';
 
 /** How often an entry is read and written again because it changed in between. */
 const attempts = 10;
@@ -51,11 +52,13 @@ function toRow({ path, ...rest }: Entry): LedgerRow {
 export class Ledger extends LedgerQueries {
   readonly measures: LedgerMeasures;
   private readonly insertBatcher: Batcher<LedgerRow, void>;
+  private readonly updateBatcher: Batcher<mongo.UpdateOneModel<LedgerRow>, void>;
 
   constructor(collection: () => mongo.Collection<LedgerRow>, reader: RowReader) {
     super(collection, reader);
     this.measures = new LedgerMeasures(collection);
     this.insertBatcher = batchInserts(collection);
+    this.updateBatcher = batchUpdates(collection);
   }
 
   async ensureIndexes(): Promise<void> {
@@ -195,7 +198,7 @@ export class Ledger extends LedgerQueries {
 
   /**
    * Blocks this path for one host: it waits separately and delays nothing. Without `retryAt` it
-   * waits for a person.
+   * waits for a person. Paths that are blocked at about the same time share one write.
    */
   async blockDelivery(
     { path, version }: VersionFence,
@@ -205,13 +208,10 @@ export class Ledger extends LedgerQueries {
     retryAt: Date | undefined,
   ): Promise<void> {
     const blocked = { host, failure, since, ...(retryAt ? { retryAt } : {}) };
-    // Two updates, because one update cannot pull from and push to the same array. After a crash
-    // between them the entry is still pending.
-    await this.updateRow({ _id: path, version }, { $pull: { blocked: { host } } });
-    await this.updateRow(
-      { _id: path, version, pending: host },
-      { $pull: { pending: host }, $push: { blocked } },
-    );
+    await this.updateBatcher.add({
+      filter: { _id: path, version, pending: host },
+      update: makeBlockUpdate(blocked),
+    });
   }
 
   /** Makes the entry due at `dueAt`, not earlier. */
@@ -225,25 +225,27 @@ export class Ledger extends LedgerQueries {
       { origin, blocked: { $elemMatch: { retryAt: { $lte: now } } } },
       { limit },
     );
-    let count = 0;
-    for (const { path, version, blocked } of due) {
-      const hosts = blocked
-        .filter(({ retryAt }) => retryAt && retryAt <= now)
-        .map(({ host }) => host);
-      // The host stays in `blocked`, to remember since when the path fails. A success clears it.
-      if (
-        await this.updateRow(
-          { _id: path, version },
-          {
-            $addToSet: { pending: { $each: hosts } },
-            $unset: { 'blocked.$[due].retryAt': '' },
+    if (due.length === 0) return 0;
+    const { matchedCount } = await this.rows.bulkWrite(
+      due.map(({ path, version, blocked }) => {
+        const hosts = blocked
+          .filter(({ retryAt }) => retryAt && retryAt <= now)
+          .map(({ host }) => host);
+        // The host stays in `blocked`, to remember since when the path fails. A success clears it.
+        return {
+          updateOne: {
+            filter: { _id: path, version },
+            update: {
+              $addToSet: { pending: { $each: hosts } },
+              $unset: { 'blocked.$[due].retryAt': '' },
+            },
+            arrayFilters: [{ 'due.host': { $in: hosts } }],
           },
-          [{ 'due.host': { $in: hosts } }],
-        )
-      )
-        count++;
-    }
-    return count;
+        };
+      }),
+      { ordered: false },
+    );
+    return matchedCount;
   }
 
   /** Makes this host the origin of an entry whose origin is gone or no longer holds it. */
@@ -317,12 +319,8 @@ export class Ledger extends LedgerQueries {
       await this.rows.dropIndex(plainPendingIndex.name).catch(() => undefined);
   }
 
-  private async updateRow(
-    filter: LedgerFilter,
-    update: LedgerUpdate,
-    arrayFilters?: mongo.Document[],
-  ): Promise<boolean> {
-    const result = await this.rows.updateOne(filter, update, arrayFilters ? { arrayFilters } : {});
+  private async updateRow(filter: LedgerFilter, update: LedgerUpdate): Promise<boolean> {
+    const result = await this.rows.updateOne(filter, update);
     return result.matchedCount === 1;
   }
 }

@@ -1,5 +1,6 @@
 import { markHeld, type Transition } from '../decisions/transitions.js';
 import { dueAtOnce } from '../decisions/entries.js';
+import type { Entry } from '../model/entry.js';
 import type { HostId } from '../model/host.js';
 import type { LedgerUpdate } from './filters.js';
 
@@ -41,4 +42,25 @@ export function toLedgerUpdate({
 export function makeHoldUpdate(hosts: readonly HostId[], sha256: string | undefined): LedgerUpdate {
   const update = toLedgerUpdate(markHeld(hosts));
   return sha256 ? { ...update, $set: { 'info.sha256': sha256 } } : update;
+}
+
+/**
+ * Blocks the entry for a host instead of having it pending. It is a pipeline, because operators
+ * cannot pull from and push to the same array in one update.
+ */
+export function makeBlockUpdate(blocked: Entry['blocked'][number]): object[] {
+  const isOther = (field: string): object => ({ $ne: [field, { $literal: blocked.host }] });
+  return [
+    {
+      $set: {
+        pending: { $filter: { input: '$pending', cond: isOther('$$this') } },
+        blocked: {
+          $concatArrays: [
+            { $filter: { input: '$blocked', cond: isOther('$$this.host') } },
+            [{ $literal: blocked }],
+          ],
+        },
+      },
+    },
+  ];
 }

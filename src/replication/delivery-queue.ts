@@ -1,9 +1,10 @@
 import type { LeaderContext } from '../context/leader-context.js';
 import { getErrorMessage } from '../model/errors.js';
 import { FailingDirs } from './failing-dirs.js';
+import { HostBackoff } from './host-backoff.js';
 import { PendingWrites } from './pending-writes.js';
 import { SentVersions } from './sent-versions.js';
-import { computeBackoff, computeBlockedRetry } from '../decisions/backoff.js';
+import { computeBlockedRetry } from '../decisions/backoff.js';
 import { planDelivery, takeBatch } from '../decisions/plan.js';
 import { acknowledgeKept } from '../decisions/transitions.js';
 import { capturesOwnFiles } from '../decisions/wants.js';
@@ -46,7 +47,6 @@ export class DeliveryQueue {
   private readonly sent = new SentVersions();
   private readonly ending = new AbortController();
   private running: Promise<void> | undefined;
-  private timer: NodeJS.Timeout | undefined;
   private mayHaveMore = true;
   private readonly prepared = new Set<Path>();
   /**
@@ -55,24 +55,28 @@ export class DeliveryQueue {
    */
   private readonly pendingWrites = new PendingWrites();
   private readonly failingDirs: FailingDirs;
-  private failures = 0;
-  private failingSince: Date | undefined;
+  private readonly backoff: HostBackoff;
   private deliveredAt: Date | undefined;
   private recordedAt = -Infinity;
-  private waitMs = 0;
 
   constructor(
     readonly id: HostId,
     private readonly context: DeliveryQueueContext,
   ) {
     this.failingDirs = new FailingDirs(context.tuning);
+    this.backoff = new HostBackoff(
+      context.tuning,
+      (signal) => this.takesConnection(signal),
+      () => {
+        this.wake();
+      },
+    );
     // Checks a failure that an earlier process recorded; otherwise the status would show it until
     // the next delivery.
     const earlierState = context.registry.find(context.me)?.deliveries[id];
     this.deliveredAt = earlierState?.deliveredAt;
     if (!earlierState?.failure) return;
-    this.failures = 1;
-    this.failingSince = earlierState.failingSince;
+    this.backoff.countEarlierFailure(earlierState.failingSince);
   }
 
   /** Enqueues entries that were just written here, ahead of those in the database. */
@@ -94,34 +98,32 @@ export class DeliveryQueue {
 
   /** Whether the queue is backing off: nothing is sent before the timer fires. */
   get isBackingOff(): boolean {
-    return this.timer !== undefined;
+    return this.backoff.isWaiting;
   }
 
   /**
    * Retries at once despite the backoff, because a person requested it or the host was heard of.
    */
   retryNow(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.backoff.end();
     this.failingDirs.retryNow();
     this.wake();
   }
 
   async close(): Promise<void> {
     this.ending.abort();
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.backoff.end();
     await this.running;
     // Failed writes leave their entries pending in the ledger.
     await this.pendingWrites.waitForAll().catch(() => undefined);
   }
 
   private startRun(): void {
-    if (this.running || this.timer || this.ending.signal.aborted) return;
+    if (this.running || this.backoff.isWaiting || this.ending.signal.aborted) return;
     this.running = this.deliverAll()
       .catch((error: unknown) => {
         this.context.events.emit('failed', { doing: `delivering to ${this.id}`, error });
-        this.backOff();
+        if (!this.ending.signal.aborted) this.backOff();
       })
       .finally(() => {
         this.running = undefined;
@@ -131,7 +133,7 @@ export class DeliveryQueue {
 
   private findSendableHost(): Host | undefined {
     const host = this.context.registry.find(this.id);
-    return host?.status === 'approved' && !this.ending.signal.aborted && !this.timer
+    return host?.status === 'approved' && !this.ending.signal.aborted && !this.backoff.isWaiting
       ? host
       : undefined;
   }
@@ -148,7 +150,7 @@ export class DeliveryQueue {
       if (batch.length === 0) {
         await this.pendingWrites.waitForAll();
         if (this.mayHaveMore || this.entries.size > 0) continue;
-        if (this.failures > 0) await this.probeHost(host);
+        if (this.backoff.isFailing) await this.probeHost(host);
         return;
       }
       for (const { path } of batch) this.entries.delete(path);
@@ -330,16 +332,14 @@ export class DeliveryQueue {
   private async recordFailure(failure: Failure): Promise<void> {
     if (this.ending.signal.aborted) return;
     this.prepared.clear();
-    this.failingSince ??= new Date();
-    this.backOff();
-    const nextTryAt = new Date(Date.now() + this.waitMs);
+    const { failingSince, nextTryAt } = this.backOff();
     this.context.events.emit('failing', { host: this.id, failure, nextTryAt });
     // The queue backs off already. An error here must not count as a second failure.
     await this.context.registry
       .recordDeliveryState(this.id, {
         ...this.describeDelivery(),
         failure,
-        failingSince: this.failingSince,
+        failingSince,
         nextTryAt,
       })
       .catch((error: unknown) => {
@@ -347,27 +347,23 @@ export class DeliveryQueue {
       });
   }
 
-  private backOff(): void {
-    const { backoffMs, backoffMaxMs } = this.context.tuning;
+  private async takesConnection(signal: AbortSignal): Promise<boolean> {
+    const host = this.context.registry.find(this.id);
+    return host !== undefined && (await this.context.backend.takesConnection(host, signal));
+  }
+
+  private backOff(): ReturnType<HostBackoff['begin']> {
     this.entries.clear();
     this.mayHaveMore = true;
-    this.waitMs = computeBackoff(++this.failures, backoffMs, backoffMaxMs, Math.random());
-    clearTimeout(this.timer);
-    if (this.ending.signal.aborted) return;
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
-      this.startRun();
-    }, this.waitMs);
-    this.timer.unref();
+    return this.backoff.begin();
   }
 
   /** Records that the host works, apart from sync dirs that fail by themselves. */
   private async recordSuccess(delivered: number): Promise<void> {
     if (delivered > 0) this.deliveredAt = new Date();
-    let works = this.failures > 0;
+    let works = this.backoff.isFailing;
     for (const dir of this.prepared) if (this.failingDirs.clear(dir)) works = true;
-    this.failures = 0;
-    this.failingSince = undefined;
+    this.backoff.reset();
     const failing = this.failingDirs.findOldest();
     if (works && !failing) this.context.events.emit('recovered', { host: this.id });
     // The status shows when it last worked, so not every batch is recorded.

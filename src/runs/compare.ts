@@ -8,7 +8,7 @@ import type { SyncDir } from '../model/sync-dir.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';
 
-const batch = 500;
+const defaultBatch = 500;
 
 /** Turns a thrown error into a host's failure. Throws an error that is no SyncMediaError. */
 export function toHostFailure(error: unknown): Failure {
@@ -28,6 +28,7 @@ export function chooseRunHosts(context: LeaderContext, progress: RunProgress): H
 export async function forEachBatch<T>(
   all: AsyncIterable<T>,
   handleBatch: (some: T[]) => Promise<void>,
+  batch = defaultBatch,
 ): Promise<void> {
   let some: T[] = [];
   for await (const one of all) {
@@ -59,6 +60,7 @@ export async function compareWithHost(
   by: 'time' | 'bytes',
   handleBatch: (dir: SyncDir, some: Difference[]) => Promise<void>,
   from: 'both' | 'other' = 'both',
+  batch = defaultBatch,
 ): Promise<ComparedDirs> {
   const compared: SyncDir[] = [];
   let failure: Failure | undefined;
@@ -74,6 +76,7 @@ export async function compareWithHost(
             some.filter(({ path }) => context.findSyncDir(path)),
           );
         },
+        batch,
       );
       compared.push(dir);
     } catch (error) {

@@ -15,7 +15,10 @@ import type { RunProgress } from './run-progress.js';
  * more.
  */
 const countedLimit = 10_000;
-/** Files fetched in one call. The backend transfers parts of it concurrently. */
+/**
+ * Files fetched in one call. The backend transfers parts of it concurrently, and each call starts
+ * processes on both hosts.
+ */
 const batch = 2_000;
 
 /** The actions for some differences. */
@@ -79,7 +82,7 @@ export async function fetchFrom(
 ): Promise<Failure | undefined> {
   let toFetch: CountedDifference[] | undefined = [];
   let failure: Failure | undefined;
-  const fetchBatch = async (dir: SyncDir, some: readonly Difference[]): Promise<void> => {
+  const fetchBatch: HandleBatch = async (dir, some) => {
     failure =
       (await fetchPlanned(context, progress, host, dir, await planFetch(dir, some))) ?? failure;
   };
@@ -110,17 +113,52 @@ export async function fetchFrom(
   if (progress.run.dryRun) return counted.failure;
   if (toFetch === undefined)
     return (
-      (await compareWithHost(context, progress, host, counted.dirs, 'time', fetchBatch, from))
-        .failure ??
+      (
+        await overlapBatches(context, fetchBatch, (fetchNext) =>
+          compareWithHost(context, progress, host, counted.dirs, 'time', fetchNext, from, batch),
+        )
+      ).failure ??
       failure ??
       counted.failure
     );
-  for (const dir of dirs) {
-    const ofDir = toFetch.filter((one) => one.dir === dir).map(({ difference }) => difference);
-    for (let at = 0; at < ofDir.length; at += batch)
-      await fetchBatch(dir, ofDir.slice(at, at + batch));
-  }
+  const all = toFetch;
+  await overlapBatches(context, fetchBatch, async (fetchNext) => {
+    for (const dir of dirs) {
+      const ofDir = all.filter((one) => one.dir === dir).map(({ difference }) => difference);
+      for (let at = 0; at < ofDir.length; at += batch)
+        await fetchNext(dir, ofDir.slice(at, at + batch));
+    }
+  });
   return failure ?? counted.failure;
+}
+
+type HandleBatch = (dir: SyncDir, some: readonly Difference[]) => Promise<void>;
+
+/**
+ * Lets two batches overlap: while the files of one arrive, those of the next are looked up and
+ * checked. Waits for both, also after an error. A bandwidth limit counts for each rsync, so then
+ * one batch follows the other.
+ */
+async function overlapBatches<T>(
+  { config }: Pick<LeaderContext, 'config'>,
+  handle: HandleBatch,
+  run: (handleNext: HandleBatch) => Promise<T>,
+): Promise<T> {
+  if (config.bandwidthLimit !== undefined) return run(handle);
+  let last: Promise<void> = Promise.resolve();
+  const handleNext: HandleBatch = async (dir, some) => {
+    const [before, next] = [last, handle(dir, some)];
+    last = Promise.allSettled([before, next]).then((ends) => {
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    });
+    last.catch(() => undefined);
+    await before;
+  };
+  try {
+    return await run(handleNext);
+  } finally {
+    await last;
+  }
 }
 
 async function planPull(

@@ -20,6 +20,11 @@ export interface Backend {
    * already is. Idempotent.
    */
   prepare(host: Host, dirs: readonly SyncDir[], signal: AbortSignal): Promise<Failure | undefined>;
+  /**
+   * Whether the host takes a connection now. It is cheap, logs in nowhere, and says nothing about
+   * whether the host can receive.
+   */
+  takesConnection(host: Host, signal: AbortSignal): Promise<boolean>;
   send(to: Host, changes: readonly Change[], signal: AbortSignal): AsyncIterable<DeliveryOutcome>;
   fetch(
     from: Host,

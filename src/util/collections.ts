@@ -83,22 +83,50 @@ export function batchInserts<T extends mongo.Document>(
         await rows.insertMany(documents, { ...options, ordered: false });
         return documents.map(() => ({ result: undefined }));
       } catch (error) {
-        const refused = findWriteErrors(error);
-        if (refused === undefined) throw error;
-        return documents.map((_, index): BatchResult<void> => {
-          const why = refused.find((one) => one.index === index);
-          return why === undefined
-            ? { result: undefined }
-            : {
-                error: Object.assign(new Error(why.errmsg ?? 'the write was refused'), {
-                  code: why.code,
-                }),
-              };
-        });
+        return answerEach(documents, error);
       }
     },
     { items: 500, calls: 2 },
   );
+}
+
+/**
+ * Batches updates of different rows that arrive while others are under way. Each gets its own
+ * answer: one that the server refuses keeps no other out.
+ */
+export function batchUpdates<T extends mongo.Document>(
+  collection: () => Pick<mongo.Collection<T>, 'bulkWrite'>,
+): Batcher<mongo.UpdateOneModel<T>, void> {
+  return new Batcher(
+    async (updates) => {
+      try {
+        await collection().bulkWrite(
+          updates.map((updateOne) => ({ updateOne })),
+          { ordered: false },
+        );
+        return updates.map(() => ({ result: undefined }));
+      } catch (error) {
+        return answerEach(updates, error);
+      }
+    },
+    { items: 500, calls: 2 },
+  );
+}
+
+/** @throws the error itself if nobody knows what was written */
+function answerEach(writes: readonly unknown[], error: unknown): BatchResult<void>[] {
+  const refused = findWriteErrors(error);
+  if (refused === undefined) throw error;
+  return writes.map((_, index) => {
+    const why = refused.find((one) => one.index === index);
+    return why === undefined
+      ? { result: undefined }
+      : {
+          error: Object.assign(new Error(why.errmsg ?? 'the write was refused'), {
+            code: why.code,
+          }),
+        };
+  });
 }
 
 /**

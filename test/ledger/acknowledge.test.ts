@@ -118,6 +118,50 @@ describe('a blocked path', () => {
     expect(await read('a.jpg')).toMatchObject({ pending: ['C'], blocked: [], heldBy: ['A', 'B'] });
   });
 
+  test('is written together with others that are blocked at the same time, each with its own failure', async () => {
+    const entries = await Promise.all(Array.from({ length: 60 }, (_, i) => insert(`${i}.jpg`)));
+    const moved = entries[7] as Entry;
+    await site.ledger.replace(moved.version, { ...moved, version: 'v2' });
+    await Promise.all(
+      entries.map((entry, i) =>
+        site.ledger.blockDelivery(
+          entry,
+          'B',
+          // A pipeline takes a text that begins with a dollar sign for a field.
+          { ...full, message: `$pending ${i}` },
+          new Date(i),
+          undefined,
+        ),
+      ),
+    );
+    expect(await site.ledger.count({ blocked: 'B' })).toBe(59);
+    expect(await read('7.jpg')).toMatchObject({ pending: ['B', 'C'], blocked: [] });
+    expect(await read('8.jpg')).toMatchObject({
+      pending: ['C'],
+      blocked: [{ host: 'B', failure: { message: '$pending 8' }, since: new Date(8) }],
+    });
+  });
+
+  test('that is blocked again replaces the earlier failure of that host alone', async () => {
+    const entry = await insert('a.jpg');
+    await site.ledger.blockDelivery(entry, 'B', full, new Date(0), new Date(1_000));
+    await site.ledger.blockDelivery(entry, 'C', full, new Date(0), undefined);
+    await site.ledger.retryDueBlocked('A', new Date(2_000), 10);
+    await site.ledger.blockDelivery(
+      entry,
+      'B',
+      { ...full, message: 'again' },
+      new Date(0),
+      undefined,
+    );
+    const now = await read('a.jpg');
+    expect(now?.pending).toEqual([]);
+    expect(now?.blocked.map(({ host, failure }) => [host, failure.message])).toEqual([
+      ['C', full.message],
+      ['B', 'again'],
+    ]);
+  });
+
   test('that waits for a person stays blocked', async () => {
     const entry = await insert('a.jpg');
     await site.ledger.blockDelivery(entry, 'B', full, new Date(), undefined);

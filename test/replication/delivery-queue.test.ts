@@ -76,6 +76,34 @@ describe('a failing host', () => {
     expect(queue.isBackingOff).toBe(false);
   });
 
+  test('is retried as soon as it takes connections again, however long its queue backs off', async () => {
+    const entry = await site.insert('a.jpg');
+    let isBack = false,
+      looks = 0;
+    site.backend.answer = () => (isBack ? delivered : failWith(unreachable));
+    site.backend.answerTakesConnection = () => ++looks > 0 && isBack;
+    openQueue({ returnCheckMs: 1 }).wake();
+    await until(() => looks > 3);
+    expect(site.backend.files).toEqual(['a.jpg v1']);
+    isBack = true;
+    await site.waitUntilHeld([entry]);
+    const seen = looks;
+    await site.letItWork();
+    expect(looks).toBe(seen);
+  });
+
+  test('that takes connections and fails all the same keeps to its backoff', async () => {
+    await site.insert('a.jpg');
+    let looks = 0;
+    site.backend.answer = () => failWith(unreachable);
+    site.backend.answerTakesConnection = () => ++looks > 0;
+    openQueue({ returnCheckMs: 1 }).wake();
+    await until(() => looks > 0);
+    await site.letItWork();
+    expect(looks).toBe(1);
+    expect(site.backend.files).toEqual(['a.jpg v1']);
+  });
+
   test('waits twice as long after each failure, and is as good as new after a success', async () => {
     const began = Date.now();
     const queue = openQueue();

@@ -43,6 +43,7 @@ export class ScriptedBackend implements Backend {
   /** Decides the outcome of each change; `send` throws its errors. */
   answer: (change: Change, signal: AbortSignal) => ScriptedAnswer | Promise<ScriptedAnswer> = () =>
     delivered;
+  answerTakesConnection = (): boolean => true;
   answerPrepare: (dirs: readonly string[]) => Failure | undefined = () => undefined;
 
   /** Every file that was sent, in order. */
@@ -55,6 +56,8 @@ export class ScriptedBackend implements Backend {
     this.prepares.push({ to: id, dirs: paths });
     return Promise.resolve(this.answerPrepare(paths));
   }
+
+  takesConnection = (): Promise<boolean> => Promise.resolve(this.answerTakesConnection());
 
   async *send(
     { id }: Host,

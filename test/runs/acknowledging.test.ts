@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Backend } from '../../src/transport/backend.js';
 import { runBootstrap } from '../../src/runs/bootstrap.js';
 import type { LeaderContext } from '../../src/context/leader-context.js';
-import { defaultTuning } from '../../src/config/config.js';
+import { defaultTuning, type Config } from '../../src/config/config.js';
 import type { KnownDirs } from '../../src/context/known-dirs.js';
 import type { Outbox } from '../../src/capture/outbox.js';
 import type { HeartbeatMonitor } from '../../src/hosts/heartbeats.js';
@@ -18,6 +18,7 @@ import type { Host, HostId } from '../../src/model/host.js';
 import type { Path } from '../../src/model/path.js';
 import type { Run } from '../../src/model/run.js';
 import { makePartial } from '../harness/partial.js';
+import { until } from '../harness/wait.js';
 import { openSite, photo, photos, type SiteReplica, type Site } from '../ledger/site.js';
 
 const other = {
@@ -69,9 +70,11 @@ const delivered = (change: Change): DeliveryOutcome => ({
 function makeContext(
   backend: Partial<Backend>,
   acknowledge: (path: Path) => Promise<void>,
+  bandwidthLimit?: number,
 ): LeaderContext {
   return makePartial<LeaderContext>({
     backend: makePartial(backend),
+    config: makePartial<Config>({ bandwidthLimit }),
     ledger: site.ledger,
     reconciler: a.reconciler,
     disk: a.disk,
@@ -127,6 +130,35 @@ test('no fetched file waits until the previous one is acknowledged, and the pull
   });
   expect(await pulled).toBeUndefined();
   expect(asked.sort()).toEqual([...paths].sort());
+});
+
+test.each([
+  ['two batches of many files are fetched at once, and no more', undefined, 2],
+  [
+    'one batch follows the other if the bandwidth is limited, since the limit counts for each',
+    100,
+    1,
+  ],
+])('%s', async (_name, bandwidthLimit, expected) => {
+  let running = 0,
+    most = 0,
+    fetched = 0;
+  const backend: Partial<Backend> = {
+    async *compare() {
+      for (let i = 0; i < 9_000; i++)
+        yield await Promise.resolve({ path: photo(`new${String(i)}.jpg`), there });
+    },
+    async *fetch(_, changes) {
+      most = Math.max(most, ++running);
+      await until(() => most === expected);
+      fetched += changes.length;
+      running--;
+      yield* [];
+    },
+  };
+  const context = makeContext(backend, () => Promise.resolve(), bandwidthLimit);
+  expect(await pullFrom(context, makeProgress(), other, [photos])).toBeUndefined();
+  expect([fetched, most]).toEqual([9_000, expected]);
 });
 
 test('if the fetch breaks, received files are acknowledged before the pull fails', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Backend } from '../../src/transport/backend.js';
+import type { Config } from '../../src/config/config.js';
 import type { LeaderContext } from '../../src/context/leader-context.js';
 import type { Registry } from '../../src/hosts/registry.js';
 import type { RunProgress } from '../../src/runs/run-progress.js';
@@ -50,6 +51,7 @@ async function pullRacing(
   });
   const context = makePartial<LeaderContext>({
     backend,
+    config: makePartial<Config>({ bandwidthLimit: undefined }),
     ledger: site.ledger,
     reconciler: a.reconciler,
     disk: a.disk,

@@ -16,9 +16,10 @@ const MAX_FILES = 1_000;
 const MAX_BYTES = 256 * 1024 * 1024;
 /**
  * rsync flushes one file after the other, but a disk flushes several at once. So many files are
- * fetched by several calls in parallel, with at least this many files each.
+ * fetched by several calls in parallel, with at least this many files each. Two fetches may run at
+ * once, and sshd allows ten sessions on a connection.
  */
-const FETCHES_AT_ONCE = 4,
+const FETCHES_AT_ONCE = 3,
   MIN_FILES = 64;
 /** How often the rest of a list is sent again. */
 const MAX_TRIES = 6;

@@ -8,6 +8,7 @@ import { prepareAreas } from '../../replica/areas.js';
 import { checkMarker } from '../../replica/marker.js';
 import { quotePath } from '../../replica/paths.js';
 import type { SshConnection } from '../ssh/connection.js';
+import { takesConnection } from '../ssh/reach.js';
 import type { Change, DeliveryOutcome } from '../../model/change.js';
 import type { Failure } from '../../model/failure.js';
 import type { Host } from '../../model/host.js';
@@ -27,6 +28,8 @@ import { findRemoteRsyncVersion, findRsyncVersion } from './version.js';
 const LEFT_OVER_AFTER_MS = 15 * 60_000;
 /** How long `close` waits for a consumer that does not read its outcomes. */
 const CLOSE_PATIENCE_MS = 10_000;
+/** A host that is away may answer nothing at all. */
+const CONNECTION_PATIENCE_MS = 3_000;
 
 /**
  * The backend for hosts with sshd and rsync. It sends small files by SFTP and others by rsync,
@@ -169,6 +172,9 @@ export function createRsyncBackend(options: BackendOptions): Backend {
         return toFailure(error, 'host');
       }
     },
+
+    takesConnection: (host, signal) =>
+      takesConnection(host, Math.min(timeoutMs, CONNECTION_PATIENCE_MS), signal),
 
     send: (to, changes, signal) => transferChanges(to, changes, 'send', signal),
 

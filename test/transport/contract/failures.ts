@@ -57,7 +57,9 @@ export function describeFailures(name: string, create: (options: BackendOptions)
 
     test('a host that is down fails, and works once it is back', () =>
       withSite({}, async (site) => {
+        expect(await site.backend.takesConnection(site.host, never)).toBe(true);
         await site.there.stop();
+        expect(await site.backend.takesConnection(site.host, never)).toBe(false);
         await failures(site, 'HOST_UNREACHABLE');
         await site.there.start();
         expect(

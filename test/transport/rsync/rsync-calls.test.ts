@@ -69,13 +69,13 @@ describe('rsync calls', () => {
     expect((await there.rsyncCalls()).filter((call) => call.includes('--server'))).toHaveLength(1);
   });
 
-  test('many files are fetched by four calls at once, few by one, and by one where the bandwidth is limited', async () => {
+  test('many files are fetched by three calls at once, few by one, and by one where the bandwidth is limited', async () => {
     const names = Array.from(
       { length: 300 },
       (_, index) => `sub${String(index % 3)}/${String(index)}.jpg`,
     );
     for (const [count, backend, expected] of [
-      [300, {}, [75, 75, 75, 75]],
+      [300, {}, [100, 100, 100]],
       [100, {}, [36, 64]],
       [60, {}, [60]],
       [300, { bandwidthLimit: 100_000 }, [300]],
