@@ -33,7 +33,8 @@ process.on('disconnect', () => {
   void end();
 });
 tell({ told: 'starting', at: now() });
-await sync.start();
+// For comparison: a process that is only connected.
+if (process.env.BENCH_UNSTARTED === undefined) await sync.start();
 tell({ told: 'started' });
 
 async function carryOut(message: Ask): Promise<void> {

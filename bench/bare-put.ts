@@ -20,12 +20,13 @@ const atOnce = 32;
  * @returns milliseconds of each round, until all hosts have answered
  */
 export async function putBare(
-  { sender, app, receivers }: BenchSite,
+  { sender, app }: Pick<BenchSite, 'sender' | 'app'>,
+  receivers: readonly string[],
   size: number,
   rounds: number,
   { flush }: { flush: boolean },
 ): Promise<number[]> {
-  const hosts = await listReceivers(app, receivers),
+  const hosts = await listHosts(app, receivers),
     ssh = openSsh(sender.ssh.stateDir, sender.ssh.privateKeyFile);
   try {
     const times: number[] = [];
@@ -65,7 +66,10 @@ export class BareBurst {
   }
 
   static async open({ sender, app, receivers }: BenchSite): Promise<BareBurst> {
-    const hosts = await listReceivers(app, receivers),
+    const hosts = await listHosts(
+        app,
+        receivers.map(({ name }) => name),
+      ),
       ssh = openSsh(sender.ssh.stateDir, sender.ssh.privateKeyFile);
     await Promise.all(hosts.map((host) => widen(ssh, host)));
     return new BareBurst(ssh, hosts);
@@ -151,13 +155,8 @@ function openSsh(stateDir: string, identityFile: string): Ssh {
   return new Ssh({ stateDir, identityFile, timeoutMs: 10_000, idleMs: 60_000 });
 }
 
-async function listReceivers(
-  app: BenchSite['app'],
-  receivers: BenchSite['receivers'],
-): Promise<Host[]> {
-  return (await app.sync.hosts.list()).filter(({ hostname }) =>
-    receivers.some(({ name }) => name === hostname),
-  );
+async function listHosts(app: BenchSite['app'], names: readonly string[]): Promise<Host[]> {
+  return (await app.sync.hosts.list()).filter(({ hostname }) => names.includes(hostname));
 }
 
 function widen(ssh: Ssh, host: Host): Promise<void> {

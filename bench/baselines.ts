@@ -60,7 +60,7 @@ export class WarmSsh {
         '--from0',
         '--files-from=-',
         '-e',
-        ['ssh', ...this.options()].join(' '),
+        this.command,
         `${this.from.path(folder)}/`,
         `${this.to.ssh.username}@127.0.0.1:${this.to.path(folder)}/`,
       ],
@@ -71,6 +71,11 @@ export class WarmSsh {
   async close(): Promise<void> {
     await run('ssh', [...this.options(), '-O', 'exit', '127.0.0.1']).catch(() => undefined);
     await rm(this.socket, { force: true });
+  }
+
+  /** The program that rsync is told to reach the host by. */
+  get command(): string {
+    return ['ssh', ...this.options()].join(' ');
   }
 
   private options(): string[] {

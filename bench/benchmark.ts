@@ -1,4 +1,4 @@
-/** One of the eleven: what it measures, and how it is run. */
+/** What it measures, and how it is run. */
 export interface Benchmark {
   readonly number: number;
   readonly title: string;

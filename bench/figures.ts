@@ -18,8 +18,8 @@ export function quantile(values: readonly number[], share: number): number {
   );
 }
 
-export function milliseconds(value: number): string {
-  return `${value.toFixed(value < 100 ? 1 : 0)} ms`;
+export function milliseconds(value: number, digits = value < 100 ? 1 : 0): string {
+  return `${value.toFixed(digits)} ms`;
 }
 export function ratio(value: number): string {
   return `${value.toFixed(value < 10 ? 2 : 0)} ×`;

@@ -1,4 +1,4 @@
-// The eleven benchmarks, each in a process and with a database server of its own: npm run bench [--
+// The benchmarks, each in a process and with a database server of its own: npm run bench [--
 // --only 1,3] [--files N] [--saves N] [--print] They write bench/RESULTS.md (`--print`: they do
 // not); one whose bytes did not arrive fails, and its section stays as it was.
 import { spawn } from 'node:child_process';
@@ -10,7 +10,9 @@ import { startDatabase } from '../scripts/database.mjs';
 import { processMark } from '../test/harness/leftovers.js';
 import { addedToSave } from './benchmarks/2-hooks.js';
 import { bootstrapping } from './benchmarks/11-bootstrap.js';
+import { alternatives } from './benchmarks/13-alternatives.js';
 import { backlog } from './benchmarks/7-backlog.js';
+import { blockedPaths } from './benchmarks/12-blocked.js';
 import { bursts } from './benchmarks/3-burst.js';
 import { idleCost } from './benchmarks/6-idle.js';
 import { largeFile } from './benchmarks/4-large.js';
@@ -35,6 +37,8 @@ const benchmarks = [
   workers,
   restarts,
   bootstrapping,
+  blockedPaths,
+  alternatives,
   overviews,
 ];
 const { values } = parseArgs({
@@ -45,12 +49,12 @@ const { values } = parseArgs({
     print: { type: 'boolean' },
   },
 });
-const chosen = (values.only ?? '1,2,3,4,5,6,7,8,9,10,11')
+const chosen = (values.only ?? benchmarks.map(({ number }) => number).join(','))
   .split(',')
   .map((word) => benchmarks.find(({ number }) => String(number) === word.trim()));
 if (chosen.includes(undefined)) {
   console.error(
-    `--only takes numbers from 1 to 11, as in --only 1,3; not ${JSON.stringify(values.only)}`,
+    `--only takes numbers from 1 to ${String(benchmarks.length)}, as in --only 1,3; not ${JSON.stringify(values.only)}`,
   );
   process.exitCode = 2;
 } else if (chosen.length === 1 && chosen[0]) {

@@ -137,12 +137,14 @@ export async function untilIdle(app: App, file: string): Promise<void> {
 }
 
 /** A process of the sender's app, told by messages what to do: `bench/app.ts`. */
-export function forkApp({
-  appFile,
-  sender,
-  uri,
-}: Pick<BenchSite, 'appFile' | 'sender' | 'uri'>): ChildProcess {
-  return fork(appFile, { execArgv: ['--expose-gc'], env: appEnvironment({ sender, uri }) });
+export function forkApp(
+  { appFile, sender, uri }: Pick<BenchSite, 'appFile' | 'sender' | 'uri'>,
+  environment: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  return fork(appFile, {
+    execArgv: ['--expose-gc'],
+    env: { ...appEnvironment({ sender, uri }), ...environment },
+  });
 }
 export function appEnvironment({
   sender,

@@ -1,19 +1,17 @@
 // A timeline of one save, from `save()` to the last link, and what a burst asks of the database:
 // node --import tsx bench/timeline.ts [--saves N] [--burst N]
 import { parseArgs } from 'node:util';
-import { Schema } from 'mongoose';
 import { startDatabase } from '../scripts/database.mjs';
 import { processMark } from '../test/harness/leftovers.js';
 import { Arrivals } from './arrivals.js';
 import { median, milliseconds, now, quantile, ratio } from './figures.js';
 import { format } from './results.js';
 import { measured, openBenchSite, untilIdle, writeFresh, type BenchSite } from './site.js';
+import { atOnce, burstUnreachable } from './unreachable-burst.js';
 
 /** A process that has been at work for a while: its code is compiled by then. */
 const warmUp = 200;
 const size = 50_000;
-/** Requests that an app has under way at once. */
-const atOnce = 20;
 const rounds = 5;
 
 const { values } = parseArgs({ options: { saves: { type: 'string' }, burst: { type: 'string' } } });
@@ -178,50 +176,20 @@ function isOurs(what: string): boolean {
   return /^(insert|update|delete|findAndModify|find|aggregate|getMore) /.test(what);
 }
 
-/** The cost of the hooks alone: bursts with unreachable hosts, in turns with plain ones. */
+/** What a burst of saves asks of the database, while no other host is reachable. */
 async function showBurst(saves: number): Promise<void> {
-  const { sender, receivers, app } = site;
-  for (const { ssh } of receivers) await ssh.stop();
-  const Own = app.connection.model(
-    'PlainHere',
-    new Schema({ title: { type: String, required: true }, file: String, thumbnail: String }),
-  );
-  await Own.createCollection();
-  const times = { plain: [] as number[], ours: [] as number[] };
-  const cpu = { plain: [] as number[], ours: [] as number[] };
   const asked = new Map<string, number>();
-  for (let round = 0; round < rounds; round++) {
-    for (const kind of round % 2 ? (['ours', 'plain'] as const) : (['plain', 'ours'] as const)) {
-      const names = Array.from(
-        { length: saves },
-        (_, i) => `${kind}${String(round)}-${String(i)}.jpg`,
-      );
-      for (const name of names) await writeFresh(sender, name, 1_000);
+  const { times, cpu } = await burstUnreachable(site, {
+    saves,
+    rounds,
+    say,
+    async around(kind, burst) {
       commands.length = 0;
-      const usage = process.cpuUsage(),
-        began = now(),
-        left = names.values();
-      const request = async (): Promise<void> => {
-        for (const name of left)
-          await (kind === 'ours' ? app.Photo : Own).create({
-            title: name,
-            file: `${measured}/${name}`,
-          });
-      };
-      await Promise.all(Array.from({ length: atOnce }, request));
-      times[kind].push(now() - began);
-      const { user, system } = process.cpuUsage(usage);
-      cpu[kind].push((user + system) / 1000);
+      await burst();
       if (kind === 'ours')
         for (const { what } of commands) asked.set(what, (asked.get(what) ?? 0) + 1);
-      const { captures } = await app.sync.status();
-      say(
-        `round ${String(round)}, ${kind}: ${milliseconds(times[kind].at(-1) ?? NaN)}, ` +
-          `processor ${milliseconds(cpu[kind].at(-1) ?? NaN)}, ${String(captures)} captures wait`,
-      );
-      await untilIdleOutbox();
-    }
-  }
+    },
+  });
   console.log(
     `\n${String(saves)} saves, ${String(atOnce)} at once, hosts unreachable: plain ` +
       `${milliseconds(median(times.plain))}, ours ${milliseconds(median(times.ours))}, ` +
@@ -237,13 +205,4 @@ async function showBurst(saves: number): Promise<void> {
         .map(([what, count]) => [what, (count / saves / rounds).toFixed(3)]),
     }),
   );
-}
-
-/** Until every capture of the burst is processed. */
-async function untilIdleOutbox(): Promise<void> {
-  for (;;) {
-    const { captures } = await site.app.sync.status();
-    if (captures === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }

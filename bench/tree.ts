@@ -26,6 +26,7 @@ export async function fillTree(
   files: number,
   pending: readonly HostId[] = [],
   folder = 'tree',
+  bytes = 1_000,
 ): Promise<Path[]> {
   const [first, ...others] = machines;
   if (!first || files === 0) return [];
@@ -45,7 +46,7 @@ export async function fillTree(
     );
     const docs = await Promise.all(
       own.map(async (path): Promise<LedgerRow> => {
-        const content = `the file ${path}`.padEnd(1_000, '.');
+        const content = `the file ${path}`.padEnd(bytes, '.');
         await writeFile(first.path(path), content);
         await utimes(first.path(path), mtime, mtime);
         const facts = {

@@ -150,8 +150,9 @@ class Tree {
     } finally {
       await warm.close();
     }
-    times.put.push(...(await putBare(site, size, 40, { flush: true })));
-    times.unflushed.push(...(await putBare(site, size, 40, { flush: false })));
+    const names = receivers.map(({ name }) => name);
+    times.put.push(...(await putBare(site, names, size, 40, { flush: true })));
+    times.unflushed.push(...(await putBare(site, names, size, 40, { flush: false })));
     for (let i = 0; i < slowRuns; i++) {
       const name = `predecessor-${String(i)}.jpg`;
       const content = await writeFresh(sender, name, size);

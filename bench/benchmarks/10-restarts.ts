@@ -5,6 +5,7 @@ import { Arrivals } from '../arrivals.js';
 import { askFor, nextOf } from '../app-messages.js';
 import type { Benchmark, Result } from '../benchmark.js';
 import { median, milliseconds, now, row, rowHead } from '../figures.js';
+import { measureOutages } from '../outage.js';
 import { endApp, forkApp, measured, openBenchSite, writeFresh, type BenchSite } from '../site.js';
 
 const size = 50_000;
@@ -26,7 +27,7 @@ interface Times {
 
 export const restarts: Benchmark = {
   number: 10,
-  title: 'Restarts: from the start of the next process to its first delivery',
+  title: 'Restarts and outages: from the start or the return to the first delivery',
   async run(settings): Promise<Result> {
     const rounds = settings.saves ?? 5;
     const site = await openBenchSite(settings, { app: false, receivers: 1 });
@@ -48,12 +49,15 @@ export const restarts: Benchmark = {
       arrivals.close();
       await site.close();
     }
+    const outages = await measureOutages(settings, settings.files ?? 3_000);
+    const files = `${outages.files.toLocaleString('en')} pending files`;
     const all = [...times.values()];
     const longest = Math.max(...all.flatMap(({ fromStart }) => fromStart));
     return {
       sizes:
         `${String(rounds)} restarts of each kind; what the process before had saved and ` +
-        `could not deliver, at a reload what the new one saves first; one other host`,
+        `could not deliver, at a reload what the new one saves first; one other host. Outages of ` +
+        `${String(outages.awayMs / 1000)} s, in which a process saves ${files} of 50 KB`,
       tables: [
         {
           head: rowHead,
@@ -63,6 +67,8 @@ export const restarts: Benchmark = {
               row(`${end}: from the start of the process`, fromStart),
               row('… from its call of startSyncMedia()', fromCall),
             ]),
+            row('the sshd of a host is back: until the first pending file is there', outages.first),
+            row(`… until all ${files} are there`, outages.all),
           ],
         },
       ],
@@ -73,6 +79,16 @@ export const restarts: Benchmark = {
             'one before: ≤ 1 s',
           measured: `${milliseconds(longest)} at most`,
           met: longest <= 1_000,
+        },
+        {
+          goal: 'a host returns after an outage: its first pending file after ≤ 2 s',
+          measured: `${milliseconds(Math.max(...outages.first))} at most`,
+          met: Math.max(...outages.first) <= 2_000,
+        },
+        {
+          goal: `… and all ${files} after ≤ 5 s`,
+          measured: `${milliseconds(Math.max(...outages.all))} at most`,
+          met: Math.max(...outages.all) <= 5_000,
         },
       ],
       notes: [],

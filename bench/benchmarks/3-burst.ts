@@ -5,17 +5,20 @@ import { WarmSsh } from '../baselines.js';
 import type { Benchmark, Result } from '../benchmark.js';
 import { median, milliseconds, now, ratio, row, rowHead } from '../figures.js';
 import { measured, openBenchSite, writeFresh, type BenchSite } from '../site.js';
+import { atOnce } from '../unreachable-burst.js';
 
 const size = 50_000;
-/** Requests that an app has under way at once. */
-const atOnce = 20;
 
 interface Saved {
   readonly saving: number;
   readonly after: number;
 }
 interface Burst extends Saved {
+  /** As many saves without our hooks, before it. */
+  readonly plain: number;
+  /** A bare rsync of the files to one host, and to each of them in sequence. */
   readonly bare: number;
+  readonly bareToAll: number;
 }
 
 export const bursts: Benchmark = {
@@ -31,11 +34,13 @@ export const bursts: Benchmark = {
       const site = await openBenchSite(settings);
       try {
         for (let round = 0; round < rounds; round++) {
-          const { saving, after, bare } = await measure(site, saves, `b${String(round)}`);
-          bursts.push({ saving, after, bare });
+          const burst = await measure(site, saves, `b${String(round)}`);
+          bursts.push(burst);
+          const { saving, after, plain, bare, bareToAll } = burst;
           settings.say(
             `${String(saves)} saves in ${milliseconds(saving)}, all there ` +
-              `${milliseconds(after)} later; bare rsync ${milliseconds(bare)}`,
+              `${milliseconds(after)} later; plain saves ${milliseconds(plain)}, bare rsync ` +
+              `${milliseconds(bare)}, to all ${milliseconds(bareToAll)}`,
           );
         }
         for (let round = 0; round < rounds; round++) {
@@ -51,7 +56,11 @@ export const bursts: Benchmark = {
       }
       found.push({ saves, bursts, least });
     }
-    const share = (bursts: readonly Burst[]): number =>
+    const whole = (bursts: readonly Burst[]): number =>
+      median(
+        bursts.map(({ saving, after, plain, bareToAll }) => (saving + after) / (plain + bareToAll)),
+      );
+    const rest = (bursts: readonly Burst[]): number =>
       median(bursts.map(({ after, bare }) => after / bare));
     return {
       sizes:
@@ -73,8 +82,16 @@ export const bursts: Benchmark = {
             bursts.map(({ saving, after }) => saving + after),
           ),
           row(
+            'as many plain saves',
+            bursts.map(({ plain }) => plain),
+          ),
+          row(
             'bare rsync of the same files to one host, warm',
             bursts.map(({ bare }) => bare),
+          ),
+          row(
+            '… to each of the three, in sequence',
+            bursts.map(({ bareToAll }) => bareToAll),
           ),
           row(
             'plain saves and bare SFTP puts: from the first save to the last one resolved',
@@ -86,13 +103,22 @@ export const bursts: Benchmark = {
           ),
         ],
       })),
-      goals: found.map(({ saves, bursts }) => ({
-        goal:
-          `${saves.toLocaleString('en')} saves: from the last save resolved to everything ` +
-          `on all three ≤ 0.5 × one bare rsync to one host`,
-        measured: ratio(share(bursts)),
-        met: saves === 1_000 ? share(bursts) <= 0.5 : undefined,
-      })),
+      goals: found.flatMap(({ saves, bursts }) => [
+        {
+          goal:
+            `${saves.toLocaleString('en')} saves, until everything is on all three: ≤ 1.3 × ` +
+            `(plain saves + bare rsync to each host, in sequence)`,
+          measured: ratio(whole(bursts)),
+          met: whole(bursts) <= 1.3,
+        },
+        {
+          goal:
+            `${saves.toLocaleString('en')} saves, from the last one until everything is on all ` +
+            `three: ≤ 2 × bare rsync to one host`,
+          measured: ratio(rest(bursts)),
+          met: rest(bursts) <= 2,
+        },
+      ]),
       notes: ['Bare rsync flushes nothing to the disk (no `--fsync`); ours flushes every file.'],
     };
   },
@@ -100,22 +126,42 @@ export const bursts: Benchmark = {
 
 async function measure(site: BenchSite, saves: number, prefix: string): Promise<Burst> {
   const { sender, receivers, app, key } = site;
+  const plain = await savePlain(site, listNames(saves, prefix));
   const { contents, ...ours } = await saveAll(
     site,
     listNames(saves, prefix),
     (name) => writeFresh(sender, name, size),
     (name) => app.Photo.create({ title: name, file: `${measured}/${name}` }),
   );
-  const warm = await new WarmSsh(key, sender, receivers[0] ?? sender).open();
-  try {
-    // Outside the sync dir, where no rescan finds and sends them as well.
-    for (const [name, content] of contents) await sender.write(`bare/${name}`, content);
-    const began = now();
-    await warm.send([...contents.keys()], 'bare');
-    return { ...ours, bare: now() - began };
-  } finally {
-    await warm.close();
+  // Outside the sync dir, where no rescan finds and sends them as well.
+  for (const [name, content] of contents) await sender.write(`bare/${name}`, content);
+  const bare: number[] = [];
+  for (const receiver of receivers) {
+    const warm = await new WarmSsh(key, sender, receiver).open();
+    try {
+      const began = now();
+      await warm.send([...contents.keys()], 'bare');
+      bare.push(now() - began);
+    } finally {
+      await warm.close();
+    }
   }
+  return {
+    ...ours,
+    plain,
+    bare: bare[0] ?? NaN,
+    bareToAll: bare.reduce((sum, time) => sum + time, 0),
+  };
+}
+
+async function savePlain({ Plain }: BenchSite, names: readonly string[]): Promise<number> {
+  const began = now(),
+    left = names.values();
+  const request = async (): Promise<void> => {
+    for (const name of left) await Plain.create({ title: name, file: `${measured}/${name}` });
+  };
+  await Promise.all(Array.from({ length: atOnce }, request));
+  return now() - began;
 }
 
 /**

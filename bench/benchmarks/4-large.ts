@@ -3,12 +3,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { Arrivals } from '../arrivals.js';
-import { WarmSsh } from '../baselines.js';
+import { run, WarmSsh } from '../baselines.js';
 import type { Benchmark, Result } from '../benchmark.js';
-import { median, milliseconds, now, ratio, row, rowHead } from '../figures.js';
+import { milliseconds, now, ratio, row, rowHead } from '../figures.js';
 import { measured, openBenchSite } from '../site.js';
 
 const defaultMegabytes = 1_000;
+const goal = 0.95;
 
 /** `--files N`: a file of N MB. */
 export const largeFile: Benchmark = {
@@ -16,7 +17,7 @@ export const largeFile: Benchmark = {
   title: 'A file of 1 GB, to one host',
   async run(settings): Promise<Result> {
     const megabytes = settings.files ?? defaultMegabytes;
-    const rounds = settings.saves ?? 3;
+    const rounds = settings.saves ?? 5;
     const site = await openBenchSite(settings, { receivers: 1 });
     const {
       sender,
@@ -45,8 +46,11 @@ export const largeFile: Benchmark = {
           await warm.send([`measured/${names[1]}`]);
           bare.push(now() - began);
         };
-        // In turns: what the first one leaves to be written to the disk is the second one's burden.
-        for (const send of i % 2 === 0 ? [sendOurs, sendBare] : [sendBare, sendOurs]) await send();
+        for (const send of i % 2 === 0 ? [sendOurs, sendBare] : [sendBare, sendOurs]) {
+          // What the other one left to be written to the disk must not be this one's burden.
+          await run('sync', []);
+          await send();
+        }
         for (const name of names) {
           const [here, there] = await Promise.all([
             hashOf(sender.path(`${measured}/${name}`)),
@@ -63,7 +67,8 @@ export const largeFile: Benchmark = {
       await warm.close();
       await site.close();
     }
-    const speed = median(bare) / median(ours);
+    const speeds = ours.map((time, i) => (bare[i] ?? NaN) / time);
+    const fast = speeds.filter((speed) => speed >= goal).length;
     return {
       sizes: `${String(megabytes)} MB of random bytes, ${String(rounds)} rounds`,
       tables: [
@@ -74,12 +79,15 @@ export const largeFile: Benchmark = {
       ],
       goals: [
         {
-          goal: '1 GB: ≥ 0.95 × the speed of bare rsync over ssh',
-          measured: ratio(speed),
-          met: speed >= 0.95,
+          goal: `1 GB: ≥ ${String(goal)} × the speed of bare rsync over ssh, in each of five runs`,
+          measured: `${speeds.map(ratio).join(', ')}`,
+          met: rounds < 5 ? undefined : fast === speeds.length,
         },
       ],
-      notes: ['Bare rsync flushes nothing to the disk; ours does before the file is placed.'],
+      notes: [
+        'Bare rsync flushes nothing to the disk; ours does before the file is placed. Each begins ' +
+          'with a disk that has nothing to write (`sync`).',
+      ],
     };
   },
 };

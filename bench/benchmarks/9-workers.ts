@@ -8,7 +8,8 @@ import { appEnvironment, measured, openBenchSite, writeFresh, type BenchSite } f
 
 const size = 50_000,
   count = 4,
-  warmUp = 10;
+  /** Each worker has been at work for a while: its code is compiled by then. */
+  warmUp = 300;
 
 export const workers: Benchmark = {
   number: 9,
@@ -79,7 +80,9 @@ async function measure(
   }
   const more = median(times.other) - median(times.holder);
   return {
-    sizes: `${String(saves)} saves each, in turns; three other hosts`,
+    sizes:
+      `${String(saves)} saves each, in turns, after ${String(warmUp)} that are not counted; three ` +
+      `other hosts`,
     tables: [
       {
         head: rowHead,
@@ -93,9 +96,9 @@ async function measure(
     ],
     goals: [
       {
-        goal: 'a save in another worker: ≤ 3 ms more than in the one that leads',
+        goal: 'a save in another worker: ≤ 2 ms more than in the one that leads, to all three hosts',
         measured: `${milliseconds(more)} more`,
-        met: more <= 3,
+        met: more <= 2,
       },
     ],
     notes: [],
