@@ -7,7 +7,7 @@ import { atOnce } from './unreachable-burst.js';
 
 const size = 50_000;
 /** Long enough for the waits between attempts to have grown. */
-const awayMs = 30_000;
+const awayMs = 20_000;
 const rounds = 3;
 
 /** Milliseconds from the return of a host to its first pending file, and to all. */

@@ -34,7 +34,7 @@ export const blockedPaths: Benchmark = {
   title: 'Saves while 10,000 paths are blocked on each host',
   async run(settings): Promise<Result> {
     const files = settings.files ?? 10_000,
-      saves = settings.saves ?? 1_500;
+      saves = settings.saves ?? 1_000;
     const missing =
       process.getuid?.() === 0
         ? await ordinaryUserIsMissing()
