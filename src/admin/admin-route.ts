@@ -3,7 +3,7 @@ import type { GenericSchema } from 'valibot';
 import type { SyncMedia } from '../api/sync-media.js';
 import type { EventStreams } from './events/event-streams.js';
 import type { Fields, FieldValues } from './fields.js';
-import type { Page } from './page/page.js';
+import type { PageFiles } from './page/page-files.js';
 import type { Session } from './session/session-seal.js';
 
 /** The person or program that sent a request. */
@@ -26,7 +26,7 @@ export interface AdminRequest<Param extends string = string, Query = unknown, Bo
   readonly headers: IncomingHttpHeaders;
   readonly requester: Requester;
   readonly readOnly: boolean;
-  readonly page: Page;
+  readonly page: PageFiles;
   readonly streams: EventStreams;
 }
 

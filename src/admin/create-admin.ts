@@ -6,7 +6,7 @@ import { escapeMessages, type Log } from '../model/log.js';
 import { createErrorAnswer } from './answer-error.js';
 import { answerHeaders } from './answer-headers.js';
 import { EventStreams } from './events/event-streams.js';
-import { Page, type PageAsset } from './page/page.js';
+import { PageFiles, type PageAsset } from './page/page-files.js';
 import { sendAnswer } from './send-answer.js';
 import { type AdminOptions, resolveAdminOptions } from './admin-options.js';
 
@@ -34,7 +34,7 @@ export function createAdmin(
   const authorizer = new Authorizer({ authorize, token }, rest.log);
   const loading = Promise.all([import('./router.js'), loadPage()])
     .then(([{ createRouter }, assets]) =>
-      createRouter(sync, { ...rest, authorizer, streams, page: new Page(assets) }),
+      createRouter(sync, { ...rest, authorizer, streams, page: new PageFiles(assets) }),
     )
     .catch((error: unknown) => createFailedRouter(error, rest.log));
   loading.catch(() => undefined); // The log has thrown.

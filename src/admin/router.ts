@@ -17,7 +17,7 @@ import { refuseCrossOrigin } from './refuse-cross-origin.js';
 import { Refusal } from './refusal.js';
 import type { AdminRoute, Requester } from './admin-route.js';
 import type { EventStreams } from './events/event-streams.js';
-import type { Page } from './page/page.js';
+import type { PageFiles } from './page/page-files.js';
 import { redirectToSlash } from './page/redirect-to-slash.js';
 import { routes } from './routes.js';
 import { sendAnswer } from './send-answer.js';
@@ -26,7 +26,7 @@ import type { Session } from './session/session-seal.js';
 interface RouterParts extends Omit<ReturnType<typeof resolveAdminOptions>, 'authorize' | 'token'> {
   readonly authorizer: Authorizer;
   readonly streams: EventStreams;
-  readonly page: Page;
+  readonly page: PageFiles;
 }
 
 /**

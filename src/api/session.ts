@@ -1,6 +1,6 @@
 /** Who uses the router, as `GET /session` tells the operator's page. */
 export interface SessionState {
-  /** Whether the requester may use the router, by whatever means. */
+  /** Whether the requester is admitted, by a session or otherwise. */
   signedIn: boolean;
   /** The name that was given at the sign-in. Nothing proves it. */
   name?: string;

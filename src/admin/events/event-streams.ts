@@ -4,7 +4,7 @@ import type { Overview } from '../../api/overview.js';
 import { SyncMediaError } from '../../model/errors.js';
 import { withTimeout } from '../../util/with-timeout.js';
 import { Refusal } from '../refusal.js';
-import { EventStream, type StreamClient, type StreamTuning } from './event-stream.js';
+import { ClientStream, type StreamClient, type StreamTuning } from './client-stream.js';
 
 interface StreamsTuning extends StreamTuning {
   readonly maxStreams: number;
@@ -25,7 +25,7 @@ const overviewMs = 30_000;
  * connected to any process of any host. One reading serves all streams.
  */
 export class EventStreams {
-  private readonly running = new Map<EventStream, Promise<void>>();
+  private readonly running = new Map<ClientStream, Promise<void>>();
   private readonly closing = new AbortController();
   private readonly tuning: StreamsTuning;
   private latest: Overview | undefined;
@@ -58,7 +58,7 @@ export class EventStreams {
 
   /** Sends events until the client, its session, the server or the instance ends. */
   async serve(response: ServerResponse, client: StreamClient): Promise<void> {
-    const stream = new EventStream(response, client, () => this.latest, this.tuning);
+    const stream = new ClientStream(response, client, () => this.latest, this.tuning);
     if (this.isFull) stream.end('too many');
     if (this.closing.signal.aborted) stream.end('closing');
     const run = stream.run();

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { routes } from '../../../src/admin/routes.js';
 import type { AdminRoute } from '../../../src/admin/admin-route.js';
 import { EventStreams } from '../../../src/admin/events/event-streams.js';
-import { Page } from '../../../src/admin/page/page.js';
+import { PageFiles } from '../../../src/admin/page/page-files.js';
 import { readRequest } from '../../../src/admin/read-request.js';
 import { dir, openSite, untilNothingPending, type Machine, type Site } from '../../flow/site.js';
 import { countHostileInputs } from '../../harness/hostile-inputs.js';
@@ -160,7 +160,7 @@ describe('the router', () => {
   const surroundings = {
     headers: {},
     readOnly: false,
-    page: new Page([]),
+    page: new PageFiles([]),
     streams: new EventStreams(() => one.app.sync.overview()),
     requester: {
       session: undefined,

@@ -24,7 +24,7 @@ const assetCaching = { 'Cache-Control': 'public, max-age=31536000, immutable' };
 const shellName = 'index.html';
 
 /** The operator's page as the router sends it. It contains no data, so it needs no sign-in. */
-export class Page {
+export class PageFiles {
   readonly shell: AdminAnswer | undefined;
   private readonly assets: ReadonlyMap<string, AdminAnswer & { readonly etag: string }>;
 

@@ -33,7 +33,7 @@ type EndReason = LiveEvents['end']['reason'];
  * Sends the changes of the overview to one client. It keeps no queue: a client that reads slowly
  * gets the newest state as soon as it has read the former one.
  */
-export class EventStream {
+export class ClientStream {
   private sent: Overview | undefined;
   private sentFile: string | undefined;
   private file: DocumentStatus | undefined;
