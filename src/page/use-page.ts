@@ -3,6 +3,7 @@ import { findNews } from './find-news.js';
 import { KeyReader, type KeyCommand } from './keys.js';
 import type { LiveState } from './live/live-state.js';
 import type { PageTime } from './parts/ages.js';
+import { requestSearch } from './search-request.js';
 import { parseRoute, type PageRoute } from './routes.js';
 import type { WireOverview } from './wire.js';
 
@@ -67,14 +68,11 @@ function carryOut(
 
 /** Opens the view of files, with the cursor in its field. */
 function goToSearch(): void {
-  const select = (): void => {
-    document.querySelector<HTMLInputElement>('#q')?.select();
-  };
   if (location.hash.startsWith('#/files')) {
-    select();
+    document.querySelector<HTMLInputElement>('#q')?.select();
     return;
   }
-  addEventListener('hashchange', () => setTimeout(select, 50), { once: true });
+  requestSearch();
   location.hash = '#/files';
 }
 

@@ -345,7 +345,7 @@ export const conflict = {
   keptAs: 'team.jpg.1764250000.web2',
   at: secondsBefore(3_120),
   size: 2_204_118,
-  why: 'It was saved on web1 and web2 within a second; the save on web1 was written last.',
+  why: 'saved on web1 and web2 within a second; the save on web1 was written last',
 };
 
 export const comparison = {

@@ -55,11 +55,14 @@ export function DecideConflictDialog({
       )}
       confirm={() => (decision === 'use' ? texts.useIt : texts.letItGo)}
       run={async ({ conflict, here }) => {
-        const shown = {
-          ...(conflict.sha256 !== undefined && { kept: conflict.sha256 }),
-          ...(here ? here.sha256 !== undefined && { current: here.sha256 } : { current: null }),
-        };
-        await api.send('POST', `conflicts/${decision}`, { host, dir, keptAs, shown });
+        const current = here ? here.sha256 : null;
+        await api.send('POST', `conflicts/${decision}`, {
+          host,
+          dir,
+          keptAs,
+          kept: conflict.sha256,
+          current,
+        });
         done();
         return decision === 'use' ? texts.used : texts.letGoDone;
       }}

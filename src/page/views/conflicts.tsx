@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { formatBytes, showHidden } from '../format.js';
+import { capitalise, formatBytes, showHidden } from '../format.js';
 import { useMayChange, usePage } from '../page-context.js';
 import { Since } from '../parts/ages.js';
 import { Facts } from '../parts/facts.js';
@@ -107,7 +107,7 @@ function Conflict({
   return (
     <Section title={<PathText path={path} />}>
       <p class="quiet flat">
-        {why !== undefined ? <Text text={why} /> : texts.keptAside} {texts.keptOn}{' '}
+        <Text text={why === undefined ? texts.keptAside : `${capitalise(why)}.`} /> {texts.keptOn}{' '}
         <HostLink name={host} />, <Since at={at} />.
         {compared.value?.identical === true && ` ${texts.identical}`}
       </p>

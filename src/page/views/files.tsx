@@ -9,6 +9,7 @@ import { Heading, Section } from '../parts/heading.js';
 import { Load, useLoaded } from '../parts/loaded.js';
 import { shorten } from '../parts/names.js';
 import { viewAddress } from '../routes.js';
+import { takeSearchRequest } from '../search-request.js';
 import { texts } from '../texts.js';
 import type { WireModel, WireFile } from '../wire.js';
 
@@ -27,6 +28,9 @@ export function FilesView({ query }: { query: Readonly<Record<string, string>> }
   useEffect(() => {
     if (field.current) field.current.value = typed;
   }, [typed]);
+  useEffect(() => {
+    if (takeSearchRequest()) field.current?.select();
+  }, []);
   const search = (): void => {
     const text = field.current?.value.trim() ?? '';
     location.hash = viewAddress('files', text === '' ? {} : { q: text });
