@@ -13,8 +13,6 @@ const insertBatch = 10_000;
 const spreads = {
   'evenly over all hosts': (i: number) => [`h${String(i % hostCount)}`],
   'all for one host': () => ['h7'],
-  'each for five hosts': (i: number) =>
-    [0, 1, 2, 3, 4].map((n) => `h${String((i + n) % hostCount)}`),
 } as const;
 
 /** `--files N`: entries of the ledger; `--saves N`: readings of each kind. */

@@ -21,8 +21,12 @@ export const missingIndex = {
   partialFilterExpression: { kind: 'file', heldBy: [] },
 } as const;
 
-/** How many queries run at once. Each takes a connection of the app. */
-const concurrency = 8;
+/**
+ * How many hosts one query measures, and how many queries run at once. Each query of its own takes
+ * the server longer than counting, and a connection of the app.
+ */
+const hostsPerQuery = 25,
+  concurrency = 4;
 
 /** The files that one host waits for. `count` is at most one more than `countLimit`. */
 export interface PendingMeasure {
@@ -47,6 +51,32 @@ export interface BlockedMeasure {
 const pickDate = (field: string): object => ({
   $cond: [{ $eq: [{ $type: field }, 'date'] }, field, null],
 });
+
+function makePendingPipeline(host: HostId): object[] {
+  return [
+    { $match: { pending: host } },
+    { $sort: { capturedAt: 1 } },
+    { $limit: countLimit + 1 },
+    {
+      $group: {
+        _id: { $literal: host },
+        count: { $sum: 1 },
+        bytes: { $sum: '$info.size' },
+        oldest: { $min: pickDate('$capturedAt') },
+      },
+    },
+  ];
+}
+
+/** Splits a list into groups of so many; none is empty. */
+function splitIntoGroups<T>(list: readonly T[], size: number): [T, ...T[]][] {
+  const groups: [T, ...T[]][] = [];
+  for (let at = 0; at < list.length; at += size) {
+    const [first, ...others] = list.slice(at, at + size) as [T, ...T[]];
+    groups.push([first, ...others]);
+  }
+  return groups;
+}
 
 /** A blocked file is retried later, or its retry is due: then its host is pending as well. */
 const isRetried = {
@@ -82,29 +112,20 @@ export class LedgerMeasures {
    * that wait for nothing are left out.
    */
   async measurePending(hosts: readonly HostId[]): Promise<Map<HostId, PendingMeasure>> {
-    const measured = new Map<HostId, PendingMeasure>();
-    await mapConcurrently(hosts, concurrency, async (host) => {
-      const [found] = await this.collection()
-        .aggregate<PendingMeasure>(
-          [
-            { $match: { pending: host } },
-            { $sort: { capturedAt: 1 } },
-            { $limit: countLimit + 1 },
-            {
-              $group: {
-                _id: null,
-                count: { $sum: 1 },
-                bytes: { $sum: '$info.size' },
-                oldest: { $min: pickDate('$capturedAt') },
-              },
-            },
-          ],
-          { maxTimeMS: this.maxTimeMS },
-        )
+    const groups = splitIntoGroups(hosts, hostsPerQuery);
+    const found = await mapConcurrently(groups, concurrency, async ([first, ...others]) => {
+      const rows = this.collection();
+      const coll = rows.collectionName;
+      const unions = others.map((host) => ({
+        $unionWith: { coll, pipeline: makePendingPipeline(host) },
+      }));
+      return rows
+        .aggregate<PendingMeasure & { _id: HostId }>([...makePendingPipeline(first), ...unions], {
+          maxTimeMS: this.maxTimeMS,
+        })
         .toArray();
-      if (found) measured.set(host, found);
     });
-    return measured;
+    return new Map(found.flat().map(({ _id, ...measure }) => [_id, measure]));
   }
 
   /** Measures the blocked files of these hosts by code, up to `countLimit` entries in all. */
