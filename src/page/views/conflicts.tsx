@@ -101,14 +101,14 @@ function Conflict({
     `${host} ${dir} ${keptAs}`,
   );
   const { conflict: kept, here } = compared.value ?? {};
+  const reason = why === undefined ? texts.keptAside : `${capitalise(why)}.`;
   const open = (decision: 'use' | 'drop') => (): void => {
     ask(<DecideConflictDialog file={file} decision={decision} done={done} />);
   };
   return (
     <Section title={<PathText path={path} />}>
       <p class="quiet flat">
-        <Text text={why === undefined ? texts.keptAside : `${capitalise(why)}.`} /> {texts.keptOn}{' '}
-        <HostLink name={host} />, <Since at={at} />.
+        <Text text={reason} /> {texts.keptOn} <HostLink name={host} />, <Since at={at} />.
         {compared.value?.identical === true && ` ${texts.identical}`}
       </p>
       {compared.error !== undefined && (
