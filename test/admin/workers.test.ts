@@ -102,6 +102,14 @@ test('a run is requested of one worker and followed to its end at all others', a
   });
 });
 
+test('every worker tells the metrics of all hosts', async () => {
+  for (const { status, text } of await Promise.all(workers.map(() => get('/metrics')))) {
+    expect(status).toBe(200);
+    for (const { name } of site.machines)
+      expect(text).toContain(`syncmedia_host_state{host="${name}"`);
+  }
+});
+
 test('a worker that ends says so to its clients, and waits for none of them', async () => {
   const clients = await openStreams();
   for (const client of clients) await client.waitFor('overview');
