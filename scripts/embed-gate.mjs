@@ -1,5 +1,6 @@
-// Generates src/access/gate-program.ts from gate/syncmedia-gate.py. The program's text is part of
-// the code because apps are bundled, and then no file of ours lies beside them. Setup, build, lint,
+// Generates src/access/gate-program.ts from gate/syncmedia-gate.py and the files that it includes.
+// The program's text is part of the code because apps are bundled, and then no file of ours lies
+// beside them. Setup, build, lint,
 // typecheck and the tests run this first, so the generated file is not committed.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -20,9 +21,21 @@ export function makeGateModule(program) {
   );
 }
 
+/**
+ * Reads the gate's program as one file: the line `# include gate/NAME.py` stands for that file.
+ * Every host runs it as a single file, so it imports no other.
+ * @returns {string}
+ */
+export function readGateProgram() {
+  return readFileSync(file(source), 'utf8').replace(
+    /^# include (gate\/[a-z]+\.py)\n/gm,
+    (_, part) => readFileSync(file(part), 'utf8'),
+  );
+}
+
 /** Writes src/access/gate-program.ts if it is missing or not up to date. */
 export function embedGate() {
-  const text = makeGateModule(readFileSync(file(source), 'utf8'));
+  const text = makeGateModule(readGateProgram());
   if (readIfPresent(target) === text) return;
   // Another process may read the module at the same time, so it is replaced as a whole.
   const temporary = `${target}.${String(process.pid)}.tmp`;

@@ -23,6 +23,15 @@ interface GateRules {
   readonly root: string;
   readonly dirs: readonly Path[];
   readonly hosts: readonly HostId[];
+  /** The repository that other hosts may add to, each to its own part. */
+  readonly history?: GateHistory;
+}
+
+/** This host's history, as the gate opens it to other hosts. */
+export interface GateHistory {
+  /** Absolute path of a bare git repository. */
+  readonly repository: string;
+  readonly maxBytes: number;
 }
 
 /** Fixed paths instead of PATH: every process of this host must write the same line. */
@@ -136,6 +145,17 @@ export async function openGateDirs(
   return grew;
 }
 
+/** Opens this host's history to the other hosts; undefined closes it. */
+export async function setGateHistory(
+  stateDir: string,
+  history: GateHistory | undefined,
+): Promise<void> {
+  await changeGateRules(stateDir, ({ history: _, ...before }) => ({
+    ...before,
+    ...(history && { history }),
+  }));
+}
+
 /** Lists the sync dirs that other hosts can reach here. */
 export async function readGateDirs(stateDir: string): Promise<readonly Path[]> {
   return (await readGateRules(stateDir)).dirs;
@@ -196,7 +216,7 @@ async function changeGateRules(
 async function readGateRules(stateDir: string): Promise<GateRules> {
   const nothing: GateRules = { root: '', dirs: [], hosts: [] };
   try {
-    const { root, dirs, hosts } = JSON.parse(
+    const { root, dirs, hosts, history } = JSON.parse(
       await readFile(join(getGateFolder(stateDir), 'rules.json'), 'utf8'),
     ) as Partial<GateRules>;
     if (typeof root !== 'string' || !Array.isArray(dirs) || !Array.isArray(hosts)) return nothing;
@@ -204,6 +224,7 @@ async function readGateRules(stateDir: string): Promise<GateRules> {
       root,
       dirs: (dirs as readonly string[]).filter(isSafePath),
       hosts: hosts as readonly HostId[],
+      ...(history && { history }),
     };
   } catch {
     return nothing;

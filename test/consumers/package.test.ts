@@ -22,7 +22,7 @@ it('packs the needed files and no others', async () => {
   expect(
     files.filter(
       (name) =>
-        !/^package\/(dist\/|gate\/syncmedia-gate\.py$|container\/entrypoint\.sh$|docs\/reference\.md$|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(
+        !/^package\/(dist\/|gate\/[a-z-]+\.py$|container\/entrypoint\.sh$|docs\/reference\.md$|package\.json$|[A-Z]+(\.md)?$|$)|^$/.test(
           name,
         ),
     ),

@@ -1,0 +1,56 @@
+# How the gate lets another host add to its own part of this host's history, and to nothing else.
+# scripts/embed-gate.mjs puts this into syncmedia-gate.py.
+import os
+
+# The one command, and the name by which it means the only repository. Its place is in rules.json.
+RECEIVE_HISTORY = "git-receive-pack 'syncmedia-history'"
+GIT = ('/usr/bin/git', '/usr/local/bin/git', '/bin/git')
+# git starts its own subprograms from here.
+GIT_CORE = ('/usr/lib/git-core', '/usr/libexec/git-core', '/usr/local/libexec/git-core')
+# Limit of one push, in bytes.
+MOST_OF_PUSH = 2 * 1024 ** 3
+# The history may exceed its limit by this factor until its host's next cleaning.
+SLACK = 1.5
+
+
+def receive_history(host, history):
+    """Becomes git-receive-pack for this host's repository.
+
+    Settings in the environment win over those of the repository. Of `hideRefs` the last one wins:
+    the host sees and writes `refs/heads/HOSTID/…` only. git refuses to rewrite or delete these
+    (`deny…`), which it only does below refs/heads/. Configuration, hooks and info of the
+    repository cannot be written, since Landlock allows its objects and refs only.
+    """
+    if not history:
+        raise Refused('this host keeps no history: run it with the backend git')
+    repository = history['repository']
+    if measure(os.path.join(repository, 'objects')) > SLACK * history['maxBytes']:
+        raise Refused('the history of this host is full until it is cleaned')
+    settings = [
+        ('core.hooksPath', '/dev/null'), ('core.fsmonitor', 'false'), ('core.fsync', 'committed,reference'), ('core.bigFileThreshold', '1m'),
+        ('receive.fsckObjects', 'true'), ('receive.autogc', 'false'), ('receive.maxInputSize', str(min(MOST_OF_PUSH, history['maxBytes']))),
+        ('receive.denyNonFastForwards', 'true'), ('receive.denyDeletes', 'true'), ('receive.shallowUpdate', 'false'),
+        ('receive.advertisePushOptions', 'false'), ('receive.hideRefs', 'refs/'), ('receive.hideRefs', '!refs/heads/' + host),
+    ]
+    environment = {
+        'HOME': '/nonexistent', 'GIT_CONFIG_NOSYSTEM': '1', 'GIT_CONFIG_GLOBAL': '/dev/null', 'GIT_ATTR_NOSYSTEM': '1', 'GIT_ALLOW_PROTOCOL': 'none',
+        'GIT_NO_REPLACE_OBJECTS': '1', 'GIT_CONFIG_COUNT': str(len(settings)),
+    }
+    for number, (key, value) in enumerate(settings):
+        environment['GIT_CONFIG_KEY_%d' % number], environment['GIT_CONFIG_VALUE_%d' % number] = key, value
+    # git names its temporary files by random bytes of this device.
+    core = [(path, EXECUTE | READ) for path in GIT_CORE] + [('/dev/urandom', READ)]
+    own = [(repository, READ), (os.path.join(repository, 'objects'), CHANGE), (os.path.join(repository, 'refs'), CHANGE)]
+    os.umask(0o077)
+    become(find(GIT, 'git'), ['receive-pack', repository], core + own, environment)
+
+
+def measure(folder):
+    size = 0
+    for place in [folder] + [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]:
+        for entry in os.scandir(place):
+            try:
+                size += entry.stat(follow_symlinks=False).st_size
+            except FileNotFoundError:
+                pass
+    return size
