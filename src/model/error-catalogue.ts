@@ -232,6 +232,20 @@ export const errorCatalogue = {
     meaning: 'No host has bytes that match the ledger, so the file was not repaired.',
     remedy: 'Restore the file from a backup or from `.syncmedia/trash`.',
   },
+  NO_HISTORY: {
+    meaning: 'The backend of this host keeps no history, so it knows no earlier versions.',
+    remedy: 'Set `SYNCMEDIA_BACKEND=git`, and restart the application.',
+  },
+  NOT_RECORDED: {
+    meaning: 'The history does not have that version, or only its name and hash.',
+    remedy: 'List the versions with `syncmedia history`; `syncmedia trash` may have the file.',
+  },
+  HISTORY_FAILED: {
+    meaning: 'git failed to record, share or read the history. No delivery depends on it.',
+    remedy:
+      'Remove the cause that the message names; recording and sharing are retried, and nothing ' +
+      'that is recorded is lost.',
+  },
   CANCELLED: {
     meaning: 'The operation was cancelled.',
     remedy: 'If you did not intend that, start it again.',

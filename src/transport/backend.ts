@@ -4,6 +4,7 @@ import type { Failure } from '../model/failure.js';
 import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import type { SyncDir } from '../model/sync-dir.js';
+import type { History } from './history.js';
 
 /**
  * Moves bytes between this host and another, and knows nothing else. Every backend passes
@@ -55,6 +56,8 @@ export interface Backend {
     path: Path,
     signal: AbortSignal,
   ): Promise<{ info: FileInfo; body: AsyncIterable<Uint8Array> }>;
+  /** Remembers every version. Missing where the backend cannot. */
+  readonly history?: History;
   /** Ends all connections and processes of this backend. */
   close(): Promise<void>;
 }

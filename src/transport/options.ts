@@ -1,3 +1,4 @@
+import type { HistoryLimits } from '../model/history.js';
 import type { Log } from '../model/log.js';
 import type { DirCheckCache } from '../replica/dir-check-cache.js';
 import type { ReplacedFileResolver } from '../replica/disk.js';
@@ -63,6 +64,16 @@ export interface BackendOptions {
    */
   readonly largeFileFrom?: number;
   readonly onCall?: (call: RsyncCall) => void;
+  /** Needed by backends that keep a history. */
+  readonly history?: HistoryPlace;
+}
+
+/** Where a backend keeps its history, and how much of it. */
+export interface HistoryPlace extends HistoryLimits {
+  /** The state folder. */
+  readonly stateDir: string;
+  /** This host's name, for people who read the history. */
+  readonly hostname: string;
 }
 
 /** Shared by all deliveries of one backend. */

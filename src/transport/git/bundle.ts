@@ -1,0 +1,25 @@
+import { formatDay, requireExit, type Repository } from './repository.js';
+
+/** Writes the days since `since` of all hosts as one file: `git bundle`. Empty if none are. */
+export async function* writeBundle(
+  repository: Repository,
+  since: Date,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const first = formatDay(since);
+  const days = (await repository.listDays(signal)).filter(({ day }) => day >= first);
+  if (days.length === 0) return;
+  const refs = days.map(({ ref }) => ref);
+  const git = repository.start(['bundle', 'create', '--quiet', '-', ...refs], signal);
+  git.stdin.end();
+  try {
+    for await (const bytes of git.stdout as AsyncIterable<Buffer>) {
+      git.touch();
+      yield bytes;
+    }
+  } finally {
+    if (!git.stdout.readableEnded) git.end('abort');
+    await git.exited;
+  }
+  requireExit('writing a bundle', await git.exited);
+}

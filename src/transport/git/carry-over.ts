@@ -1,0 +1,95 @@
+import type { RecordRequest } from '../../model/history.js';
+import { readCommits } from './list.js';
+import { parseMessage, type DescribedVersion } from './message.js';
+import { makeTreeName } from './names.js';
+import type { Repository } from './repository.js';
+
+/** A version of an earlier day, whose blob git has already. */
+export interface CarriedVersion {
+  readonly request: RecordRequest;
+  readonly described: DescribedVersion;
+  readonly blob: string;
+}
+
+/**
+ * Finds the versions that these replace, if they were recorded on another day. Recorded once more
+ * today, they are kept as long as a version that was replaced today has to be. That costs no
+ * bytes, since git has the blob.
+ */
+export async function findReplacedVersions(
+  repository: Repository,
+  requests: readonly RecordRequest[],
+  today: string,
+  signal: AbortSignal,
+): Promise<CarriedVersion[]> {
+  const names = new Map<string, RecordRequest>();
+  for (const request of requests) {
+    const { path, replaces: version } = request;
+    if (version !== undefined) names.set(makeTreeName({ path, version, as: 'stored' }), request);
+  }
+  if (names.size === 0) return [];
+  const { output } = await repository.run(
+    [
+      'log',
+      '--branches',
+      '--stdin',
+      '--date-order',
+      '--diff-filter=A',
+      '--root',
+      '--raw',
+      '--no-renames',
+      '--no-abbrev',
+      '-z',
+      '--format=%H %S',
+    ],
+    {
+      signal,
+      doing: 'looking for the versions that are replaced',
+      input: ['--', ...names.keys()].map((line) => `${line}\n`).join(''),
+    },
+  );
+  const found = parseNewest(output.toString(), names);
+  const older = [...found].filter(([, { day }]) => day !== today);
+  const commits = await readCommits(
+    repository,
+    older.map(([, { commit }]) => commit),
+    signal,
+  );
+  return older.flatMap(([name, { commit, blob }]) => {
+    const text = commits.get(commit);
+    if (text === undefined) return [];
+    const { savedBy, versions } = parseMessage(text.message);
+    const described = versions.find((one) => makeTreeName(one) === name);
+    if (described === undefined) return [];
+    const { path, version, at, info } = described;
+    const { author } = text;
+    return [
+      {
+        described,
+        blob,
+        request: { path, version, at, author, ...(info && { info }), ...(savedBy && { savedBy }) },
+      },
+    ];
+  });
+}
+
+/** The newest record of each name, with its day. */
+function parseNewest(
+  output: string,
+  names: ReadonlyMap<string, unknown>,
+): Map<string, { commit: string; day: string; blob: string }> {
+  const found = new Map<string, { commit: string; day: string; blob: string }>();
+  let commit = '',
+    day = '',
+    blob: string | undefined;
+  for (const part of output.split('\0')) {
+    const head = /^([0-9a-f]{40,64}) \S*\/(\d{4}-\d\d-\d\d)\./.exec(part);
+    const added = /^\n?:\d{6} \d{6} [0-9a-f]+ ([0-9a-f]+) A$/.exec(part);
+    if (added) blob = added[1];
+    else if (blob !== undefined) {
+      if (names.has(part) && !found.has(part)) found.set(part, { commit, day, blob });
+      blob = undefined;
+    } else if (head) [, commit = '', day = ''] = head;
+  }
+  return found;
+}

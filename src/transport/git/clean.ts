@@ -1,0 +1,70 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HostId } from '../../model/host.js';
+
+/**
+ * A younger lock may belong to a git that outlived the process which started it. Such a git ends
+ * within this time, since its input ends.
+ */
+const LOCK_AGE_MS = 5_000;
+const LOCK_CHECK_MS = 100;
+
+/**
+ * Removes what a crash left in the repository, before the leader records anything:
+ *
+ * - Locks. Only the leader writes this host's refs, so a lock of theirs has no owner. git would
+ *   fail at it for ever.
+ * - Empty loose objects. git cannot read one, and does not write the same content again.
+ * - Whatever could configure git. Only objects, refs and our configuration belong here.
+ *
+ * Unfinished packs stay until `git prune` removes them.
+ */
+export async function removeLeftovers(gitDir: string, host: HostId): Promise<void> {
+  for (const name of await listNames(gitDir))
+    if (!['HEAD', 'config', 'objects', 'refs', 'packed-refs', 'instance'].includes(name))
+      await removeLeftover(join(gitDir, name));
+  for (const lock of await listLocks(gitDir, host)) await removeLock(lock);
+  await removeEmptyObjects(join(gitDir, 'objects'));
+}
+
+async function removeLeftover(file: string): Promise<void> {
+  if (file.endsWith('.lock')) await removeLock(file);
+  else await rm(file, { recursive: true, force: true });
+}
+
+async function listLocks(gitDir: string, host: HostId): Promise<string[]> {
+  const folders = [`refs/heads/${host}`, 'objects/info', 'objects/info/commit-graphs'];
+  const found = await Promise.all(
+    folders.map(async (folder) =>
+      (await listNames(join(gitDir, folder)))
+        .filter((name) => name.endsWith('.lock'))
+        .map((name) => join(gitDir, folder, name)),
+    ),
+  );
+  return found.flat();
+}
+
+async function removeLock(lock: string): Promise<void> {
+  for (;;) {
+    const there = await stat(lock).catch(() => undefined);
+    if (there === undefined) return;
+    const age = Date.now() - there.mtimeMs;
+    if (age > LOCK_AGE_MS || age < 0) break;
+    await sleep(LOCK_CHECK_MS);
+  }
+  await rm(lock, { force: true, recursive: true });
+}
+
+async function removeEmptyObjects(objects: string): Promise<void> {
+  for (const folder of (await listNames(objects)).filter((name) => /^[0-9a-f]{2}$/.test(name))) {
+    for (const name of await listNames(join(objects, folder))) {
+      const file = join(objects, folder, name);
+      if ((await stat(file).catch(() => undefined))?.size === 0) await rm(file, { force: true });
+    }
+  }
+}
+
+async function listNames(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}

@@ -1,0 +1,133 @@
+import { join } from 'node:path';
+import type { Failure } from '../../model/failure.js';
+import type { RecordedVersion, RecordRequest } from '../../model/history.js';
+import type { Host } from '../../model/host.js';
+import type { Path } from '../../model/path.js';
+import type { History, HistorySize, UnrecordedVersion } from '../history.js';
+import type { BackendOptions, HistoryPlace } from '../options.js';
+import { joinSignals } from '../../util/join-signals.js';
+import { forgetPath } from './forget.js';
+import { writeBundle } from './bundle.js';
+import { listVersions, readVersion } from './list.js';
+import { countLooseObjects, maintainRepository } from './maintain.js';
+import { recordVersions } from './record.js';
+import { formatDay, Repository, type HistoryDay } from './repository.js';
+import { SharedDays } from './shared-days.js';
+import { pushDays } from './share.js';
+
+/** git looks into one file for each loose object; more make it slow. */
+const MAX_LOOSE_OBJECTS = 5_000;
+
+/**
+ * The history of a host in a bare git repository in its state folder. Writing operations of this
+ * process follow each other, so that none meets another one's locks.
+ */
+export class GitHistory implements History {
+  readonly place: string;
+  private readonly repository: Repository;
+  private readonly shared: SharedDays;
+  private readonly ending = new AbortController();
+  private writing: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly options: Pick<BackendOptions, 'replica' | 'self' | 'ssh' | 'timeoutMs'>,
+    private readonly limits: HistoryPlace,
+  ) {
+    this.place = join(limits.stateDir, 'git');
+    this.repository = new Repository(this.place, options.self, Math.max(options.timeoutMs, 60_000));
+    this.shared = new SharedDays(join(limits.stateDir, 'git-shared.json'));
+  }
+
+  open(signal: AbortSignal): Promise<void> {
+    return this.write(signal, (both) => this.repository.open(both));
+  }
+
+  record(
+    requests: readonly RecordRequest[],
+    signal: AbortSignal,
+  ): Promise<readonly UnrecordedVersion[]> {
+    const { repository, limits } = this;
+    const context = {
+      repository,
+      limits,
+      replica: this.options.replica,
+      hostname: limits.hostname,
+    };
+    return this.write(signal, (both) => recordVersions(context, requests, both));
+  }
+
+  /** Sends the days that have grown since they were sent to that host. */
+  share(to: Host, signal: AbortSignal): Promise<Failure | undefined> {
+    return this.run(signal, async (both) => {
+      const days = await this.listSharedDays(both);
+      const missing = await this.shared.listMissing(to.id, days);
+      if (missing.length === 0) return undefined;
+      const ends = { repository: this.repository, ssh: this.options.ssh };
+      const failure = await pushDays(ends, to, missing, both);
+      if (failure === undefined) await this.shared.add(to.id, days);
+      return failure;
+    });
+  }
+
+  list(path: Path, limit: number, signal: AbortSignal): Promise<RecordedVersion[]> {
+    return this.run(signal, (both) => listVersions(this.repository, path, limit, both));
+  }
+
+  async *read(version: RecordedVersion, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const joined = joinSignals([signal, this.ending.signal]);
+    try {
+      yield* readVersion(this.repository, version, joined.signal);
+    } finally {
+      joined.release();
+    }
+  }
+
+  async *bundle(since: Date, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const joined = joinSignals([signal, this.ending.signal]);
+    try {
+      yield* writeBundle(this.repository, since, joined.signal);
+    } finally {
+      joined.release();
+    }
+  }
+
+  forget(path: Path, signal: AbortSignal): Promise<void> {
+    return this.write(signal, (both) => forgetPath(this.repository, path, both));
+  }
+
+  async needsPacking(signal: AbortSignal): Promise<boolean> {
+    const count = await this.run(signal, (both) => countLooseObjects(this.repository, both));
+    return count > MAX_LOOSE_OBJECTS;
+  }
+
+  maintain(signal: AbortSignal): Promise<HistorySize> {
+    return this.write(signal, (both) => maintainRepository(this.repository, this.limits, both));
+  }
+
+  async close(): Promise<void> {
+    this.ending.abort();
+    await this.writing;
+  }
+
+  private async listSharedDays(signal: AbortSignal): Promise<HistoryDay[]> {
+    const first = formatDay(new Date(Date.now() - this.limits.days * 24 * 60 * 60_000));
+    const days = await this.repository.listDays(signal);
+    return days.filter(({ host, day }) => host === this.options.self && day >= first);
+  }
+
+  /** Writes follow each other. */
+  private write<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const done = this.writing.then(() => this.run(signal, work));
+    this.writing = done.catch(() => undefined);
+    return done;
+  }
+
+  private async run<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const joined = joinSignals([signal, this.ending.signal]);
+    try {
+      return await work(joined.signal);
+    } finally {
+      joined.release();
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import type { HistoryLimits } from '../../model/history.js';
+import type { HistorySize } from '../history.js';
+import { formatDay, type HistoryDay, type Repository } from './repository.js';
+
+const DAY_MS = 24 * 60 * 60_000;
+/** A day that is further ahead comes from a wrong clock or a rogue host. */
+const AHEAD_MS = 2 * DAY_MS;
+/** Objects that nothing refers to are kept this long: a push may be about to refer to them. */
+const UNUSED_FOR = '1.hour.ago';
+/** The longest that packing may take. It prints nothing meanwhile. */
+const PACKING_MS = 6 * 60 * 60_000;
+/** All objects are packed anew once this share of the bytes is unused. */
+const UNUSED_SHARE = 0.1;
+
+/**
+ * Removes the days that the limits no longer allow, oldest first, and packs the rest. It only
+ * packs everything anew if that frees enough: otherwise each day would copy the whole history.
+ */
+export async function maintainRepository(
+  repository: Repository,
+  limits: Pick<HistoryLimits, 'days' | 'maxBytes'>,
+  signal: AbortSignal,
+  now = new Date(),
+): Promise<HistorySize> {
+  let days = await removeOldDays(repository, limits.days, signal, now);
+  let used = await measureObjects(repository, ['--branches'], signal);
+  const tooMuch: HistoryDay[] = [];
+  // Today's chain stays: it is being written.
+  const today = formatDay(now);
+  for (const day of days) {
+    if (used <= limits.maxBytes || day.day >= today) break;
+    used -= await measureObjects(repository, [day.tip], signal);
+    tooMuch.push(day);
+  }
+  if (tooMuch.length > 0) {
+    await deleteRefs(repository, tooMuch, signal);
+    days = days.filter((day) => !tooMuch.includes(day));
+    used = await measureObjects(repository, ['--branches'], signal);
+  }
+  const occupied = await measureRepository(repository, signal);
+  const isWasteful = occupied - used > UNUSED_SHARE * occupied;
+  await packObjects(repository, isWasteful ? 'all' : 'new', signal);
+  const [oldest] = days;
+  return {
+    bytes: await measureRepository(repository, signal),
+    ...(oldest && { oldest: new Date(`${oldest.day}T00:00:00Z`) }),
+  };
+}
+
+/** @param how `forget`: nothing that is unused stays, however young it is */
+export async function packObjects(
+  repository: Repository,
+  how: 'all' | 'new' | 'forget',
+  signal: AbortSignal,
+): Promise<void> {
+  const options = { signal, doing: 'packing the history', silenceMs: PACKING_MS };
+  const which = {
+    all: ['-A', `--unpack-unreachable=${UNUSED_FOR}`],
+    new: ['--geometric=2'],
+    forget: ['-a'],
+  }[how];
+  await repository.run(['repack', '-d', '-n', '-q', ...which], options);
+  await repository.run(['prune', `--expire=${how === 'forget' ? 'now' : UNUSED_FOR}`], options);
+  await repository.run(['commit-graph', 'write', '--reachable', '--changed-paths'], options);
+}
+
+export async function deleteRefs(
+  repository: Repository,
+  refs: readonly { readonly ref: string }[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (refs.length === 0) return;
+  await repository.run(['update-ref', '--stdin'], {
+    signal,
+    doing: 'removing days of the history',
+    input: refs.map(({ ref }) => `delete ${ref}\n`).join(''),
+  });
+}
+
+/** Also removes refs that are no day: only another host can have made them. */
+async function removeOldDays(
+  repository: Repository,
+  days: number,
+  signal: AbortSignal,
+  now: Date,
+): Promise<HistoryDay[]> {
+  const first = formatDay(new Date(now.getTime() - days * DAY_MS)),
+    last = formatDay(new Date(now.getTime() + AHEAD_MS));
+  const all = await repository.listDays(signal);
+  const kept = all.filter(({ day }) => day >= first && day <= last);
+  const known = new Set(kept.map(({ ref }) => ref));
+  const { output } = await repository.run(['for-each-ref', '--format=%(refname)'], {
+    signal,
+    doing: 'listing refs',
+  });
+  const others = output
+    .toString()
+    .split('\n')
+    .filter((ref) => ref !== '' && !known.has(ref));
+  await deleteRefs(
+    repository,
+    others.map((ref) => ({ ref })),
+    signal,
+  );
+  return kept;
+}
+
+/** Returns the bytes of what these revisions refer to. */
+async function measureObjects(
+  repository: Repository,
+  revisions: readonly string[],
+  signal: AbortSignal,
+): Promise<number> {
+  const { output } = await repository.run(['rev-list', '--objects', '--disk-usage', ...revisions], {
+    signal,
+    doing: 'measuring the history',
+  });
+  return Number(output.toString().trim());
+}
+
+/** Returns the bytes of all objects, used or not. */
+async function measureRepository(repository: Repository, signal: AbortSignal): Promise<number> {
+  const read = await countObjects(repository, signal);
+  return (read('size') + read('size-pack')) * 1024;
+}
+
+export async function countLooseObjects(
+  repository: Repository,
+  signal: AbortSignal,
+): Promise<number> {
+  return (await countObjects(repository, signal))('count');
+}
+
+async function countObjects(
+  repository: Repository,
+  signal: AbortSignal,
+): Promise<(name: string) => number> {
+  const { output } = await repository.run(['count-objects', '-v'], {
+    signal,
+    doing: 'measuring the history',
+  });
+  return (name) => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(output.toString())?.[1] ?? 0);
+}

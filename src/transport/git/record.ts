@@ -1,0 +1,164 @@
+import type { HistoryLimits, RecordRequest } from '../../model/history.js';
+import type { UnrecordedVersion } from '../history.js';
+import type { Replica } from '../../replica/replica.js';
+import { isToken } from '../../model/row-shapes.js';
+import { findReplacedVersions } from './carry-over.js';
+import type { GitProcess } from './git-process.js';
+import { formatMessage, makeSingleLine, type DescribedVersion } from './message.js';
+import { makeTreeName, quoteName } from './names.js';
+import { formatDay, requireExit, type Repository } from './repository.js';
+import { writeBlob, type BlobAnswer } from './write-blob.js';
+
+/** Files of one commit. Whoever lists a path reads the message of each of its commits. */
+const MAX_FILES = 100;
+
+interface RecordContext {
+  readonly repository: Repository;
+  readonly replica: Replica;
+  readonly limits: HistoryLimits;
+  readonly hostname: string;
+}
+
+/**
+ * A version whose bytes git has: as a blob, or under a mark. Removals and named files have the
+ * empty blob.
+ */
+interface MarkedVersion {
+  readonly request: RecordRequest;
+  readonly described: DescribedVersion;
+  readonly blob: string;
+}
+
+/**
+ * Records versions by one fast-import. Each commit holds only what changed: its cost does not
+ * grow with the number of files. The commits of one day (UTC) form a chain.
+ *
+ * A blob counts only once its sha256 is that of the version. So bytes that the app writes during
+ * the reading are never recorded under a wrong version.
+ */
+export async function recordVersions(
+  { repository, replica, limits, hostname }: RecordContext,
+  requests: readonly RecordRequest[],
+  signal: AbortSignal,
+  now = new Date(),
+): Promise<UnrecordedVersion[]> {
+  if (requests.length === 0) return [];
+  const today = formatDay(now),
+    ref = await repository.findDayRef(today);
+  const doing = 'recording versions';
+  const { output } = await repository.run(['rev-parse', '--verify', '--quiet', `${ref}^0`], {
+    signal,
+    doing,
+    allowed: [0, 1],
+  });
+  const carried = await findReplacedVersions(repository, requests, today, signal);
+  const git = repository.start(['fast-import', '--quiet', '--done', '--date-format=raw'], signal);
+  git.stdout.resume();
+  const unrecorded: UnrecordedVersion[] = [];
+  try {
+    const marked = await writeBlobs(git, replica, limits, requests, unrecorded);
+    let parent = output.toString().trim();
+    for (const [index, group] of groupByChange([...carried, ...marked]).entries()) {
+      const mark = requests.length + 2 + index;
+      await writeCommit(git, { ref, mark, parent, group, author: limits.author, hostname, now });
+      parent = `:${String(mark)}`;
+    }
+    await git.write('done\n');
+    git.stdin.end();
+  } catch (error) {
+    git.end('abort');
+    await git.exited;
+    throw error;
+  }
+  requireExit(doing, await git.exited);
+  return unrecorded;
+}
+
+async function writeBlobs(
+  git: GitProcess,
+  replica: Replica,
+  limits: HistoryLimits,
+  requests: readonly RecordRequest[],
+  unrecorded: UnrecordedVersion[],
+): Promise<MarkedVersion[]> {
+  const empty = `:${String(requests.length + 1)}`;
+  await git.write(`blob\nmark ${empty}\ndata 0\n\n`);
+  const marked: MarkedVersion[] = [];
+  for (const [index, request] of requests.entries()) {
+    const { path, version, at, info } = request;
+    if (!isToken(version)) continue;
+    const base = { path, version, at };
+    if (info === undefined)
+      marked.push({ request, described: { ...base, as: 'removed' }, blob: empty });
+    else if (info.size > limits.maxFileBytes)
+      marked.push({ request, described: { ...base, as: 'named', info }, blob: empty });
+    else {
+      const answer: BlobAnswer = await writeBlob(git, index + 1, request, info, replica);
+      if ('failure' in answer) unrecorded.push({ request, failure: answer.failure });
+      else
+        marked.push({
+          request,
+          described: { ...base, as: 'stored', info: { ...info, sha256: answer.sha256 } },
+          blob: `:${String(index + 1)}`,
+        });
+    }
+  }
+  return marked;
+}
+
+/** Groups what one document's save changed, in order. */
+function groupByChange(marked: readonly MarkedVersion[]): MarkedVersion[][] {
+  const groups: MarkedVersion[][] = [];
+  for (const one of marked) {
+    const last = groups.at(-1);
+    const isSame = last?.[0] !== undefined && describeChange(last[0]) === describeChange(one);
+    if (isSame && last.length < MAX_FILES) last.push(one);
+    else groups.push([one]);
+  }
+  return groups;
+}
+
+function describeChange({ request: { savedBy, author, at } }: MarkedVersion): string {
+  return JSON.stringify([savedBy?.model, savedBy?.id, author, Math.floor(at.getTime() / 1000)]);
+}
+
+async function writeCommit(
+  git: GitProcess,
+  commit: {
+    readonly ref: string;
+    readonly mark: number;
+    /** Empty for the first commit of a day. */
+    readonly parent: string;
+    readonly group: readonly MarkedVersion[];
+    readonly author: string;
+    readonly hostname: string;
+    readonly now: Date;
+  },
+): Promise<void> {
+  const { ref, mark, parent, group, hostname } = commit;
+  const [first] = group;
+  if (first === undefined) return;
+  const { savedBy, at, author = commit.author } = first.request;
+  const message = Buffer.from(
+    formatMessage({
+      hostname,
+      ...(savedBy && { savedBy }),
+      versions: group.map(({ described }) => described),
+    }),
+  );
+  await git.write(
+    `commit ${ref}\nmark :${String(mark)}\n` +
+      `author ${makeSingleLine(author) || 'syncmedia'} <> ${formatTime(at)}\n` +
+      `committer syncmedia <> ${formatTime(commit.now)}\n` +
+      `data ${String(message.length)}\n`,
+  );
+  await git.write(message);
+  await git.write(`\n${parent === '' ? '' : `from ${parent}\n`}deleteall\n`);
+  for (const { described, blob } of group)
+    await git.write(`M 100644 ${blob} ${quoteName(makeTreeName(described))}\n`);
+  await git.write('\n');
+}
+
+function formatTime(date: Date): string {
+  return `${String(Math.max(0, Math.floor(date.getTime() / 1000)))} +0000`;
+}

@@ -1,0 +1,63 @@
+import type { Failure } from '../model/failure.js';
+import type { RecordedVersion, RecordRequest } from '../model/history.js';
+import type { Host } from '../model/host.js';
+import type { Path } from '../model/path.js';
+
+/** A version that could not be recorded, and why. */
+export interface UnrecordedVersion {
+  readonly request: RecordRequest;
+  readonly failure: Failure;
+}
+
+/**
+ * Remembers every version that this host captured, and what other hosts shared of theirs. An
+ * optional capability of a backend: `Backend.history`.
+ *
+ * Deliveries neither wait for it nor depend on it. The ledger stays the truth about files, and
+ * nothing here writes into a sync dir.
+ */
+export interface History {
+  /** Absolute path of its store, which the gate opens to other hosts. */
+  readonly place: string;
+  /**
+   * Repairs what a crash left, and makes this host ready to record. Only the leader calls this.
+   *
+   * @throws MISSING_PROGRAM, BAD_STATE, HISTORY_FAILED
+   */
+  open(signal: AbortSignal): Promise<void>;
+  /**
+   * Records versions of this host, flushed to the disk. A version that is recorded twice is
+   * listed once. Only the leader calls this. A failure of scope `path` concerns one version; any
+   * other failure is thrown, and then nothing is recorded.
+   *
+   * @throws DISK_FULL, HISTORY_FAILED, MISSING_PROGRAM, CANCELLED
+   */
+  record(
+    requests: readonly RecordRequest[],
+    signal: AbortSignal,
+  ): Promise<readonly UnrecordedVersion[]>;
+  /** Sends this host's part of the history to another one. Returns why that failed. */
+  share(to: Host, signal: AbortSignal): Promise<Failure | undefined>;
+  /** Lists the versions of a path, newest first, by the clocks of the hosts that captured them. */
+  list(path: Path, limit: number, signal: AbortSignal): Promise<RecordedVersion[]>;
+  /**
+   * Opens the bytes of a version. The stream fails at its end if they are not the recorded ones.
+   *
+   * @throws NOT_RECORDED if the bytes are not stored here
+   */
+  read(version: RecordedVersion, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Writes the history since a day (UTC) as one file that git can read: `git bundle`. */
+  bundle(since: Date, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Removes a path from the history of every host, as far as it lies here. */
+  forget(path: Path, signal: AbortSignal): Promise<void>;
+  /** Whether so much was recorded that reading becomes slow until `maintain` packs it. */
+  needsPacking(signal: AbortSignal): Promise<boolean>;
+  /** Removes what is older or larger than the limits, and packs the rest. */
+  maintain(signal: AbortSignal): Promise<HistorySize>;
+}
+
+/** How much a history occupies. `oldest` is its oldest day, at midnight UTC. */
+export interface HistorySize {
+  readonly bytes: number;
+  readonly oldest?: Date;
+}
