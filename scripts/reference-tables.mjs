@@ -71,19 +71,22 @@ function renderMetrics(metrics) {
 
 /** @returns {Promise<Record<string, string>>} each table of the reference, by its name */
 async function renderTables() {
-  const [plugin, instance, serve, ready, wait, admin, environment, errors] = await Promise.all([
-    import('../src/config/plugin-options.js'),
-    import('../src/config/instance-options.js'),
-    import('../src/serving/serve-options.js'),
-    import('../src/config/ready-limits.js'),
-    import('../src/config/wait-options.js'),
-    import('../src/admin/admin-options.js'),
-    import('../src/config/environment-variables.js'),
-    import('../src/model/error-catalogue.js'),
-  ]);
+  const [plugin, instance, history, serve, ready, wait, admin, environment, errors] =
+    await Promise.all([
+      import('../src/config/plugin-options.js'),
+      import('../src/config/instance-options.js'),
+      import('../src/config/history-options.js'),
+      import('../src/serving/serve-options.js'),
+      import('../src/config/ready-limits.js'),
+      import('../src/config/wait-options.js'),
+      import('../src/admin/admin-options.js'),
+      import('../src/config/environment-variables.js'),
+      import('../src/model/error-catalogue.js'),
+    ]);
   return {
     'plugin options': renderOptions(plugin.pluginOptions, 'option'),
     'instance options': renderOptions(instance.instanceOptions, 'option'),
+    'history options': renderOptions(history.historyOptions, 'option'),
     'serve options': renderOptions(serve.serveOptions, 'option'),
     'ready limits': renderOptions(ready.readyLimits, 'option'),
     'wait options': renderOptions(wait.waitOptions, 'option'),

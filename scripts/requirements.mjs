@@ -2,8 +2,8 @@
 // setup.mjs looks and acts.
 
 /**
- * @typedef {'rsync' | 'ssh' | 'sshd' | 'sftp-server' | 'python3' | 'pip' | 'libssl' | 'libcurl'}
- *   Program
+ * @typedef {'rsync' | 'git' | 'ssh' | 'sshd' | 'sftp-server' | 'python3' | 'pip' | 'libssl' |
+ *   'libcurl'} Program
  */
 /** @typedef {{ kind: 'apt' | 'dnf' | 'zypper' | 'pacman' | 'apk' | 'brew' | 'unknown' }} System */
 
@@ -16,34 +16,39 @@
 const PACKAGES = {
   apt: {
     ...same('rsync'),
+    ...same('git'),
     ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'),
     python3: 'python3',
     ...wheel('python3-pip', 'libssl3', 'libcurl4'),
   },
   dnf: {
     ...same('rsync'),
+    ...same('git'),
     ...ssh('openssh-clients', 'openssh-server'),
     python3: 'python3',
     ...wheel('python3-pip', 'openssl-libs', 'libcurl'),
   },
   zypper: {
     ...same('rsync'),
+    ...same('git'),
     ...ssh('openssh-clients', 'openssh-server'),
     python3: 'python3',
     ...wheel('python3-pip', 'libopenssl3', 'libcurl4'),
   },
   pacman: {
     ...same('rsync'),
+    ...same('git'),
     ...ssh('openssh'),
     python3: 'python',
     ...wheel('python-pip', 'openssl', 'curl'),
   },
   apk: {
     ...same('rsync'),
+    ...same('git'),
     ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'),
     python3: 'python3',
   },
-  brew: { ...same('rsync'), ...ssh('openssh'), python3: 'python@3' },
+  brew: { ...same('rsync'), ...same('git'), ...ssh('openssh'), python3: 'python@3' },
 };
 
 const COMMANDS = {
@@ -55,9 +60,9 @@ const COMMANDS = {
   brew: 'brew install',
 };
 
-/** @param {string} name @returns {{ rsync: string }} */
+/** @param {'rsync' | 'git'} name @returns {Partial<Record<Program, string>>} */
 function same(name) {
-  return { rsync: name };
+  return { [name]: name };
 }
 
 /** @param {string} client @param {string} server @param {string} sftp */

@@ -76,7 +76,7 @@ async function findMissingPrograms() {
   const { findSshd, findSftpServer } = await import('./sshd.mjs');
   /** @type {Program[]} */
   const missing = [];
-  for (const name of /** @type {const} */ (['rsync', 'ssh']))
+  for (const name of /** @type {const} */ (['rsync', 'ssh', 'git']))
     if (!(await findProgram(name))) missing.push(name);
   if (!(await findSshd())) missing.push('sshd');
   // What confines the keys of other hosts; elsewhere they cannot be, and what is about that is

@@ -121,11 +121,12 @@ export type {
   RunRequest,
   VerifyRequest,
 } from './api/requests.js';
+export type { HistoryActions, HistoryRestore, HistoryVersion } from './api/history.js';
 export type { MetricsAnswer, MetricsRegistry } from './api/metrics.js';
 export type { SyncMedia } from './api/sync-media.js';
 export type { Log } from './model/log.js';
 export type { StartOptions } from './config/start-options.js';
-export type { PluginOptions, SyncMediaOptions } from './config/config.js';
+export type { HistoryOptions, PluginOptions, SyncMediaOptions } from './config/config.js';
 export type { ReadyLimits } from './config/ready-limits.js';
 export type { WaitOptions } from './config/wait-options.js';
 export type { Copies } from './decisions/copies.js';

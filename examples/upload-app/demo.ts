@@ -5,13 +5,14 @@ import { once } from 'node:events';
 import type { DemoHost, Site } from './demo/host.js';
 import { Owner } from './demo/owner.js';
 import { Report } from './demo/report.js';
-import { showCrash, showOutage, showSaves, showStatus } from './demo/scenes.js';
+import { showCrash, showHistory, showOutage, showSaves, showStatus } from './demo/scenes.js';
 import { type Hosts, startSite } from './demo/site.js';
 
 const args = process.argv.slice(2);
+const backend = takeBackend(args);
 const unknown = args.find((arg) => arg !== '--once');
 if (unknown !== undefined) {
-  console.error(`unknown argument ${unknown}; the only one there is: --once`);
+  console.error(`unknown argument ${unknown}; there are: --once, --backend rsync|git`);
   process.exit(2);
 }
 
@@ -42,10 +43,10 @@ async function runDemo(): Promise<number> {
     report.say(
       'Three hosts on this machine, each with its own app, sshd, keys, root and state folder:',
     );
-    const started = await startSite(owner, report, stop.signal);
+    const started = await startSite(owner, report, stop.signal, backend);
     hosts = started.hosts;
     const stage = { ...started, report };
-    for (const show of [showSaves, showOutage, showCrash, showStatus]) {
+    for (const show of [showSaves, showOutage, showCrash, showStatus, showHistory]) {
       await show(stage);
       // The later scenes would only wait for what the earlier one already lacks.
       if (report.missing.length > 0) break;
@@ -64,6 +65,16 @@ async function runDemo(): Promise<number> {
   } finally {
     if (report.missing.length > 0) await sayLogs(hosts ?? []);
   }
+}
+
+/** Takes `--backend NAME` out of the arguments. */
+function takeBackend(given: string[]): 'rsync' | 'git' {
+  const at = given.indexOf('--backend');
+  if (at === -1) return 'rsync';
+  const [, name] = given.splice(at, 2);
+  if (name === 'rsync' || name === 'git') return name;
+  console.error('--backend takes rsync or git');
+  process.exit(2);
 }
 
 function sayResult(): void {

@@ -97,6 +97,11 @@ export interface HostStatus {
   /** Fields of its database row with malformed values; they count as left out. */
   unreadable?: readonly string[];
   reload?: Host['reload'];
+  /**
+   * How it keeps its history, with a backend that keeps one. `unrecorded`: versions that its
+   * history lacks yet; over 1,000 count as 1,000.
+   */
+  history?: NonNullable<Host['history']> & { unrecorded: number };
   /** Declarations of its application that it cannot sync. */
   setup?: Host['setup'];
   /**

@@ -9,6 +9,7 @@ import type { MetricsAnswer } from './metrics.js';
 import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import type { Run } from '../model/run.js';
+import type { HistoryActions } from './history.js';
 import type {
   HostChange,
   HostEdit,
@@ -178,6 +179,13 @@ export interface SyncMedia {
      */
     restore(dir: string, keptAs: string): Promise<void>;
   };
+  /** The versions that the history of this host remembers. */
+  readonly history: HistoryActions;
+  /**
+   * Names the author of everything that `work` saves, for the history: `sync.withAuthor(user.name,
+   * () => photo.save())`. Returns what `work` returns.
+   */
+  withAuthor<T>(this: void, author: string, work: () => T): T;
   /**
    * Files of this host that lost against another version, or that the ledger did not know. They
    * stay until a person decides.

@@ -3,6 +3,7 @@ import type { ResolvedPluginOptions } from '../config/plugin-options.js';
 import type { Capture, DocumentRef, UnsyncedFile } from '../model/capture.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
+import { getAuthor } from './author.js';
 import type { CaptureContext } from './capturing.js';
 
 /**
@@ -59,12 +60,14 @@ export function makeCaptures(
     contents.some(({ touched }) => touched.length > 0) && contents.every(({ complete }) => complete)
       ? (rescan ?? 0)
       : 0;
+  const author = getAuthor();
   return rows.map(({ savedBy, touched, unreferenced }, index) => ({
     // Ids grow with time, so an index adds them at its end instead of at random places.
     id: new Types.ObjectId().toHexString(),
     host: hostId,
     dueAt,
     ...(savedBy && { savedBy }),
+    ...(author !== undefined && { author }),
     touched: [...touched],
     unreferenced: [...unreferenced],
     rescan: requestsRescan && index === 0 ? syncDirs.map((dir) => ({ dir, after })) : [],

@@ -24,6 +24,7 @@ export const captureShape: RowShape = {
   host: isText,
   dueAt: isDate,
   savedBy: isOptional(hasFields({ model: isText, id: isText })),
+  author: isOptional(isText),
   touched: isList(isText),
   unreferenced: isList(isText),
   unreferencedSince: isOptional(isDate),

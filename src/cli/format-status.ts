@@ -90,6 +90,10 @@ export function formatStatus(status: Status, layout: Layout): string {
       ),
     ) +
     layout.formatSection(
+      ['HISTORY OF', 'WHAT', 'FAILURE'],
+      status.hosts.flatMap((host) => listHistoryProblems(host, status.hosts)),
+    ) +
+    layout.formatSection(
       ['UNREADABLE IN THE ROW OF', 'FIELD'],
       status.hosts.flatMap((host) =>
         (host.unreadable ?? []).map((field) => [host.hostname, field]),
@@ -143,4 +147,24 @@ function formatHostRow(host: HostStatus, layout: Layout): string[] {
 /** The status lists the first 100 conflicts only. */
 function formatConflictCount(count: number): string {
   return `${String(count)}${count >= 100 ? ' or more' : ''} on this host`;
+}
+
+/** Lists why versions of a host are not recorded or shared. Nothing if all is well. */
+function listHistoryProblems(
+  { hostname, history }: HostStatus,
+  hosts: readonly HostStatus[],
+): string[][] {
+  if (!history) return [];
+  const { failure, unrecorded, unshared = {} } = history;
+  const nameOf = (id: string): string => hosts.find((host) => host.id === id)?.hostname ?? id;
+  return [
+    ...(failure
+      ? [[hostname, `${String(unrecorded)} versions not recorded`, failure.message]]
+      : []),
+    ...Object.entries(unshared).map(([id, one]) => [
+      hostname,
+      `not shared with ${nameOf(id)}`,
+      one.failure.message,
+    ]),
+  ];
 }

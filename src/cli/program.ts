@@ -7,6 +7,7 @@ import { addAuditCommand } from './commands/audit.js';
 import { addCompletionCommands } from './commands/completion.js';
 import { addConflictsCommands } from './commands/conflicts.js';
 import { addDoctorCommand } from './commands/doctor.js';
+import { addHistoryCommands, addRestoreCommand } from './commands/history.js';
 import { addHostsCommands } from './commands/hosts.js';
 import { addInitCommand } from './commands/init.js';
 import { addKeysCommands } from './commands/keys.js';
@@ -64,6 +65,8 @@ export function createProgram(runCommand: RunCommand, screen: Screen): Command {
     addRunsCommands,
     addTrashCommands,
     addConflictsCommands,
+    addHistoryCommands,
+    addRestoreCommand,
     addRemovalsCommands,
     addAuditCommand,
   ];

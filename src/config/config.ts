@@ -1,4 +1,5 @@
 import type { AvailableBackend } from '../model/backend-name.js';
+import type { HistoryLimits } from '../model/history.js';
 import type { Log } from '../model/log.js';
 import type { Copies } from '../decisions/copies.js';
 import type { ConflictRule } from '../model/sync-dir.js';
@@ -64,10 +65,42 @@ export interface SyncMediaOptions {
    * `SYNCMEDIA_MODEL_SYNC` names.
    */
   modelSync?: Readonly<Record<string, PluginOptions>>;
+  /**
+   * Limits of the history, for a backend that keeps one. Default: the environment variables of the
+   * history.
+   */
+  history?: HistoryOptions;
   /** Receives the messages. Default: one line per message on stderr. */
   log?: Log;
   /** The environment variables. Default: `process.env`. */
   environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Limits of the history: the option `history`. */
+export interface HistoryOptions {
+  /** Days for which a version is kept. Default: `SYNCMEDIA_HISTORY_DAYS`. */
+  days?: number;
+  /**
+   * The size of the whole history; the oldest days are removed first. Default:
+   * `SYNCMEDIA_HISTORY_MAX_BYTES`.
+   */
+  maxBytes?: number | string;
+  /**
+   * The bytes of larger files are not kept, only name, size and hash. Default:
+   * `SYNCMEDIA_HISTORY_MAX_FILE_BYTES`.
+   */
+  maxFileBytes?: number | string;
+  /** The hosts that get the history of this one. Default: `SYNCMEDIA_HISTORY_ON`. */
+  on?: 'all' | string[];
+  /**
+   * The author of changes that `withAuthor` names nobody for. Default:
+   * `SYNCMEDIA_HISTORY_AUTHOR`.
+   */
+  author?: string;
+}
+
+export interface HistoryConfig extends HistoryLimits {
+  readonly on: 'all' | readonly string[];
 }
 
 /**
@@ -85,6 +118,7 @@ export interface Config {
    */
   readonly timeoutMs: number;
   readonly backend: AvailableBackend;
+  readonly history: HistoryConfig;
   /** KiB/s for each rsync. Undefined means no limit. */
   readonly bandwidthLimit: number | undefined;
   /** rsync --chmod. Default `F644`. */

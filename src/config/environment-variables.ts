@@ -2,6 +2,7 @@ import { availableBackends } from '../model/backend-name.js';
 import { isAbsolute } from 'node:path';
 import * as v from 'valibot';
 import { validateCron } from './cron.js';
+import { hostNamesText, sizeExpected, sizeText } from './history-schemas.js';
 import type { OptionDefinition } from './option-definition.js';
 import { splitCommand } from './split-command.js';
 import { parseSyncDirs } from './normalise-sync-dir.js';
@@ -152,6 +153,33 @@ export const environmentVariables = {
     schema: v.optional(v.picklist(availableBackends), 'rsync'),
     description: 'The program that moves the bytes.',
     expected: availableBackends.map((name) => `"${name}"`).join(' or '),
+  },
+  SYNCMEDIA_HISTORY_DAYS: {
+    schema: v.optional(numberBetween(/^\d{1,5}$/, 1, 36_500), '30'),
+    description: 'With the backend git: days for which a version is kept.',
+    expected: 'a whole number from 1 to 36500',
+  },
+  SYNCMEDIA_HISTORY_MAX_BYTES: {
+    schema: v.optional(sizeText, '10G'),
+    description:
+      'With the backend git: the size of the whole history. The oldest days are removed first.',
+    expected: sizeExpected,
+  },
+  SYNCMEDIA_HISTORY_MAX_FILE_BYTES: {
+    schema: v.optional(sizeText, '32M'),
+    description:
+      'With the backend git: of larger files the history keeps only name, size and hash.',
+    expected: sizeExpected,
+  },
+  SYNCMEDIA_HISTORY_ON: {
+    schema: v.optional(hostNamesText, 'all'),
+    description: 'With the backend git: the hosts that get the history of this one.',
+    expected: '"all", or host names separated by commas',
+  },
+  SYNCMEDIA_HISTORY_AUTHOR: {
+    schema: v.optional(text, 'syncmedia'),
+    description: 'With the backend git: the author of changes that name nobody.',
+    expected: 'some text',
   },
   SYNCMEDIA_BWLIMIT: {
     schema: numberBetween(/^\d{1,9}$/, 1, 999_999_999),

@@ -15,7 +15,7 @@ type DefaultedName = {
 /** The values of all variables that are set. */
 export type Environment = Partial<Values>;
 /** The values of all variables that are set or have a default. */
-type CompleteEnvironment = Environment & Pick<Values, DefaultedName>;
+export type CompleteEnvironment = Environment & Pick<Values, DefaultedName>;
 
 /**
  * Reads the environment; no other code does. An empty variable counts as not set. `~/` at the

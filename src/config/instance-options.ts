@@ -31,6 +31,12 @@ export const instanceOptions = {
     expected: 'an object like { "Photo": { "syncDirs": ["uploads/photos"] } }',
     default: 'the JSON file that `SYNCMEDIA_MODEL_SYNC` names',
   },
+  history: {
+    schema: v.optional(v.custom<NonNullable<SyncMediaOptions['history']>>(isRecord)),
+    description: 'Limits of the history, for a backend that keeps one.',
+    expected: 'an object like { "days": 90 }',
+    default: 'the environment variables of the history',
+  },
   log: {
     schema: v.optional(loggerSchema, stderrLog),
     description: 'Receives the messages.',

@@ -4,6 +4,7 @@ import { SyncMediaError } from '../model/errors.js';
 import { escapeMessages } from '../model/log.js';
 import type { Config, SyncMediaOptions } from './config.js';
 import { type Environment, fillDefaults, listVariables, readEnvironment } from './environment.js';
+import { resolveHistory } from './history-options.js';
 import { instanceOptions } from './instance-options.js';
 import { loadModelSync, type ModelSync, resolveModelSync } from './model-sync.js';
 import { describeUnknown } from './nearest.js';
@@ -47,6 +48,7 @@ export function resolveConfig(options: SyncMediaOptions = {}): Config {
     log,
     timeoutMs: environment.SYNCMEDIA_TIMEOUT * 1000,
     backend: environment.SYNCMEDIA_BACKEND,
+    history: resolveHistory(given.history, environment),
     bandwidthLimit: environment.SYNCMEDIA_BWLIMIT,
     chmod: environment.SYNCMEDIA_CHMOD,
     key: environment.SYNCMEDIA_KEY ?? environment.PATH_RSA,

@@ -17,6 +17,7 @@ import type { LedgerRow } from '../ledger/filters.js';
 import type { Config, Tuning } from '../config/config.js';
 import { CounterStore } from '../counters/counter-store.js';
 import type { CounterRow } from '../counters/counter-row.js';
+import { ForgottenPaths, type ForgottenPathRow } from './forgotten-paths.js';
 import type { KnownDirs } from './known-dirs.js';
 import type { KnownModels } from './known-models.js';
 import type { RegisteredDatabase } from '../database/registered-database.js';
@@ -55,6 +56,7 @@ export interface HostContext extends HostBasis {
   readonly ledger: Ledger;
   readonly runs: RunStore;
   readonly counters: CounterStore;
+  readonly forgotten: ForgottenPaths;
   /** Stores and opens the sync dirs of models that were compiled later. */
   declareDirs(dirs: readonly SyncDir[]): Promise<void>;
   /** The upload roots of all hosts, this one's first. */
@@ -88,6 +90,7 @@ export async function openHostContext(basis: HostBasis): Promise<HostContext> {
   const ledger = new Ledger(collection<LedgerRow>('ledger'), unreadable);
   const runs = new RunStore(collection<RunRow>('runs'), unreadable);
   const counters = new CounterStore(collection<CounterRow>('counters'), unreadable);
+  const forgotten = new ForgottenPaths(collection<ForgottenPathRow>('forgotten'), unreadable);
   const seals = new Seals(config.secret, config.previousSecret);
   const store = new SyncDirsStore(collection<SyncDirRow>('syncdirs'), config.log, seals);
   await Promise.all([
@@ -126,6 +129,7 @@ export async function openHostContext(basis: HostBasis): Promise<HostContext> {
     ledger,
     runs,
     counters,
+    forgotten,
     refresh,
     declareModel,
     findNamedPaths: findNamed,

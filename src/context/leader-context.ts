@@ -31,6 +31,8 @@ interface LeaderDisk extends Omit<ReconcileDisk, 'hash'>, Omit<ScanDisk, 'hash'>
  */
 export interface LeaderContext extends HostContext {
   readonly backend: Backend;
+  /** Whether the backend keeps a history, in which new versions have to be recorded. */
+  readonly keepsHistory?: boolean;
   readonly disk: LeaderDisk;
   readonly reconciler: PathReconciler;
   readonly acknowledger: Acknowledger;
@@ -53,6 +55,8 @@ export interface LeaderContext extends HostContext {
   recheckPaths(paths: readonly Path[]): Promise<void>;
   /** Enqueues just written entries for delivery. */
   enqueue(entries: readonly Entry[]): void;
+  /** Calls the listener with each batch that is enqueued, after the delivery queues have it. */
+  onEntries(listener: (entries: readonly Entry[]) => void): () => void;
   /** Wakes the delivery queue of a host, despite its backoff. */
   wakeQueue(host: HostId): void;
   /** Requests that a host checks a path on its own disk. Resolves once the request is stored. */

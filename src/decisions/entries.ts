@@ -19,10 +19,13 @@ interface EntryWrite {
   readonly wantedBy: readonly HostId[];
   readonly now: Date;
   readonly savedBy?: DocumentRef | undefined;
+  readonly author?: string | undefined;
   /** Hosts that are known to have the same bytes already. */
   readonly alsoHeldBy?: readonly HostId[];
   /** A conflict rule decided that these bytes win. */
   readonly overrules?: boolean | undefined;
+  /** Whether this host keeps a history, in which it still has to record the version. */
+  readonly isToRecord?: boolean | undefined;
 }
 
 /**
@@ -87,9 +90,11 @@ export function makeVersionEntry(
       : before?.savedBy
         ? { savedBy: before.savedBy }
         : {}),
+    ...(write.author === undefined ? {} : { author: write.author }),
     capturedAt: write.now,
     ...(isUnverified(info, write.now) ? { unverified: true } : {}),
     ...(write.overrules === true ? { overrules: true } : {}),
+    ...(write.isToRecord === true ? { unrecorded: true } : {}),
   };
 }
 
@@ -114,6 +119,7 @@ export function makeTombstoneEntry(before: Entry, write: EntryWrite): Entry {
     blocked: [],
     ...(before.savedBy ? { savedBy: before.savedBy } : {}),
     capturedAt: write.now,
+    ...(write.isToRecord === true ? { unrecorded: true } : {}),
   };
 }
 

@@ -7,6 +7,7 @@ import { nameProcess } from '../state-dir/process-identity.js';
 import type { DoctorCheck } from '../api/reports.js';
 import { Ssh } from '../transport/ssh/ssh.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
+import { checkHistory } from './check-history.js';
 import { checkKeys } from './check-keys.js';
 import { checkOthers, assessSkew } from './check-others.js';
 import { checkPlace } from './check-place.js';
@@ -71,7 +72,7 @@ export async function examineHost(
         now,
       ),
     ]);
-    return [...checks, ...parts.flat()];
+    return [...checks, ...checkHistory(examined), ...parts.flat()];
   } finally {
     await ssh.close();
   }

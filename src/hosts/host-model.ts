@@ -121,6 +121,7 @@ function createHostSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schem
       scans: { type: SchemaOf.Types.Mixed },
       lastSeenAt: Date,
       returnedAt: Date,
+      history: { type: SchemaOf.Types.Mixed },
       reload: { type: SchemaOf.Types.Mixed },
       software: { type: SchemaOf.Types.Mixed },
       createdAt: Date,

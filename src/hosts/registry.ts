@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { BackendName } from '../model/backend-name.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { Failure } from '../model/failure.js';
 import type {
   Host,
   HostId,
   DeliveryState,
+  HistoryState,
   RemovalDecision,
   ScanTimes,
   SetupProblem,
@@ -27,6 +29,7 @@ const volatileFields = [
   'lastSeenAt',
   'received',
   'reload',
+  'history',
   'backfilled',
   'members',
   'unsyncable',
@@ -256,6 +259,16 @@ export class Registry {
   async recordUnsyncable(dir: Path, found: UnsyncableNames | undefined): Promise<void> {
     const field = `unsyncable.${encodeFieldName(dir)}`;
     await this.writeOwnRow(found ? { $set: { [field]: found } } : { $unset: { [field]: 1 } });
+  }
+
+  /**
+   * Stores which backend this host runs with, and how it keeps its history; undefined if its
+   * backend keeps none.
+   */
+  async recordHistory(backend: BackendName, history: HistoryState | undefined): Promise<void> {
+    await this.writeOwnRow(
+      history ? { $set: { backend, history } } : { $set: { backend }, $unset: { history: 1 } },
+    );
   }
 
   /**

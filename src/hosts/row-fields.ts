@@ -8,6 +8,7 @@ import {
   isOneOf,
   isRecord,
   isSize,
+  isRecordOf,
   isText,
   isOptional,
   type FieldCheck,
@@ -69,6 +70,16 @@ const fieldReaders: Readonly<Record<string, FieldReader>> = {
   removals: makeEntriesReader(hasFields({ decision: isOneOf('approved', 'rejected'), at: isDate })),
   unnamed: makeEntriesReader(hasFields({ count: isNumber, lastDocument: isText, lastAt: isDate })),
   setup: makeWholeReader(isList(hasFields({ about: isText, message: isText, remedy: isText }))),
+  history: makeWholeReader(
+    hasFields({
+      failure: isOptional(isFailure),
+      failingSince: isOptional(isDate),
+      unshared: isOptional(isRecordOf(hasFields({ failure: isFailure, since: isDate }))),
+      bytes: isOptional(isNumber),
+      oldest: isOptional(isDate),
+      forgottenUntil: isOptional(isDate),
+    }),
+  ),
   reload: makeWholeReader(
     hasFields({
       at: isDate,

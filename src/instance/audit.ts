@@ -125,6 +125,11 @@ export const unrecordedCalls: ReadonlySet<string> = new Set([
   'conflicts.list',
   'conflicts.compare',
   'removals.list',
+  'history.list',
+  'history.show',
+  'history.read',
+  'history.bundle',
+  'withAuthor',
   'audit.list',
 ]);
 

@@ -17,6 +17,7 @@ import type { ServeOptions } from '../serving/serve-options.js';
 import { createSyncReady } from '../serving/sync-ready.js';
 import { createCaptureActions } from './actions/captures.js';
 import { FileActions } from './actions/files.js';
+import { createHistoryActions } from './actions/history.js';
 import { createHostActions } from './actions/hosts.js';
 import { OverviewActions } from './actions/overview.js';
 import { createRecoverableActions, createRemovalActions } from './actions/recoverable.js';
@@ -112,6 +113,11 @@ export function createSyncMedia(
     ...runs.actions,
     ...files.actions,
     ...createRecoverableActions(thisHost, (paths) => sync.capture(paths)),
+    ...createHistoryActions(
+      thisHost,
+      (hostContext) => election.getBackend(hostContext),
+      (paths) => sync.capture(paths),
+    ),
     hosts: createHostActions(thisHost),
     removals: createRemovalActions(thisHost),
     audit: { list: (limit = 100) => audit.list(limit) },

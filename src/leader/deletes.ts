@@ -28,6 +28,7 @@ export class Deletes {
   constructor(
     private readonly context: Pick<
       LeaderContext,
+      | 'keepsHistory'
       | 'ledger'
       | 'disk'
       | 'me'
@@ -218,6 +219,7 @@ export class Deletes {
         me,
         wantedBy: receivers,
         now: new Date(),
+        isToRecord: this.context.keepsHistory,
       });
       if (await ledger.replace(before.version, tombstone)) tombstones.push(tombstone);
       else if (mayStillDelete(await ledger.read(before.path), me)) outrun.push(before.path);

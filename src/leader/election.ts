@@ -294,5 +294,6 @@ function makeBackend({
     bandwidthLimit,
     chmod,
     log,
+    history: { ...config.history, stateDir, hostname: registry.me().hostname },
   });
 }

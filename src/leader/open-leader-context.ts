@@ -7,6 +7,7 @@ import { HeartbeatMonitor } from '../hosts/heartbeats.js';
 import { Acknowledger } from '../ledger/acknowledge.js';
 import { PathReconciler } from '../ledger/reconcile-path.js';
 import { scanSyncDir } from '../ledger/scan.js';
+import type { Entry } from '../model/entry.js';
 import type { SyncDir } from '../model/sync-dir.js';
 import type { UnsyncableNames } from '../model/host.js';
 import { isSafePath } from '../replica/paths.js';
@@ -55,6 +56,7 @@ export function openLeaderContext(
       .recipients()
       .filter((host) => host.id !== me && wantsPath(host, path))
       .map(({ id }) => id);
+  const keepsHistory = backend.history !== undefined;
   const reconciler = new PathReconciler({
     ledger,
     disk,
@@ -65,18 +67,22 @@ export function openLeaderContext(
     areRemovalsHalted: (path) => (dirs.current().findFor(path)?.path ?? '') in registry.me().halted,
     isCaptured: (path) => outbox.hasCaptureOf(me, path),
     awaitSaveMs: tuning.candidateMs,
+    keepsHistory,
     isReferenced: async (path) => {
       const found = await named.findNamedPaths([path]);
       return found.undetermined.has(path) ? 'unknown' : found.named.has(path);
     },
   });
+  const entryListeners = new Set<(entries: readonly Entry[]) => void>();
   const enqueue: LeaderContext['enqueue'] = (entries) => {
     queues.enqueue(entries);
+    for (const listener of entryListeners) listener(entries);
   };
   const notices = new ReceiveNotices(events, (files) => registry.raiseReceived(files));
   const context: LeaderContext = {
     ...hostContext,
     backend,
+    keepsHistory,
     disk,
     reconciler,
     acknowledger: new Acknowledger(ledger, events),
@@ -91,6 +97,12 @@ export function openLeaderContext(
       enqueue(await reconciler.reconcilePaths(paths, { why: 'scan', comparesContent: true }));
     },
     enqueue,
+    onEntries: (listener) => {
+      entryListeners.add(listener);
+      return () => {
+        entryListeners.delete(listener);
+      };
+    },
     wakeQueue: (host) => {
       queues.wake(host);
     },

@@ -18,7 +18,7 @@ import {
 export async function insertFreshEntry(
   context: ReconcileContext,
   path: Path,
-  { savedBy, alsoHeldBy, overrules }: ReconcileReason,
+  { savedBy, author, alsoHeldBy, overrules }: ReconcileReason,
 ): Promise<Entry | undefined> {
   const { ledger, disk, me } = context;
   if (!context.listReceivers(path)) return undefined;
@@ -36,8 +36,10 @@ export async function insertFreshEntry(
       version: randomUUID(),
       now: new Date(),
       savedBy,
+      author,
       alsoHeldBy: alsoHeldBy ?? [],
       overrules,
+      isToRecord: context.keepsHistory,
     });
     return (await ledger.insert(entry)) ? entry : undefined;
   } catch (error) {

@@ -69,6 +69,7 @@ export class Ledger extends LedgerQueries {
       { key: { capturedBy: 1, unverified: 1 }, name: 'unverified' },
       { key: { 'blocked.host': 1 }, name: 'blocked' },
       missingIndex,
+      { key: { unrecorded: 1 }, name: 'unrecorded', sparse: true },
     ]);
     await this.ensurePendingIndex();
   }
@@ -272,6 +273,18 @@ export class Ledger extends LedgerQueries {
       ...(stamp === undefined ? {} : { [`stamps.${host}`]: stamp }),
     };
     return this.updateRow({ _id: path, version }, { $set: set, $unset: { unverified: '' } });
+  }
+
+  /** Records that the history has these versions. */
+  async markRecorded(versions: readonly VersionFence[]): Promise<void> {
+    if (versions.length === 0) return;
+    const operations = versions.map(({ path, version }) => ({
+      updateOne: {
+        filter: { _id: path, version },
+        update: { $unset: { unrecorded: '' as const } },
+      },
+    }));
+    await this.rows.bulkWrite(operations, { ordered: false });
   }
 
   /** Removes a retired host from all entries. */

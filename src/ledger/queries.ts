@@ -125,6 +125,21 @@ export class LedgerQueries {
     return entries;
   }
 
+  /** Finds versions of this host that its history lacks, sorted by path, after `after`. */
+  async findUnrecorded(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
+    const filter = {
+      unrecorded: true,
+      capturedBy: me,
+      ...(after === undefined ? {} : { _id: { $gt: after } }),
+    } as LedgerFilter;
+    return this.findEntries(filter, { limit, sort: { _id: 1 } });
+  }
+
+  /** Counts the versions of a host that its history lacks, up to `limit`. */
+  async countUnrecorded(host: HostId, limit: number): Promise<number> {
+    return this.rows.countDocuments({ unrecorded: true, capturedBy: host }, { limit });
+  }
+
   /** Streams the entries below a sync dir. */
   async *streamBelow(
     dir: Path,

@@ -80,6 +80,8 @@ export interface ReconcileContext {
    * may be about to name it.
    */
   readonly awaitSaveMs: number;
+  /** Whether this host keeps a history, in which new versions are recorded. Default false. */
+  readonly keepsHistory?: boolean;
 }
 
 /**
@@ -102,6 +104,8 @@ export interface ReconcileReason {
   /** Bytes that the application declares to be a new version. */
   readonly asserted?: readonly AssertedFile[] | undefined;
   readonly savedBy?: DocumentRef | undefined;
+  /** Who made the change, if somebody was named. */
+  readonly author?: string | undefined;
   /** When the save that names the paths began. */
   readonly savedAt?: Date | undefined;
   /**

@@ -167,8 +167,10 @@ export class PathReconciler {
           version: randomUUID(),
           now: new Date(),
           savedBy: reason.savedBy,
+          author: reason.author,
           alsoHeldBy: reason.alsoHeldBy ?? [],
           overrules: reason.overrules,
+          isToRecord: this.context.keepsHistory,
         });
         if (entry ? await ledger.replace(entry.version, next) : await ledger.insert(next))
           return next;

@@ -41,5 +41,7 @@ export const entryShape: RowShape = {
     hasFields({ host: isText, failure: isFailure, since: isDate, retryAt: isOptional(isDate) }),
   ),
   savedBy: isOptional(hasFields({ model: isText, id: isText })),
+  author: isOptional(isText),
   capturedAt: isDate,
+  unrecorded: isOptional(isBoolean),
 };

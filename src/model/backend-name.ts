@@ -3,5 +3,5 @@ export const backendNames = ['rsync', 'git', 'git-annex'] as const;
 export type BackendName = (typeof backendNames)[number];
 
 /** Backends of this release. `transport/registry.ts` creates each. */
-export const availableBackends = ['rsync'] as const satisfies readonly BackendName[];
+export const availableBackends = ['rsync', 'git'] as const satisfies readonly BackendName[];
 export type AvailableBackend = (typeof availableBackends)[number];

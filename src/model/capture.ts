@@ -21,6 +21,8 @@ export interface Capture {
   host: HostId;
   dueAt: Date;
   savedBy?: DocumentRef;
+  /** Who made the change, if `withAuthor` named somebody. */
+  author?: string;
   /** Paths that the document names now. */
   touched: Path[];
   /**

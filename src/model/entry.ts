@@ -70,5 +70,9 @@ export interface Entry {
   dueAt: Date;
   blocked: BlockedDelivery[];
   savedBy?: DocumentRef;
+  /** Who made the version, if `withAuthor` named somebody. */
+  author?: string;
   capturedAt: Date;
+  /** The host that captured the version has not recorded it in its history yet. */
+  unrecorded?: boolean;
 }

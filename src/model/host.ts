@@ -116,10 +116,26 @@ export interface Host {
   setup?: SetupProblem[];
   /** For each model: saves on this host whose documents named no file. */
   unnamed?: Record<string, UnnamedSaves>;
+  /** How the host keeps its history. Missing with a backend that keeps none. */
+  history?: HistoryState;
   reload?: { at: Date; exitCode: number | null; output: string };
   software?: { syncmedia: string; node: string };
   createdAt: Date;
   updatedAt: Date;
+}
+
+/** How a host records its history and shares it, as its leader wrote it last. */
+export interface HistoryState {
+  /** Why nothing can be recorded at present. */
+  failure?: Failure;
+  failingSince?: Date;
+  /** For each host: why it does not get this host's history at present. */
+  unshared?: Record<HostId, { failure: Failure; since: Date }>;
+  /** After the last cleaning: the size, and the oldest day. */
+  bytes?: number;
+  oldest?: Date;
+  /** Requests to forget a path that are older than this were carried out. */
+  forgottenUntil?: Date;
 }
 
 /**

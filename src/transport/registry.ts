@@ -1,6 +1,7 @@
 import type { AvailableBackend } from '../model/backend-name.js';
 import type { Backend } from './backend.js';
 import type { BackendOptions } from './options.js';
+import { createGitBackend } from './git/git-backend.js';
 import { createRsyncBackend } from './rsync/rsync-backend.js';
 
 /** Creates each backend of this release. The caller closes the backend that it created. */
@@ -8,4 +9,5 @@ export const createBackend: Readonly<
   Record<AvailableBackend, (options: BackendOptions) => Backend>
 > = {
   rsync: createRsyncBackend,
+  git: createGitBackend,
 };

@@ -13,6 +13,7 @@ import type { SyncMedia } from '../../src/api/sync-media.js';
 import type { Host } from '../../src/model/host.js';
 import type { Path } from '../../src/model/path.js';
 import type { Run } from '../../src/model/run.js';
+import { makePartial } from '../harness/partial.js';
 
 /** An Ed25519 public key made for these tests, and its fingerprint as ssh-keygen prints it. */
 export const publicKey =
@@ -182,6 +183,9 @@ export class RecordingInstance implements SyncMedia {
       ]),
     restore: (...args: unknown[]) => this.answer('recoverable.restore', args, undefined),
   };
+
+  readonly history = makePartial<SyncMedia['history']>({});
+  readonly withAuthor = <T>(_author: string, work: () => T): T => work();
 
   readonly conflicts = {
     list: (...args: unknown[]) => this.answer('conflicts.list', args, []),

@@ -30,6 +30,12 @@ export function isCommandLine(text: string): boolean {
   return command !== undefined && second !== undefined && /^[a-z-]/.test(second);
 }
 
+/** The subcommand that runs where none is named. */
+function findDefaultCommand(command: Command): Command | undefined {
+  const { _defaultCommandName: name } = command as { _defaultCommandName?: string | null };
+  return command.commands.find((one) => one.name() === name);
+}
+
 /**
  * What is wrong with a command line, according to the program that users run. `complete` false:
  * a sentence may leave arguments out.
@@ -52,7 +58,10 @@ export function findCommandFault(line: string, { complete = true } = {}): string
     } else {
       const next = args.length === 0 ? findCommand(command, word) : undefined;
       if (next !== undefined) command = next;
-      else if (command.commands.length > 0) return `${command.name()} has no command ${word}`;
+      else if (findDefaultCommand(command)?.registeredArguments.length) {
+        command = findDefaultCommand(command) ?? command;
+        args.push(word);
+      } else if (command.commands.length > 0) return `${command.name()} has no command ${word}`;
       else args.push(word);
     }
   }

@@ -4,6 +4,7 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { describeDefault, fillMetrics, fillReference } from '../../scripts/reference-tables.mjs';
 import { adminOptions } from '../../src/admin/admin-options.js';
+import { historyOptions } from '../../src/config/history-options.js';
 import { instanceOptions } from '../../src/config/instance-options.js';
 import type { OptionDefinition } from '../../src/config/option-definition.js';
 import { pluginOptions } from '../../src/config/plugin-options.js';
@@ -34,6 +35,7 @@ describe('the doc comments of options agree with the tables', () => {
   test.each<[file: string, type: string, Readonly<Record<string, OptionDefinition>>]>([
     ['src/config/config.ts', 'PluginOptions', pluginOptions],
     ['src/config/config.ts', 'SyncMediaOptions', instanceOptions],
+    ['src/config/config.ts', 'HistoryOptions', historyOptions],
     ['src/serving/serve-options.ts', 'ServeOptions', serveOptions],
     ['src/config/ready-limits.ts', 'ReadyLimits', readyLimits],
     ['src/config/wait-options.ts', 'WaitOptions', waitOptions],

@@ -13,6 +13,21 @@ export const unexecuted: Readonly<Record<string, string>> = {
   'npm run test:explore -- --mutations': 'it takes minutes; test/explore runs a short form',
   'npx syncmedia status --watch':
     'it runs until somebody ends it; test/cli/commands.test.ts runs it',
+  ...Object.fromEntries(
+    [
+      'npx syncmedia history uploads/photos/cat.jpg',
+      'npx syncmedia history forget uploads/photos/cat.jpg',
+      'npx syncmedia history show uploads/photos/cat.jpg --at 2026-11-28 --output cat-then.jpg',
+      'npx syncmedia history bundle november.bundle --since 2026-11-01',
+      'npx syncmedia restore uploads/photos/cat.jpg --at 2026-11-28T12:00',
+      'npx syncmedia restore uploads/photos/cat.jpg --at 2026-11-28T12:00 --yes',
+      'npx syncmedia restore uploads/photos/cat.jpg --at 2026-11-28',
+      'npx syncmedia restore uploads/photos/cat.jpg --at 2026-11-28 --yes',
+    ].map((line) => [
+      line,
+      'it needs the backend git; test/flow/history.test.ts runs the commands',
+    ]),
+  ),
   'SYNCMEDIA_STATE_DIR=/tmp/no-syncmedia npx vitest run': 'it runs the tests of the reader',
 };
 

@@ -19,6 +19,7 @@ export interface Site {
   dir: string;
   databaseUri: string;
   adminToken: string;
+  backend: 'rsync' | 'git';
   guard: Guard;
   signal: AbortSignal;
 }
@@ -62,6 +63,7 @@ export class DemoHost {
       SYNCMEDIA_KEY: ssh.key,
       SYNCMEDIA_AUTHORIZED_KEYS: ssh.authorizedKeys,
       SYNCMEDIA_ADMIN_TOKEN: site.adminToken,
+      SYNCMEDIA_BACKEND: site.backend,
       // Where this machine cannot confine keys, only this demo has them.
       ...(await checkGate(dir).then(
         () => ({}),

@@ -97,6 +97,30 @@ export async function showStatus({ site, hosts, report }: Stage): Promise<void> 
   }
 }
 
+/** With the backend git every host records its versions and shares them, behind the deliveries. */
+export async function showHistory({ site, hosts: [first], report }: Stage): Promise<void> {
+  if (site.backend !== 'git') return;
+  report.title('The history of each host');
+  const listProblems = async (): Promise<string[]> =>
+    (await askStatus(first, site)).hosts.flatMap(({ hostname, history }) => {
+      if (!history) return [`${hostname} has no history`];
+      const { failure, unrecorded, unshared = {} } = history;
+      return [
+        ...(failure ? [`${hostname}: ${failure.message}`] : []),
+        ...(unrecorded > 0 ? [`${hostname}: ${String(unrecorded)} versions are not recorded`] : []),
+        ...Object.values(unshared).map((one) => `${hostname}: ${one.failure.message}`),
+      ];
+    });
+  const done = await waitFor(async () => (await listProblems()).length === 0 || undefined, {
+    timeout: 60_000,
+    interval: 100,
+    signal: site.signal,
+  });
+  const problems = done ? [] : await listProblems();
+  report.missing.push(...problems);
+  report.say(problems.length === 0 ? '  every version is recorded' : `  ${problems.join('; ')}`);
+}
+
 function save(host: DemoHost, picture: string, site: Site): Promise<Saved> {
   return savePicture(
     host,

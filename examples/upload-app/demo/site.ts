@@ -23,6 +23,7 @@ export async function startSite(
   owner: Owner,
   report: Report,
   signal: AbortSignal,
+  backend: Site['backend'],
 ): Promise<{ site: Site; hosts: Hosts }> {
   const dir = await makeDir(owner);
   const databaseUri = await startOwnDatabase(owner, report, signal);
@@ -33,6 +34,7 @@ export async function startSite(
     dir,
     databaseUri,
     adminToken: randomBytes(24).toString('hex'),
+    backend,
     guard,
     signal,
   };

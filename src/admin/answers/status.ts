@@ -9,6 +9,7 @@ import { count, dateText, objectOf, recordOf } from './json.js';
 type BlockedPath = HostStatus['blockedPaths'][number];
 type HostFailure = HostStatus['failures'][number];
 type Reload = NonNullable<HostStatus['reload']>;
+type UnsharedHistory = NonNullable<NonNullable<HostStatus['history']>['unshared']>[string];
 type UnreadableRows = Status['unreadableRows'];
 
 export const hostStatusAnswer = objectOf<HostStatus>({
@@ -53,6 +54,19 @@ export const hostStatusAnswer = objectOf<HostStatus>({
     ),
   ),
   unreadable: v.exactOptional(v.array(v.string())),
+  history: v.exactOptional(
+    objectOf<NonNullable<HostStatus['history']>>({
+      failure: v.exactOptional(failureAnswer),
+      failingSince: v.exactOptional(dateText),
+      unshared: v.exactOptional(
+        recordOf(objectOf<UnsharedHistory>({ failure: failureAnswer, since: dateText })),
+      ),
+      bytes: v.exactOptional(count),
+      oldest: v.exactOptional(dateText),
+      forgottenUntil: v.exactOptional(dateText),
+      unrecorded: count,
+    }),
+  ),
   reload: v.exactOptional(
     objectOf<Reload>({ at: dateText, exitCode: v.nullable(v.number()), output: v.string() }),
   ),

@@ -13,7 +13,8 @@ import type { Host, HostId } from '../../model/host.js';
 const blockedLimit = 20,
   missingLimit = 100,
   conflictLimit = 100,
-  unreadableLimit = 20;
+  unreadableLimit = 20,
+  unrecordedLimit = 1_000;
 
 export function createStatusActions(thisHost: ThisHost): Pick<SyncMedia, 'status' | 'doctor'> {
   return {
@@ -128,6 +129,14 @@ async function describeHostStatus(
     ...describeUnsyncable(host),
     ...(host.unreadable ? { unreadable: host.unreadable } : {}),
     ...(leader === undefined ? {} : { lease: { leader } }),
+    ...(host.history
+      ? {
+          history: {
+            ...host.history,
+            unrecorded: await ledger.countUnrecorded(host.id, unrecordedLimit),
+          },
+        }
+      : {}),
     ...(host.reload ? { reload: host.reload } : {}),
     ...(host.setup && host.setup.length > 0 ? { setup: host.setup } : {}),
     ...(host.unnamed ? { unnamed: host.unnamed } : {}),

@@ -5,9 +5,13 @@ import { Runner } from '../../runs/runner.js';
 import type { LeaderJob } from '../leader-job.js';
 import { Backfill } from './backfill.js';
 import { ConflictCounter } from './count-conflicts.js';
+import { HistoryStateStore } from '../history-state.js';
 import { EarlierCaptures } from './earlier-captures.js';
+import { ForgetHistory } from './forget-history.js';
+import { MaintainHistory } from './maintain-history.js';
 import { Membership } from './membership.js';
 import { OutboxProcessor } from './process-outbox.js';
+import { RecordHistory } from './record-history.js';
 import { RecheckOrigin } from './recheck-origin.js';
 import { PeriodicScan } from './periodic-scan.js';
 import { QueueHosts } from './queue-hosts.js';
@@ -15,6 +19,7 @@ import { QueuePolls } from './queue-polls.js';
 import { ReceivedFiles } from './received-files.js';
 import { ReloadRunner } from './reload.js';
 import { Rescans } from './rescans.js';
+import { ShareHistory } from './share-history.js';
 import { TakeOver } from './take-over.js';
 
 /**
@@ -24,10 +29,13 @@ import { TakeOver } from './take-over.js';
  * - Earlier captures begin before runs, which do not wait for them: a run that has to judge a
  *   changed file looks for a capture of it in the outbox.
  * - Everything that may make entries pending comes before the queues look for them.
+ * - The history comes last: no delivery waits for it.
  */
 export function createJobs(context: LeaderContext, queues: DeliveryQueues): LeaderJob[] {
   const rescans = new Rescans(context);
   const outbox = new OutboxProcessor(context, rescans);
+  const history = new HistoryStateStore(context);
+  const sharing = new ShareHistory(context, history);
   return [
     new ReloadRunner(context),
     new ReceivedFiles(context),
@@ -44,5 +52,9 @@ export function createJobs(context: LeaderContext, queues: DeliveryQueues): Lead
     new QueuePolls(queues),
     new PeriodicScan(context),
     new ConflictCounter(context),
+    new RecordHistory(context, history, sharing.notice),
+    sharing,
+    new MaintainHistory(context, history),
+    new ForgetHistory(context, history),
   ];
 }

@@ -102,10 +102,11 @@ export class OutboxProcessor implements LeaderJob {
       if (this.closed) return;
       // A capture with asserted bytes is stored after its operation.
       this.enqueue(captures.filter(({ asserted }) => asserted !== undefined));
-      await mapConcurrently(captures, width, async ({ id, touched, savedBy }) => {
+      await mapConcurrently(captures, width, async ({ id, touched, savedBy, author }) => {
         if (this.closed || touched.length === 0 || this.inProgress.has(id)) return;
         this.context.enqueue(
-          (await this.context.reconciler.reconcileEach(touched, { why: 'named', savedBy })).entries,
+          (await this.context.reconciler.reconcileEach(touched, { why: 'named', savedBy, author }))
+            .entries,
         );
       });
     }
@@ -197,6 +198,7 @@ export class OutboxProcessor implements LeaderJob {
       } = await reconciler.reconcileEach(capture.touched, {
         why: 'named',
         savedBy: capture.savedBy,
+        author: capture.author,
         savedAt: readSavedAt(capture),
         asserted: capture.asserted,
       });

@@ -1,0 +1,47 @@
+import type { RecordedVersion } from '../model/history.js';
+import type { Path } from '../model/path.js';
+
+/** A version that the history remembers, with the name of the host that recorded it. */
+export interface HistoryVersion extends RecordedVersion {
+  readonly hostname: string;
+}
+
+/** What a restore does, or would do. */
+export interface HistoryRestore {
+  readonly path: Path;
+  readonly version: HistoryVersion;
+  readonly dryRun: boolean;
+  /** Where the bytes come from. */
+  readonly from: 'history' | 'trash';
+  /** The file that is there now. A restore moves it to the trash. */
+  readonly current?: { readonly size: number; readonly mtime: Date; readonly sha256: string };
+  /** The file that is there now has the bytes of the version, so nothing is to do. */
+  readonly isCurrent: boolean;
+  /** The hosts that get the restored file, this one first. */
+  readonly hosts: readonly string[];
+}
+
+/** Throws NO_HISTORY where the backend keeps none. Paths are relative to the root, or absolute. */
+export interface HistoryActions {
+  /** Lists the versions of a file, newest first; at most `limit`, default 100. */
+  list(path: string, limit?: number): Promise<HistoryVersion[]>;
+  /**
+   * Finds one version: by the beginning of its revision, or as it was current at a time (ISO
+   * 8601). Throws NOT_RECORDED.
+   */
+  show(path: string, at: string): Promise<HistoryVersion>;
+  /** Reads the bytes of a version. Fails at the end if they are damaged. Throws NOT_RECORDED. */
+  read(path: string, at: string): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Places an earlier version at its path again, as a new version for every host. Changes nothing
+   * unless `dryRun` is false. Throws NOT_RECORDED.
+   */
+  restore(path: string, at: string, options?: { dryRun?: boolean }): Promise<HistoryRestore>;
+  /** The history of all days since `since`, as a bundle that git can read. */
+  bundle(since: Date): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Removes a path from the history of every host. Hosts that are away do it when they are back.
+   * The file itself and copies in the trash stay.
+   */
+  forget(path: string): Promise<void>;
+}

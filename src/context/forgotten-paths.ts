@@ -1,0 +1,46 @@
+import { Types, type mongo } from 'mongoose';
+import type { RowReader } from '../database/unreadable-rows.js';
+import { isDate, isText, type RowShape } from '../model/row-shapes.js';
+import { isSafePath } from '../replica/paths.js';
+import type { Path } from '../model/path.js';
+
+/** A request to remove a path from the history of every host. `at`: by the database's clock. */
+export interface ForgottenPath {
+  readonly id: string;
+  readonly path: Path;
+  readonly at: Date;
+}
+export interface ForgottenPathRow {
+  _id: string;
+  path: string;
+  at: Date;
+}
+
+const shape: RowShape = { _id: isText, path: isText, at: isDate };
+
+/** Stores which paths every host has to remove from its history. */
+export class ForgottenPaths {
+  /** @param collection called at each use, because the app may open its connection again */
+  constructor(
+    private readonly collection: () => mongo.Collection<ForgottenPathRow>,
+    private readonly reader: RowReader,
+  ) {}
+
+  async add(path: Path): Promise<void> {
+    await this.collection().updateOne(
+      { _id: new Types.ObjectId().toHexString() },
+      { $set: { path }, $currentDate: { at: true } },
+      { upsert: true },
+    );
+  }
+
+  /** Lists the requests since a time, oldest first. */
+  async listSince(since: Date, limit: number): Promise<ForgottenPath[]> {
+    const rows = await this.collection()
+      .find({ at: { $gte: since } }, { sort: { at: 1 }, limit })
+      .toArray();
+    return (await this.reader.keepReadable(this.collection(), rows, shape)).flatMap(
+      ({ _id, path, at }) => (isSafePath(path) ? [{ id: _id, path, at }] : []),
+    );
+  }
+}

@@ -1,0 +1,157 @@
+import type { LeaderContext } from '../../context/leader-context.js';
+import { computeBackoff } from '../../decisions/backoff.js';
+import type { Failure } from '../../model/failure.js';
+import type { Host, HostId } from '../../model/host.js';
+import type { History } from '../../transport/history.js';
+import { mapConcurrently } from '../../util/map-concurrently.js';
+import type { HistoryStateStore } from '../history-state.js';
+import type { LeaderJob } from '../leader-job.js';
+
+/** A host gets the history at most this often. */
+const INTERVAL_MS = 2_000;
+const HOSTS_AT_ONCE = 4;
+
+interface Sharing {
+  failures: number;
+  /** When the next try may begin. */
+  nextAt: number;
+  /** Something was recorded since the last success. */
+  isDue: boolean;
+}
+
+/**
+ * Sends this host's history to the other hosts that keep one. Each host has a backoff of its own,
+ * which no delivery knows.
+ */
+export class ShareHistory implements LeaderJob {
+  readonly name = 'sharing the history';
+  private readonly ending = new AbortController();
+  private readonly hosts = new Map<HostId, Sharing>();
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private isAgain = false;
+
+  constructor(
+    private readonly context: Pick<
+      LeaderContext,
+      'backend' | 'config' | 'me' | 'events' | 'tuning' | 'registry'
+    >,
+    private readonly state: HistoryStateStore,
+  ) {}
+
+  /** Tells that something was recorded. */
+  readonly notice = (): void => {
+    for (const sharing of this.hosts.values()) sharing.isDue = true;
+    this.runSoon(0);
+  };
+
+  poll(): void {
+    this.runSoon(0);
+  }
+
+  pollThoroughly(): void {
+    for (const sharing of this.hosts.values()) sharing.isDue = true;
+    this.runSoon(0);
+  }
+
+  async close(): Promise<void> {
+    this.ending.abort();
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  private runSoon(wait: number): void {
+    const { history } = this.context.backend;
+    if (!history || this.ending.signal.aborted) return;
+    if (this.running) {
+      this.isAgain = true;
+      return;
+    }
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.running = this.run(history).finally(() => {
+        this.running = undefined;
+        const next = this.findNext();
+        if (this.isAgain || next !== undefined) this.runSoon(next ?? 0);
+        this.isAgain = false;
+      });
+    }, wait);
+    this.timer.unref();
+  }
+
+  /** Milliseconds until the next host is due; undefined if none is. */
+  private findNext(): number | undefined {
+    const due = [...this.hosts.values()].filter(({ isDue }) => isDue);
+    if (due.length === 0) return undefined;
+    return Math.max(0, Math.min(...due.map(({ nextAt }) => nextAt)) - performance.now());
+  }
+
+  private listTargets(): Host[] {
+    const { config, registry, me } = this.context;
+    const { on } = config.history;
+    return registry
+      .recipients()
+      .filter(
+        (host) =>
+          host.id !== me &&
+          !host.passive &&
+          host.status === 'approved' &&
+          host.backend !== 'rsync' &&
+          host.history !== undefined &&
+          (on === 'all' || on.includes(host.hostname)),
+      );
+  }
+
+  /** Never rejects. */
+  private async run(history: History): Promise<void> {
+    const targets = this.listTargets();
+    for (const id of [...this.hosts.keys()])
+      if (!targets.some((host) => host.id === id)) await this.forget(id);
+    for (const { id } of targets)
+      if (!this.hosts.has(id)) this.hosts.set(id, { failures: 0, nextAt: 0, isDue: true });
+    const due = targets.filter(({ id }) => {
+      const sharing = this.hosts.get(id);
+      return sharing?.isDue === true && sharing.nextAt <= performance.now();
+    });
+    await mapConcurrently(due, HOSTS_AT_ONCE, (host) => this.share(history, host));
+  }
+
+  /** A host that gets no history any more fails at nothing. */
+  private async forget(id: HostId): Promise<void> {
+    this.hosts.delete(id);
+    await this.state.recordUnshared(id, undefined).catch((error: unknown) => {
+      this.context.events.emit('failed', { doing: this.name, error });
+    });
+  }
+
+  private async share(history: History, host: Host): Promise<void> {
+    const { events, tuning } = this.context;
+    const sharing = this.hosts.get(host.id);
+    if (!sharing || this.ending.signal.aborted) return;
+    sharing.isDue = false;
+    try {
+      const failure = await history.share(host, this.ending.signal);
+      if (failure?.code === 'CANCELLED') return;
+      sharing.failures = failure ? sharing.failures + 1 : 0;
+      sharing.isDue ||= failure !== undefined;
+      sharing.nextAt =
+        performance.now() +
+        (failure
+          ? computeBackoff(sharing.failures, tuning.backoffMs, tuning.backoffMaxMs, Math.random())
+          : INTERVAL_MS);
+      if (failure) this.report(host, failure);
+      await this.state.recordUnshared(host.id, failure);
+    } catch (error) {
+      sharing.isDue = true;
+      sharing.nextAt = performance.now() + tuning.backoffMaxMs;
+      events.emit('failed', { doing: this.name, error });
+    }
+  }
+
+  private report({ hostname }: Host, { code, message }: Failure): void {
+    this.context.events.emit('failed', {
+      doing: `${this.name} with host ${hostname}`,
+      error: Object.assign(new Error(message), { code }),
+    });
+  }
+}
