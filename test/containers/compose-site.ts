@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { containerBase } from '../../scripts/containers.mjs';
 import { findTestProgram } from '../../scripts/test-programs.mjs';
+import type { HostOverview, Overview } from '../../src/api/overview.js';
 import { execute, installByNpm, pack } from '../consumers/packed.js';
 import { adapt } from '../examples/balanced-site.js';
 import type { Talker } from '../harness/talker.js';
@@ -18,13 +19,6 @@ interface UploadAnswer {
   readonly status: number;
   readonly file: string;
   readonly sha256: string;
-}
-
-export interface HostStatus {
-  readonly hostname: string;
-  readonly status: string;
-  readonly pending: number;
-  readonly blocked: number;
 }
 
 /** The example for compose, with images that are made here. */
@@ -134,11 +128,11 @@ export class ComposeSite {
     }
   }
 
-  async listHosts(on = 'web1'): Promise<HostStatus[]> {
+  async listHosts(on = 'web1'): Promise<HostOverview[]> {
     const output = await this.podman.run(
       ...['exec', `site_${on}_1`, 'node', commandLine, 'status', '--json'],
     );
-    return (JSON.parse(output) as { hosts: HostStatus[] }).hosts;
+    return (JSON.parse(output) as Overview).hosts ?? [];
   }
 
   logOf(name: string): Promise<string> {

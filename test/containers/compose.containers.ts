@@ -152,9 +152,13 @@ describe.skipIf(reason !== undefined)(
       await site.untilOn(all, last);
       tell('scaled to three: web4 is stopped', since);
       await expectExchange();
-      const hosts = await site.listHosts();
-      expect(hosts.filter(({ hostname }) => hostname === 'web4')).toEqual([]);
-      expect(hosts.map(({ pending, blocked }) => pending + blocked)).toEqual([0, 0, 0]);
+      await until(
+        async () => {
+          const hosts = await site.listHosts();
+          return hosts.length === 3 && hosts.every(({ pending }) => pending.count === 0);
+        },
+        { timeout: 60_000, what: 'three hosts for which nothing is pending' },
+      );
     });
 
     test('a host that lost its volume takes its place again with init --replace', async () => {
