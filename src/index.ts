@@ -102,23 +102,37 @@ export type {
 } from './api/overview.js';
 export type {
   AuditEntry,
+  ConflictComparison,
   CopiesResult,
   DoctorCheck,
   DocumentStatus,
+  FilePage,
   FileStatus,
+  HostChangePreview,
   HostKeys,
   HostStatus,
   InitReport,
+  ModelDescription,
+  PictureContent,
+  RecoverableContent,
+  RecoverableFile,
   PurgeReport,
   Status,
+  WaitingRemovals,
 } from './api/reports.js';
 export type {
+  FileQuery,
   HostChange,
   HostEdit,
   HostRegistration,
   NamedFiles,
   PassiveHostRegistration,
+  RecoverableDecision,
+  RecoverableQuery,
+  RetryRequest,
+  RunQuery,
   RunRequest,
+  ShownHost,
   VerifyRequest,
 } from './api/requests.js';
 export type { HistoryActions, HistoryRestore, HistoryVersion } from './api/history.js';
@@ -135,7 +149,7 @@ export type { Change, DeliveryOutcome } from './model/change.js';
 export type { ConflictRule, SyncDir } from './model/sync-dir.js';
 export type { FileInfo } from './model/file.js';
 export type { Failure } from './model/failure.js';
-export type { Finding, HostFindings, Run } from './model/run.js';
+export type { Finding, HostFindings, Run, TransferReason } from './model/run.js';
 export type { Host, HostId } from './model/host.js';
 export type { Path } from './model/path.js';
 export type { Version } from './model/entry.js';

@@ -8,6 +8,8 @@ import type { Session } from './session/session-seal.js';
 
 /** The person or program that sent a request. */
 export interface Requester {
+  /** The name and address, as the audit log has them. */
+  readonly description: string;
   /** Absent if the request was admitted by other means, or not at all. */
   readonly session: Session | undefined;
   /** Throws a Refusal if the requester is not admitted, or not any more. */

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { describeHost, type HostDescription } from '../api/describe-host.js';
 import type { InitReport } from '../api/reports.js';
 import { type AdminRoute, get, patch, post, remove } from './admin-route.js';
-import { hostAnswer, initCheck } from './answers/host.js';
+import { changePreview, hostAnswer, initCheck } from './answers/host.js';
 import { objectOf } from './answers/json.js';
 import { choiceField, integerField, listField, publicKeyField, textField } from './fields.js';
 
@@ -81,13 +81,17 @@ export const hostRoutes: readonly AdminRoute[] = [
       ...addressFields,
       rootPath: v.exactOptional(textField(4096)),
       status: v.exactOptional(choiceField('approved', 'paused')),
+      reason: v.exactOptional(textField(500)),
       publicKey: v.exactOptional(publicKeyField),
     },
     answer: oneHost,
-    handle: async (sync, { params, body }) => ({
-      status: 200,
-      body: { host: describeHost(await sync.hosts.edit(params.host, body, remoteCaller)) },
-    }),
+    handle: async (sync, { params, body, requester }) => {
+      const change = { ...remoteCaller, by: requester.description };
+      return {
+        status: 200,
+        body: { host: describeHost(await sync.hosts.edit(params.host, body, change)) },
+      };
+    },
   }),
   // The token that can add a host must not approve it, too, because an approved host reads and
   // replaces files on all others.
@@ -101,12 +105,34 @@ export const hostRoutes: readonly AdminRoute[] = [
       body: { host: describeHost(await sync.hosts.approve(params.host, body.digest)) },
     }),
   }),
-  remove('/hosts/:host', {
-    about: 'unregister a host',
-    answer: oneHost,
+  post('/hosts/:host/test', {
+    about: 'log in to a host and try what deliveries need',
+    changesNothing: true,
+    answer: objectOf<Pick<InitReport, 'checks'>>({ checks: v.array(initCheck) }),
     handle: async (sync, { params }) => ({
       status: 200,
-      body: { host: describeHost(await sync.hosts.unregister(params.host)) },
+      body: { checks: await sync.hosts.test(params.host) },
+    }),
+  }),
+  get('/hosts/:host/change', {
+    about: 'what retiring or pausing a host does to files',
+    query: { to: choiceField('retired', 'paused') },
+    answer: changePreview,
+    handle: async (sync, { params, query }) => ({
+      status: 200,
+      body: await sync.hosts.previewChange(params.host, query.to),
+    }),
+  }),
+  remove('/hosts/:host', {
+    about: 'unregister a host',
+    body: {
+      digest: v.exactOptional(textField(64)),
+      onlyHere: v.exactOptional(integerField(0, 10_000)),
+    },
+    answer: oneHost,
+    handle: async (sync, { params, body }) => ({
+      status: 200,
+      body: { host: describeHost(await sync.hosts.unregister(params.host, body)) },
     }),
   }),
 ];

@@ -81,12 +81,13 @@ export function createRouter(
       page,
       streams,
     };
-    const asker = isChange ? sync.as(describeRequester(request, nameOf, session)) : sync;
+    const asker = isChange ? sync.as(given.requester.description) : sync;
     sendAnswer(request, response, await route.handle(asker, given));
   }
 
   function describeAccess(request: Request, session: Session | undefined): Requester {
     return {
+      description: describeRequester(request, nameOf, session),
       session,
       requireAuthorized: () => authorizer.requireAuthorized(request),
       mayApprove: () => authorizer.mayApprove(request),

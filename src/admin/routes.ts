@@ -4,7 +4,7 @@ import { type AdminRoute, get } from './admin-route.js';
 import { objectOf } from './answers/json.js';
 import { auditAnswer, doctorCheck, statusAnswer } from './answers/status.js';
 import { eventRoutes } from './events/event-routes.js';
-import { countField } from './fields.js';
+import { countField, textField } from './fields.js';
 import { fileRoutes } from './files.js';
 import { hostRoutes } from './hosts.js';
 import { metricsRoutes } from './metrics.js';
@@ -52,9 +52,13 @@ const siteRoutes: readonly AdminRoute[] = [
     handle: async (sync) => ({ status: 200, body: await sync.status() }),
   }),
   get('/doctor', {
-    about: 'examines this host and its way to the others',
+    about: 'examines this host and its way to the others, or one other host from here',
+    query: { host: v.exactOptional(textField()) },
     answer: objectOf<{ checks: DoctorCheck[] }>({ checks: v.array(doctorCheck) }),
-    handle: async (sync) => ({ status: 200, body: { checks: await sync.doctor() } }),
+    handle: async (sync, { query }) => ({
+      status: 200,
+      body: { checks: await sync.doctor(query) },
+    }),
   }),
   get('/healthz', {
     about: 'whether this process answers; without credentials',

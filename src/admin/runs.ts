@@ -1,15 +1,17 @@
 import * as v from 'valibot';
+import { formatRunCursor } from '../api/run-cursor.js';
 import type { Run } from '../model/run.js';
 import { type AdminAnswer, type AdminRoute, get, post } from './admin-route.js';
 import { objectOf } from './answers/json.js';
 import { runAnswer } from './answers/run.js';
-import { booleanField, countField, listField, textField } from './fields.js';
+import { booleanField, choiceField, countField, listField, textField } from './fields.js';
 
 /** How many runs a list shows by default, and at most. */
 const defaultListed = 50;
 const maxListed = 1000;
 
 const scopeFields = {
+  at: v.exactOptional(textField()),
   hosts: v.exactOptional(listField(textField())),
   dirs: v.exactOptional(listField(textField(4096))),
 };
@@ -52,12 +54,24 @@ export const runRoutes: readonly AdminRoute[] = [
   }),
   get('/runs', {
     about: 'the newest runs',
-    query: { limit: v.exactOptional(countField(1, maxListed)) },
-    answer: objectOf<{ runs: Run[] }>({ runs: v.array(runAnswer) }),
-    handle: async (sync, { query: { limit = defaultListed } }) => ({
-      status: 200,
-      body: { runs: await sync.runs.list(limit) },
+    query: {
+      state: v.exactOptional(choiceField('requested', 'running', 'done', 'failed', 'cancelled')),
+      host: v.exactOptional(textField()),
+      after: v.exactOptional(textField()),
+      limit: v.exactOptional(countField(1, maxListed)),
+    },
+    answer: objectOf<{ runs: Run[]; next?: string }>({
+      runs: v.array(runAnswer),
+      next: v.exactOptional(v.string()),
     }),
+    handle: async (sync, { query: { limit = defaultListed, ...query } }) => {
+      const runs = await sync.runs.list({ ...query, limit }),
+        last = runs.at(-1);
+      return {
+        status: 200,
+        body: { runs, ...(last && runs.length === limit && { next: formatRunCursor(last) }) },
+      };
+    },
   }),
   get('/runs/:id', {
     about: 'one run, with its progress',

@@ -25,6 +25,7 @@ export interface HostDescription extends Pick<
   | 'backend'
   | 'passive'
   | 'status'
+  | 'paused'
   | 'readyAt'
   | 'halted'
   | 'software'
@@ -56,6 +57,7 @@ export function describeHost(host: Host): HostDescription {
     backend,
     passive,
     status,
+    paused,
     readyAt,
     halted,
     software,
@@ -74,6 +76,7 @@ export function describeHost(host: Host): HostDescription {
     backend,
     passive,
     status,
+    ...(paused && { paused }),
     ...(readyAt && { readyAt }),
     halted,
     ...(software && { software }),

@@ -1,6 +1,9 @@
+import type { DocumentRef } from '../model/capture.js';
 import type { Failure } from '../model/failure.js';
 import type { Host, HostId, UnsyncableNames } from '../model/host.js';
 import type { Path } from '../model/path.js';
+import type { PictureType } from '../model/picture-type.js';
+import type { CappedCount } from './overview.js';
 import type { SyncDir } from '../model/sync-dir.js';
 import type { UnreadableRow } from '../model/unreadable-row.js';
 
@@ -36,6 +39,18 @@ export interface AuditEntry {
 export interface HostKeys {
   readonly pinned: readonly string[];
   readonly shown: readonly string[];
+}
+
+/** What becomes of the files of a host that is retired or paused, counted now. */
+export interface HostChangePreview {
+  /** Of the host as it is shown; the retirement must include it. */
+  digest: string;
+  /** Deliveries to it, which are forgotten or wait. */
+  pending: CappedCount & { bytes: number };
+  /** Files that no other host has; the first 50. */
+  onlyHere: CappedCount & { paths: Path[] };
+  /** Saves on it that are not in the ledger yet. Retiring drops them. */
+  captures: CappedCount;
 }
 
 /** The result of `init`: the host, and each check by name, with a remedy if it failed. */
@@ -111,26 +126,50 @@ export interface HostStatus {
   unnamed?: Host['unnamed'];
 }
 
+/** Removals of a sync dir that wait for a person, because a host noticed so many at once. */
+export interface WaitingRemovals {
+  host: Host;
+  dir: Path;
+  failure: Failure;
+  /** How many files are to be removed now, and their share of all files of the sync dir. */
+  count: number;
+  share: number;
+  /** When the first of them was noticed. */
+  since?: Date;
+  /** The first 1,000. */
+  paths: Path[];
+}
+
 export interface RecoverableFile {
+  /** The name of the host that keeps it. */
+  host: string;
   dir: Path;
   path: Path;
   keptAs: string;
   at: Date;
   size: number;
-}
-
-/** The content of a file on this host. */
-export interface RecoverableContent {
-  size: number;
-  mtime: Date;
-  sha256: string;
+  /** Why a conflict was kept. */
+  why?: string;
+  /** The current version of the path by the ledger. Absent if it was deleted or is unknown. */
+  current?: { size: number; sha256?: string; capturedAt: Date };
 }
 
 /**
- * A conflict compared with the file at its path on this host; `here` is absent if there is no
- * file.
+ * The content of a file. `sha256` is absent if another host has the file and it is too large to
+ * read it from here.
+ */
+export interface RecoverableContent {
+  size: number;
+  mtime: Date;
+  sha256?: string;
+}
+
+/**
+ * A conflict compared with the file at its path on the same host; `here` is absent if there is no
+ * file. `identical` is only true if both contents are known.
  */
 export interface ConflictComparison {
+  host: string;
   dir: Path;
   path: Path;
   keptAs: string;
@@ -158,6 +197,12 @@ export interface Status {
   conflicts: { path: string; keptAs: string; at: Date; size: number }[];
   /** Malformed database rows that were set aside; the newest 20. */
   unreadableRows: { count: number; newest: Omit<UnreadableRow, 'row'>[] };
+}
+
+/** A picture, for people who decide about a conflict. */
+export interface PictureContent {
+  type: PictureType;
+  bytes: Buffer;
 }
 
 /** For each awaited file the hosts that hold it and those that lack it, by name. */
@@ -195,6 +240,8 @@ export interface FileStatus {
   sha256?: string;
   capturedAt?: Date;
   origin?: { id: HostId; hostname: string };
+  /** The document whose save named this version. */
+  savedBy?: DocumentRef;
   heldBy: { id: HostId; hostname: string }[];
   /**
    * Hosts that lack this version, since when, and the last failure of the delivery. `blocked`:
@@ -205,6 +252,9 @@ export interface FileStatus {
     hostname: string;
     since: Date;
     blocked: boolean;
+    /** Why the host lacks it, in a sentence, and what to do if anything. */
+    why: string;
+    remedy?: string;
     failure?: Failure;
     failingSince?: Date;
     retryAt?: Date;
@@ -214,6 +264,21 @@ export interface FileStatus {
    * that waits for approval, or whose application removed the file. Absent without a version.
    */
   unconcerned?: { id: HostId; hostname: string; why: string }[];
+}
+
+/** Files by path. `next`: the value of `after` with which the list goes on. */
+export interface FilePage {
+  files: FileStatus[];
+  next?: Path;
+}
+
+export interface ModelDescription {
+  name: string;
+  syncDirs: readonly Path[];
+  /** The fields that name files. Absent if a function finds them, or every text is tried. */
+  fields?: readonly string[];
+  /** Whether this process has the model. Without it no document can be read here. */
+  plugged: boolean;
 }
 
 export interface DocumentStatus {

@@ -1,4 +1,6 @@
+import type { DocumentRef } from '../model/capture.js';
 import type { Host } from '../model/host.js';
+import type { Run } from '../model/run.js';
 
 /**
  * The values to register for a host. An omitted value keeps its stored value, or gets the default
@@ -56,6 +58,8 @@ export interface HostChange {
    * unapproved address. Default false.
    */
   remote?: boolean;
+  /** Who requests it; stored with a pause. */
+  by?: string;
 }
 
 /** The changeable fields of a registered host. */
@@ -64,10 +68,24 @@ export type HostEdit = Partial<
 > & {
   syncDirs?: readonly string[];
   status?: 'approved' | 'paused';
+  /** Why the host is paused; goes with that status. At most 500 characters. */
+  reason?: string;
   publicKey?: string;
 };
 
+/** What `previewChange` showed before a host is retired. The retirement counts for that alone. */
+export interface ShownHost {
+  digest?: string;
+  /** The count of files that no other host has. */
+  onlyHere?: number;
+}
+
 export interface RunRequest {
+  /**
+   * The host that carries the run out, by name or id; default: this one. It must be approved and
+   * active. Nobody hurries it: it begins when its leader next looks, within seconds.
+   */
+  at?: string;
   /** Host names or ids; empty or omitted: all. */
   hosts?: readonly string[];
   /** Sync dirs; empty or omitted: all. */
@@ -79,6 +97,7 @@ export interface RunRequest {
 
 /** The scope of a verify run; see RunRequest. */
 export interface VerifyRequest {
+  at?: string;
   /** Hosts to verify, also this one; empty or omitted: all. */
   hosts?: readonly string[];
   dirs?: readonly string[];
@@ -87,6 +106,72 @@ export interface VerifyRequest {
    * Default false.
    */
   repair?: boolean;
+  by?: string;
+}
+
+/** Which runs to list. Every condition that is given must hold. */
+export interface RunQuery {
+  state?: Run['state'];
+  /** The host that carries them out, by name or id. */
+  host?: string;
+  /** Where the list goes on: `formatRunCursor` of the last run before. */
+  after?: string;
+  /** Default 100; at most 1,000. */
+  limit?: number;
+}
+
+/**
+ * Which files to find: one of `path`, `document` and `url`, or entries of the ledger that meet
+ * every other condition, by path.
+ */
+export interface FileQuery {
+  /** Relative to the root, or absolute below the root of any host. */
+  path?: string;
+  /**
+   * The files that the document names. In a process without its model: the files whose current
+   * version it saved.
+   */
+  document?: DocumentRef;
+  /** A public address of the file, or its path. */
+  url?: string;
+  /** A part of the path, whatever the case. */
+  contains?: string;
+  /** A host, by name or id, that is to get the file or has it blocked. */
+  pendingOn?: string;
+  blockedOn?: string;
+  /** Files that no host holds. */
+  missing?: boolean;
+  /** The list goes on after this path. */
+  after?: string;
+  /** Default 50; at most 200. */
+  limit?: number;
+}
+
+/** Which deliveries to try again now: those of a path, those to a host, or both. */
+export interface RetryRequest {
+  path?: string;
+  /** By name or id. */
+  host?: string;
+}
+
+/** Which recoverable files to list. */
+export interface RecoverableQuery {
+  /** The host that keeps them, by name or id; default: this one. */
+  host?: string;
+  /** Per sync dir. Default 100; at most 1,000. */
+  limit?: number;
+}
+
+/** A person's decision about a recoverable file. */
+export interface RecoverableDecision {
+  /** The host that keeps it, by name or id; default: this one. */
+  host?: string;
+  /**
+   * The sha256 of the kept file and of the file at its path, as `compare` showed them; `current` is
+   * null if there was none. The decision counts for these alone.
+   */
+  shown?: { kept?: string; current?: string | null };
+  /** Who decides; stored with the run that carries it out on another host. */
   by?: string;
 }
 

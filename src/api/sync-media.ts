@@ -4,19 +4,23 @@ import type { Overview } from './overview.js';
 import type { PluginOptions } from '../config/config.js';
 import type { ReadyLimits } from '../config/ready-limits.js';
 import type { WaitOptions } from '../config/wait-options.js';
-import type { Failure } from '../model/failure.js';
 import type { MetricsAnswer } from './metrics.js';
 import type { Host } from '../model/host.js';
-import type { Path } from '../model/path.js';
 import type { Run } from '../model/run.js';
 import type { HistoryActions } from './history.js';
 import type {
+  FileQuery,
   HostChange,
   HostEdit,
   HostRegistration,
   NamedFiles,
   PassiveHostRegistration,
+  RecoverableDecision,
+  RecoverableQuery,
+  RetryRequest,
+  RunQuery,
   RunRequest,
+  ShownHost,
   VerifyRequest,
 } from './requests.js';
 import type {
@@ -25,11 +29,16 @@ import type {
   CopiesResult,
   DoctorCheck,
   DocumentStatus,
+  FilePage,
+  HostChangePreview,
   HostKeys,
   InitReport,
+  ModelDescription,
+  PictureContent,
   PurgeReport,
   RecoverableFile,
   Status,
+  WaitingRemovals,
 } from './reports.js';
 
 /**
@@ -95,11 +104,15 @@ export interface SyncMedia {
      * does not present them.
      */
     acceptKeys(nameOrId: string, fingerprints: readonly string[]): Promise<Host>;
+    /** Logs in to a host and tries what deliveries need, from this host. Takes seconds. */
+    test(nameOrId: string): Promise<InitReport['checks']>;
+    /** Shows what retiring or pausing a host does to files, before somebody decides. */
+    previewChange(nameOrId: string, to: 'retired' | 'paused'): Promise<HostChangePreview>;
     /**
      * Retires a host (default: this one). Nothing is pending for it any more, and every active
-     * host removes its key.
+     * host removes its key. Throws HOST_CHANGED or CHANGED if it is no longer as `shown`.
      */
-    unregister(nameOrId?: string): Promise<Host>;
+    unregister(nameOrId?: string, shown?: ShownHost): Promise<Host>;
     /**
      * Retires this host and removes what syncmedia keeps on this machine: keys, state folder, and
      * `.syncmedia` of each sync dir. On the last host it also drops the collections. Uploads and
@@ -109,7 +122,11 @@ export interface SyncMedia {
     purge(options?: { dryRun?: boolean }): Promise<PurgeReport>;
   };
 
-  /** Requests a run. Resolves when its row is stored. */
+  /**
+   * Requests a run, on this host or `at` another. Resolves when its row is stored; `waits` says so
+   * if nothing leads that host. Throws BAD_OPTION, HOST_RETIRED or HOST_CLONED for a host that
+   * cannot carry it out, and BAD_SYNC_DIR for a sync dir that it does not keep.
+   */
   push(request?: RunRequest): Promise<Run>;
   pull(request?: RunRequest): Promise<Run>;
   /**
@@ -123,8 +140,8 @@ export interface SyncMedia {
    */
   adopt(request?: RunRequest): Promise<Run>;
   readonly runs: {
-    /** The newest first. */
-    list(limit?: number): Promise<Run[]>;
+    /** The newest first; a number is the limit. Throws BAD_OPTION, UNKNOWN_HOST. */
+    list(query?: number | RunQuery): Promise<Run[]>;
     show(id: string): Promise<Run>;
     cancel(id: string): Promise<Run>;
     /**
@@ -143,8 +160,11 @@ export interface SyncMedia {
    * Throws NO_CONNECTION, TIMED_OUT if nothing was read before.
    */
   overview(): Promise<Overview>;
-  /** Examines this host, the database and the connection to every other host. Takes seconds. */
-  doctor(): Promise<DoctorCheck[]>;
+  /**
+   * Examines this host, the database and the connection to every other host; or what can be seen
+   * of another host from here. Takes seconds. Throws UNKNOWN_HOST.
+   */
+  doctor(options?: { host?: string }): Promise<DoctorCheck[]>;
   /**
    * Shows each file that a document names, or one path: its version, the hosts that hold it, and
    * the hosts for which it is pending, with the reason. Throws BAD_OPTION, BAD_PATH.
@@ -152,6 +172,21 @@ export interface SyncMedia {
   statusOf(named: NamedFiles): Promise<DocumentStatus>;
   /** Shows the files of a stored document of a plugged model. Throws UNKNOWN_DOCUMENT. */
   showDocument(model: string, id: string): Promise<DocumentStatus>;
+  readonly files: {
+    /**
+     * Finds files by path, document, public address or state. Throws BAD_OPTION, BAD_PATH,
+     * UNKNOWN_HOST, UNKNOWN_DOCUMENT; TIMED_OUT if a search takes the database longer than two
+     * seconds.
+     */
+    find(query: FileQuery): Promise<FilePage>;
+    /**
+     * Tries deliveries again at once, whichever host delivers them, also those that wait for a
+     * person. `retried` counts them. Throws BAD_OPTION, BAD_PATH, UNKNOWN_HOST.
+     */
+    retry(request: RetryRequest): Promise<{ retried: number }>;
+  };
+  /** The models that name files, by name. */
+  models(): Promise<ModelDescription[]>;
   /**
    * Waits until enough hosts hold every file that a document names, or one path. After a commit
    * it does the same as the plugin's `copies` does for a save. Throws MEDIA_COPIES_TIMEOUT, which
@@ -168,16 +203,24 @@ export interface SyncMedia {
    * counts as not ready.
    */
   isReady(limits?: ReadyLimits): Promise<boolean>;
-  /** Files on this host that can be restored: superseded versions in the trash, and conflicts. */
+  /**
+   * Files on this host, or on one that can be reached from here, that can be restored: superseded
+   * versions in the trash, and conflicts. For another host: UNKNOWN_HOST, BAD_OPTION while it waits
+   * for approval, HOST_UNREACHABLE, TIMED_OUT after 20 seconds.
+   */
   readonly recoverable: {
-    /** The newest first; at most `limit` (default 100) per sync dir. */
-    list(area: 'trash' | 'conflicts', limit?: number): Promise<RecoverableFile[]>;
+    /** The newest first; a number is the limit. */
+    list(
+      area: 'trash' | 'conflicts',
+      query?: number | RecoverableQuery,
+    ): Promise<RecoverableFile[]>;
     /**
      * Places a recoverable file at its path again, as a new version for every host. The current
      * file there goes to the trash. `keptAs` as `list` returns it. Throws BAD_PATH if there is no
-     * such file.
+     * such file, CHANGED if it is not as shown. Another host does it by itself: then this returns
+     * its run.
      */
-    restore(dir: string, keptAs: string): Promise<void>;
+    restore(dir: string, keptAs: string, decision?: RecoverableDecision): Promise<Run | undefined>;
   };
   /** The versions that the history of this host remembers. */
   readonly history: HistoryActions;
@@ -187,33 +230,48 @@ export interface SyncMedia {
    */
   withAuthor<T>(this: void, author: string, work: () => T): T;
   /**
-   * Files of this host that lost against another version, or that the ledger did not know. They
-   * stay until a person decides.
+   * Files that lost against another version, or that the ledger did not know. They stay until a
+   * person decides. Hosts and errors as for `recoverable`.
    */
   readonly conflicts: {
-    /** The newest first; at most `limit` (default 100) per sync dir. */
-    list(limit?: number): Promise<RecoverableFile[]>;
+    /** The newest first; a number is the limit. Files with the current bytes are left out. */
+    list(query?: number | RecoverableQuery): Promise<RecoverableFile[]>;
     /**
      * Reads both files. `keptAs` as `list` returns it. Throws BAD_PATH if there is no such
      * conflict.
      */
-    compare(dir: string, keptAs: string): Promise<ConflictComparison>;
+    compare(dir: string, keptAs: string, host?: string): Promise<ConflictComparison>;
+    /**
+     * Reads one of both files, if it is a picture of at most 10 MiB; undefined if it is none.
+     * Throws BAD_PATH if there is no such file.
+     */
+    readPicture(
+      dir: string,
+      keptAs: string,
+      side: 'kept' | 'current',
+      host?: string,
+    ): Promise<PictureContent | undefined>;
     /** Does the same as `recoverable.restore`. */
-    restore(dir: string, keptAs: string): Promise<void>;
+    restore(dir: string, keptAs: string, decision?: RecoverableDecision): Promise<Run | undefined>;
     /**
      * Moves a conflict to the trash, which keeps it for 30 days. Throws BAD_PATH if there is no
-     * such conflict.
+     * such conflict, CHANGED if it is not as shown.
      */
-    discard(dir: string, keptAs: string): Promise<void>;
+    discard(dir: string, keptAs: string, decision?: RecoverableDecision): Promise<void>;
   };
   /** Removals that wait for a person's decision, because there were too many at once. */
   readonly removals: {
-    list(): Promise<{ host: Host; dir: Path; failure: Failure }[]>;
+    list(): Promise<WaitingRemovals[]>;
     /**
      * Throws BAD_SYNC_DIR if none wait there. `host`: name or id; default: every host on which
-     * they wait.
+     * they wait. `count`: how many removals were shown; throws CHANGED if there are others now.
      */
-    decide(dir: string, decision: 'approved' | 'rejected', host?: string): Promise<void>;
+    decide(
+      dir: string,
+      decision: 'approved' | 'rejected',
+      host?: string,
+      count?: number,
+    ): Promise<void>;
   };
   /**
    * Captures files that the app wrote without a document, always as new versions. Paths are

@@ -6,6 +6,7 @@ import type { Path } from '../model/path.js';
 import { listMisfits } from '../model/row-shapes.js';
 import { getNativeCollection } from '../util/collections.js';
 import { groupByPath, projectPaths, type CaptureRow, type PathCapture } from './captured-paths.js';
+import { type CandidatePaths, findCandidatePaths } from './candidate-paths.js';
 import { captureShape } from './row-shape.js';
 
 /**
@@ -124,11 +125,26 @@ export class OutboxQueries {
     );
   }
 
-  /** How many captures of one host, or of all, wait. */
-  async count(host?: HostId): Promise<number> {
+  /** How many captures of one host, or of all, wait; counted up to `limit`. */
+  async count(host?: HostId, limit?: number): Promise<number> {
     return this.collection.countDocuments(host === undefined ? {} : { host }, {
       readPreference: 'primary',
+      ...(limit !== undefined && { limit }),
     });
+  }
+
+  /**
+   * The paths below a sync dir that this host is to check for deletion: how many, since when, and
+   * the first of them.
+   * @param except sync dirs below this one
+   */
+  async findCandidates(
+    host: HostId,
+    dir: Path,
+    except: readonly Path[],
+    limit: number,
+  ): Promise<CandidatePaths> {
+    return findCandidatePaths(this.collection, host, dir, except, limit);
   }
 }
 

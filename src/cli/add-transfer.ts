@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { RunRequest } from '../api/requests.js';
 import type { RunCommand } from './command-context.js';
 import { followRun, printRun } from './follow-run.js';
-import { addScopeOptions, type ScopeOptions } from './scope.js';
+import { addScopeOptions, readScope, type ScopeOptions } from './scope.js';
 
 interface TransferCommandOptions extends ScopeOptions {
   readonly dryRun?: boolean;
@@ -21,8 +21,7 @@ export function addTransferCommand(
     .action((options: TransferCommandOptions, command: Command) =>
       runCommand(command, async (context) => {
         const request: RunRequest = {
-          ...(options.host && { hosts: options.host }),
-          ...(options.dir && { dirs: options.dir }),
+          ...readScope(options),
           dryRun: options.dryRun ?? false,
           by: 'command line',
         };

@@ -3,7 +3,7 @@ import type { Run } from '../model/run.js';
 import type { CommandContext } from './command-context.js';
 import type { ExitCode } from './exit-codes.js';
 import { formatFindings, hasUnrepairedDamage } from './findings.js';
-import { describeCounts, describeProgress, drawProgress } from './progress.js';
+import { describeCounts, describeProgress, drawProgress, formatBytes } from './progress.js';
 import { formatPairs, formatTable } from './table.js';
 
 /**
@@ -53,7 +53,7 @@ function formatRun(run: Run, names: ReadonlyMap<string, string>): string {
   const pairs: [string, string][] = [
     ['run', run.id],
     ['kind', run.dryRun ? `${run.kind}, dry run` : run.kind],
-    ['state', run.state],
+    ['state', run.waits === undefined ? run.state : `${run.state}: ${run.waits}`],
     [run.kind === 'verify' ? 'verified' : 'transferred', describeCounts(run)],
     ['requested', `${run.requestedAt.toISOString()} by ${run.requestedBy}`],
   ];
@@ -65,12 +65,19 @@ function formatRun(run: Run, names: ReadonlyMap<string, string>): string {
     failure.code,
     failure.message,
   ]);
-  const planned = run.wouldTransfer?.map(({ host, path }) => [nameOf(host), path]);
+  const planned = run.wouldTransfer?.map(({ host, path, size, why }) => [
+    nameOf(host),
+    path,
+    size === undefined ? '' : formatBytes(size),
+    why ?? '',
+  ]);
   return (
     formatPairs(pairs) +
     formatFindings(run, nameOf) +
     (failures.length > 0 ? `\n${formatTable(['HOST', 'FAILURE', ''], failures)}` : '') +
-    (planned && planned.length > 0 ? `\n${formatTable(['HOST', 'WOULD TRANSFER'], planned)}` : '')
+    (planned && planned.length > 0
+      ? `\n${formatTable(['HOST', 'WOULD TRANSFER', 'SIZE', 'WHY'], planned)}`
+      : '')
   );
 }
 

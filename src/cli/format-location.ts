@@ -39,11 +39,11 @@ function formatHosts(file: FileStatus, layout: Layout): string {
     ['HOST', 'STATE', 'SINCE', 'WHY', 'NEXT TRY'],
     [
       ...file.heldBy.map(({ hostname }) => [hostname, holds, '', '', '']),
-      ...file.pending.map(({ hostname, since, blocked, failure, failingSince, retryAt }) => [
+      ...file.pending.map(({ hostname, since, blocked, failure, failingSince, retryAt, why }) => [
         hostname,
         blocked ? 'blocked' : 'pending',
         layout.formatTime(failingSince ?? since),
-        failure ? `${failure.code}: ${failure.message}` : 'not delivered yet',
+        failure?.message === why ? `${failure.code}: ${why}` : why,
         retryAt ? layout.formatTime(retryAt) : '',
       ]),
       ...(file.unconcerned ?? []).map(({ hostname, why }) => [

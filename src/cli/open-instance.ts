@@ -77,7 +77,7 @@ export async function openInstance(
       throw error;
     }
     return {
-      sync: sync.as(`${nameCurrentUser()}@${hostname()} on the command line`),
+      sync: sync.as(describeUser()),
       environment,
       close,
     };
@@ -85,6 +85,11 @@ export async function openInstance(
     await connection.close();
     throw error;
   }
+}
+
+/** Names the user of the command line, as the audit log does. */
+export function describeUser(): string {
+  return `${nameCurrentUser()}@${hostname()} on the command line`;
 }
 
 async function connectDatabase(uri: string): Promise<Connection> {

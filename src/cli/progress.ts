@@ -8,11 +8,13 @@ const barWidth = 20;
  * rest takes.
  */
 export function describeProgress(run: Run): string {
+  if (run.waits !== undefined) return `${run.kind} ${run.id}: ${run.state}; ${run.waits}`;
   return `${run.kind} ${run.id}: ${run.state}, ${describeCounts(run)}${describePace(run)}`;
 }
 
 /** Describes the same for a terminal, shorter and with a bar. */
 export function drawProgress(run: Run): string {
+  if (run.waits !== undefined) return `${run.kind}: ${run.waits}`;
   const share = computeShareDone(run);
   const full = Math.round(share * barWidth);
   const bar = `[${'#'.repeat(full)}${'-'.repeat(barWidth - full)}]`;

@@ -66,6 +66,8 @@ export interface HostContext extends HostBasis {
    * this process lacks stay undetermined.
    */
   findNamedPaths(paths: readonly Path[], signal: AbortSignal): Promise<NamedPaths>;
+  /** Lists the models of the whole site that name files, with their sync dirs. */
+  listModels(this: void): Promise<ReadonlyMap<string, readonly Path[]>>;
   /** Stores that a model compiled later names files. */
   declareModel(model: NamingModel): Promise<void>;
   /** Reads hosts and sync dirs from the database again. */
@@ -132,6 +134,7 @@ export async function openHostContext(basis: HostBasis): Promise<HostContext> {
     forgotten,
     refresh,
     declareModel,
+    listModels: () => store.listModels(),
     findNamedPaths: findNamed,
     declareDirs: declare,
   };

@@ -103,6 +103,11 @@ export class KnownDirs {
     return this.faults;
   }
 
+  /** Lists all directories that rows of the database name, of this host and others. */
+  listStored(): Path[] {
+    return this.stored.map(({ path }) => path).filter(isSafePath);
+  }
+
   /** Lists directories that rows of the database name and that this host does not open. */
   listIgnored(): Path[] {
     const known = this.current();

@@ -9,6 +9,7 @@ import type { LocalFileInfo } from '../model/file.js';
 import type { NamedPaths } from '../model/capture.js';
 import type { Path } from '../model/path.js';
 import type { SyncDir } from '../model/sync-dir.js';
+import type { ShownContents } from '../replica/kept-file.js';
 import type { ScanScope } from '../replica/scan.js';
 import type { Backend } from '../transport/backend.js';
 import type { HostContext } from './host-context.js';
@@ -21,6 +22,11 @@ interface LeaderDisk extends Omit<ReconcileDisk, 'hash'>, Omit<ScanDisk, 'hash'>
     options?: { keeps: boolean; only?: (seen: LocalFileInfo) => boolean },
   ): Promise<(LocalFileInfo & { sha256: string }) | undefined>;
   isDirectory(path: Path): Promise<boolean>;
+  /**
+   * Places a recoverable file at its path, because a person decided so; the file there goes to the
+   * trash. Returns the path. Throws BAD_PATH if there is no such file; CHANGED.
+   */
+  restoreKept(dir: SyncDir, keptAs: string, shown: ShownContents): Promise<Path>;
   /** Moves the file to the conflicts. */
   moveToConflicts(path: Path): Promise<void>;
 }

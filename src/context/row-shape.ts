@@ -19,12 +19,20 @@ const hostAndPath = { host: isText, path: isText };
 /** The fields of a valid row of the runs; see `Run`. */
 export const runShape: RowShape = {
   _id: isText,
-  kind: isOneOf('push', 'pull', 'verify', 'adopt', 'bootstrap'),
+  kind: isOneOf('push', 'pull', 'verify', 'adopt', 'bootstrap', 'restore'),
   at: isText,
   hosts: isList(isText),
   dirs: isList(isText),
   dryRun: isBoolean,
   repair: isOptional(isBoolean),
+  restores: isOptional(
+    hasFields({
+      dir: isText,
+      keptAs: isText,
+      kept: isOptional(isText),
+      current: isOptional(isText),
+    }),
+  ),
   state: isOneOf('requested', 'running', 'done', 'failed', 'cancelled'),
   files: isNumber,
   bytes: isNumber,
@@ -37,7 +45,15 @@ export const runShape: RowShape = {
     isList(hasFields({ ...hostAndPath, finding: isOneOf('missing', 'extra', 'different') })),
   ),
   failures: isList(hasFields({ host: isText, failure: isFailure })),
-  wouldTransfer: isOptional(isList(hasFields(hostAndPath))),
+  wouldTransfer: isOptional(
+    isList(
+      hasFields({
+        ...hostAndPath,
+        size: isOptional(isNumber),
+        why: isOptional(isOneOf('missing', 'older', 'different')),
+      }),
+    ),
+  ),
   failure: isOptional(isFailure),
   requestedAt: isDate,
   startedAt: isOptional(isDate),

@@ -3,7 +3,7 @@ import type { mongo } from 'mongoose';
 import { SyncMediaError } from '../model/errors.js';
 import type { RowReader } from '../database/unreadable-rows.js';
 import type { HostId } from '../model/host.js';
-import type { Run } from '../model/run.js';
+import type { RestoredFile, Run } from '../model/run.js';
 import { runShape } from './row-shape.js';
 
 export type RunRow = Omit<Run, 'id'> & { _id: string };
@@ -11,6 +11,15 @@ export type RunRow = Omit<Run, 'id'> & { _id: string };
 /** The length of a whole id, and the least part of it that names a run. */
 const idLength = 36,
   leastIdLength = 4;
+
+/** Selects the runs that meet every given condition. `after`: the last run of the page before. */
+export interface RunFilter {
+  readonly state?: Run['state'];
+  readonly at?: HostId;
+  readonly after?: Pick<Run, 'requestedAt' | 'id'>;
+  readonly limit: number;
+}
+
 /** How many runs are kept. Older ones are removed once they have ended. */
 const maxRuns = 1_000;
 
@@ -47,6 +56,7 @@ export class RunStore {
   async request(
     run: Pick<Run, 'kind' | 'at' | 'hosts' | 'dirs' | 'dryRun' | 'requestedBy'> & {
       repair?: boolean;
+      restores?: RestoredFile;
     },
   ): Promise<Run> {
     const row: RunRow = {
@@ -94,9 +104,20 @@ export class RunStore {
     return run;
   }
 
-  async list(limit: number): Promise<Run[]> {
+  /** The newest first, those requested in the same millisecond by id. */
+  async list({ state, at, after, limit }: RunFilter): Promise<Run[]> {
+    const filter = {
+      ...(state && { state }),
+      ...(at !== undefined && { at }),
+      ...(after && {
+        $or: [
+          { requestedAt: { $lt: after.requestedAt } },
+          { requestedAt: after.requestedAt, _id: { $lt: after.id } },
+        ],
+      }),
+    } as mongo.Filter<RunRow>;
     return this.keepReadable(
-      await this.rows.find({}, { sort: { requestedAt: -1 }, limit }).toArray(),
+      await this.rows.find(filter, { sort: { requestedAt: -1, _id: -1 }, limit }).toArray(),
     );
   }
 

@@ -4,6 +4,7 @@ import type { Entry } from '../model/entry.js';
 import type { FileInfo } from '../model/file.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
+import type { TransferReason } from '../model/run.js';
 import { applyConflictRule } from './conflict-rule.js';
 import { haveSameSizeAndTime } from './file-state.js';
 import { capturesOwnFiles } from './wants.js';
@@ -66,6 +67,24 @@ export function wouldPush(
     (entry !== undefined && isSuperseded(entry, there)) ||
     (!capturesOwnFiles(to) && winsOverUnknown(dir, here, there))
   );
+}
+
+/**
+ * Why a run would transfer a file: what its receiver has at the path.
+ * @param receiving the receiver's file
+ * @param sent the file that would be transferred
+ */
+export function explainTransfer(
+  receiving: FileInfo | undefined,
+  sent: FileInfo | undefined,
+  entry: Entry | undefined,
+): TransferReason {
+  if (!receiving) return 'missing';
+  const isOlder =
+    entry === undefined
+      ? sent !== undefined && receiving.mtime < sent.mtime
+      : isSuperseded(entry, receiving);
+  return isOlder ? 'older' : 'different';
 }
 
 function isSuperseded(entry: Entry, facts: FileInfo): boolean {

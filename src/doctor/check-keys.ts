@@ -117,7 +117,7 @@ function checkSeals(sealed: boolean, hosts: readonly Host[]): CheckResult {
   return reportFailed(`${unsealed.map(({ hostname }) => hostname).join(', ')}: ${message}`, remedy);
 }
 
-function checkHostRows(hosts: readonly Host[]): CheckResult {
+export function checkHostRows(hosts: readonly Host[]): CheckResult {
   const unreadable = hosts.filter((host) => host.unreadable);
   if (unreadable.length === 0) return reportOk('every field of every host can be used');
   return reportFailed(

@@ -5,10 +5,11 @@ import { readDatabaseClock } from '../database/database-clock.js';
 import { getRemedy } from '../model/error-catalogue.js';
 import { nameProcess } from '../state-dir/process-identity.js';
 import type { DoctorCheck } from '../api/reports.js';
+import type { Host, HostId } from '../model/host.js';
 import { Ssh } from '../transport/ssh/ssh.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 import { checkHistory } from './check-history.js';
-import { checkKeys } from './check-keys.js';
+import { checkHostRows, checkKeys } from './check-keys.js';
 import { checkOthers, assessSkew } from './check-others.js';
 import { checkPlace } from './check-place.js';
 import { checkPrograms } from './check-programs.js';
@@ -16,7 +17,7 @@ import { checkRules } from './check-rules.js';
 import { checkStatus } from './check-status.js';
 
 /** What doctor examines on a machine that was initialised. */
-type ExaminedHost = Pick<
+export type ExaminedHost = Pick<
   HostContext,
   'config' | 'tuning' | 'state' | 'replica' | 'dirs' | 'registry' | 'unreadable'
 >;
@@ -60,11 +61,11 @@ export async function examineHost(
       checkPlace(examined),
       checkKeys(examined, hosts),
       checkRules(examined.dirs),
-      runCheck('application', '', () => checkSetup(examined)).then((one) => [one]),
+      runCheck('application', '', () => checkSetup(registry.me())).then((one) => [one]),
       runCheck('database rows', 'see that the database answers', () =>
         checkUnreadableRows(examined),
       ).then((one) => [one]),
-      runCheck('lease', 'start the app', () => checkLease(examined)).then((one) => [one]),
+      runCheck('lease', 'start the app', () => checkLease(examined, state.id)).then((one) => [one]),
       checkOthers(
         ssh.connections,
         hosts.filter(({ id }) => id !== state.id),
@@ -78,6 +79,61 @@ export async function examineHost(
   }
 }
 
+/** Checks of another host what this one can see: its row, and the way to it. */
+export async function examineOther(
+  connection: Connection,
+  examined: ExaminedHost,
+  host: Host,
+): Promise<DoctorCheck[]> {
+  const now = await readDatabaseClock(connection);
+  const { config, state, registry } = examined;
+  const ssh = new Ssh({
+    stateDir: config.stateDir,
+    identityFile: state.identityFile,
+    timeoutMs: config.timeoutMs,
+    idleMs: 10_000,
+  });
+  const others = registry.all().filter(({ status }) => status !== 'retired');
+  try {
+    const parts = await Promise.all([
+      runCheck(host.hostname, '', () => checkStatus(host, config.secret !== undefined)),
+      ...(host.passive
+        ? []
+        : [
+            runCheck('application', '', () => checkSetup(host)),
+            runCheck('lease', 'start the app there', () => checkLease(examined, host.id)),
+          ]),
+      runCheck('halted', '', () => checkHalted(host)),
+      runCheck('row', '', () => checkHostRows([host])),
+      ...others.flatMap(({ hostname, deliveries }) => {
+        const failure = deliveries[host.id]?.failure;
+        return failure
+          ? [
+              runCheck(`deliveries from ${hostname}`, '', () =>
+                reportFailed(`${failure.code}: ${failure.message}`, getRemedy(failure.code)),
+              ),
+            ]
+          : [];
+      }),
+    ]);
+    return [
+      ...parts,
+      ...(await checkOthers(ssh.connections, [host], examined.dirs.current().list, now)),
+    ];
+  } finally {
+    await ssh.close();
+  }
+}
+
+function checkHalted({ halted }: Host): CheckResult {
+  const failures = Object.values(halted);
+  if (failures.length === 0) return reportOk('nothing waits for a person');
+  return reportFailed(
+    failures.map(({ code, message }) => `${code}: ${message}`).join('; '),
+    [...new Set(failures.map(({ code }) => getRemedy(code)))].join(' '),
+  );
+}
+
 async function checkDatabase(connection: Connection): Promise<CheckResult> {
   const before = Date.now();
   const answer = await connection.db?.command({ hello: 1 });
@@ -89,9 +145,8 @@ async function checkDatabase(connection: Connection): Promise<CheckResult> {
   return { ...skew, message: `${summary}; ${skew.message}` };
 }
 
-/** Reports the setup problems that this host's processes recorded when they started. */
-function checkSetup({ registry }: ExaminedHost): CheckResult {
-  const problems = registry.me().setup ?? [];
+/** Reports the setup problems that a host's processes recorded when they started. */
+function checkSetup({ setup: problems = [] }: Host): CheckResult {
   const [first] = problems;
   if (first === undefined)
     return reportOk('everything that the application declares can be synced here');
@@ -113,10 +168,13 @@ async function checkUnreadableRows({ unreadable }: ExaminedHost): Promise<CheckR
 }
 
 /** Waits for the leader to raise its counter. A leader whose counter stands still has stopped. */
-async function checkLease({ registry, tuning: { leaseMs } }: ExaminedHost): Promise<CheckResult> {
-  const first = registry.me().lease;
+async function checkLease(
+  { registry, tuning: { leaseMs } }: ExaminedHost,
+  id: HostId,
+): Promise<CheckResult> {
+  const first = registry.find(id)?.lease;
   const deadline = performance.now() + leaseMs;
-  for (let now = first; now !== undefined; now = registry.me().lease) {
+  for (let now = first; now !== undefined; now = registry.find(id)?.lease) {
     if (now.leader !== first?.leader || now.beat !== first.beat)
       return reportOk(`held by ${nameProcess(now.leader)}`);
     if (performance.now() > deadline) break;
@@ -125,7 +183,7 @@ async function checkLease({ registry, tuning: { leaseMs } }: ExaminedHost): Prom
   }
   return reportFailed(
     first === undefined
-      ? 'no process leads this host: nothing is delivered from here'
+      ? 'no process leads this host: nothing is delivered from it'
       : `the process that held the lease, ${nameProcess(first.leader)}, does not answer`,
     getRemedy('HOST_SILENT'),
   );

@@ -62,10 +62,10 @@ export async function sealHosts(deps: HostsDeps): Promise<{ sealed: Host[]; pend
   return { sealed, pending: hosts.filter(({ unsealed }) => unsealed) };
 }
 
-function makeHostChangedError({ hostname, id }: Host): SyncMediaError {
+export function makeHostChangedError({ hostname, id }: Host): SyncMediaError {
   return new SyncMediaError(
     'HOST_CHANGED',
     `the host ${hostname} changed since it was shown: look at it again (\`syncmedia hosts ` +
-      `show ${id}\`), then approve it`,
+      `show ${id}\`), then decide`,
   );
 }

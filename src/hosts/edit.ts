@@ -3,7 +3,7 @@ import type { HostChange, HostEdit, HostRegistration } from '../api/requests.js'
 import { normaliseSyncDirs } from '../config/normalise-sync-dir.js';
 import { identifiesAnother } from '../decisions/trusted.js';
 import { validateAddress } from '../transport/ssh/address.js';
-import type { Host } from '../model/host.js';
+import type { Host, HostPause } from '../model/host.js';
 import type { HostsDeps, InitParts } from './deps.js';
 import { updateHost, type HostUpdate } from './host-rows.js';
 import { initHost } from './init.js';
@@ -12,6 +12,8 @@ import { limitRemoteChange } from './remote-limits.js';
 import { listPassiveDirs } from './own-dirs.js';
 import { validateHostname, validateRootPath } from './registration.js';
 import { readState } from '../state-dir/state.js';
+
+const maxReasonLength = 500;
 
 /**
  * Changes the registration of a host.
@@ -38,13 +40,18 @@ export async function editHost(
       `the host ${host.hostname} was unregistered: run \`syncmedia init\` there to register it ` +
         `again`,
     );
-  const { status, ...described } = edit;
+  const { status, reason, ...described } = edit;
   if (status !== undefined && status !== 'approved' && status !== 'paused') {
     throw new SyncMediaError(
       'BAD_OPTION',
       `the status ${JSON.stringify(status)} is none: give approved or paused`,
     );
   }
+  if (reason !== undefined && (status !== 'paused' || reason.length > maxReasonLength))
+    throw new SyncMediaError(
+      'BAD_OPTION',
+      `a reason goes with the status paused, and has at most ${String(maxReasonLength)} characters`,
+    );
   // Paused hosts are let in as well, so pausing must not bypass the approval.
   if (status !== undefined && host.status === 'pending') throw makePendingError(host);
   const isThis = host.id === readState(deps.config.stateDir)?.id;
@@ -66,7 +73,11 @@ export async function editHost(
     const fields = isThis ? {} : checkOtherHost(now, edit);
     if (change.remote && identifiesAnother(now, fields)) return { ...fields, status: 'pending' };
     if (status !== undefined && now.status === 'pending') throw makePendingError(now);
-    return { ...fields, ...(status !== undefined && { status }) };
+    return {
+      ...fields,
+      ...(status !== undefined && { status }),
+      ...(status === 'paused' && { paused: describePause(now, reason, change.by) }),
+    };
   });
   if (!edited)
     throw new SyncMediaError(
@@ -87,6 +98,19 @@ async function markAddedDirs(deps: HostsDeps, host: Host, edited: Host): Promise
   const before = edited.rootPath === host.rootPath ? await listPassiveDirs(deps, host, state) : [];
   const added = (await listPassiveDirs(deps, edited, state)).filter((dir) => !before.includes(dir));
   if (added.length > 0) await deps.markRemoteDirs(edited, added);
+}
+
+/** A host that is paused already stays so since then, for the new reason. */
+function describePause(
+  { status, paused }: Host,
+  reason: string | undefined,
+  by: string | undefined,
+): HostPause {
+  return {
+    since: (status === 'paused' ? paused?.since : undefined) ?? new Date(),
+    ...(by !== undefined && { by }),
+    ...(reason !== undefined && { reason }),
+  };
 }
 
 function makePendingError({ hostname, id }: Host): SyncMediaError {

@@ -17,7 +17,7 @@ import type { HostsDeps } from './deps.js';
  */
 export type HostDetails = Omit<TrustedFields, 'id' | 'passive' | 'status'> &
   Pick<HostRow, 'backend'>;
-export type HostUpdate = Partial<HostDetails & Pick<HostRow, 'passive' | 'status'>>;
+export type HostUpdate = Partial<HostDetails & Pick<HostRow, 'passive' | 'status' | 'paused'>>;
 
 type RowsDeps = Pick<HostsDeps, 'connection' | 'config' | 'seals'>;
 
@@ -112,7 +112,8 @@ export async function updateHost(
           _id: id,
           ...Object.fromEntries(decisive.map((name) => [name, matchReadValue(row[name])])),
         },
-        { $set: set },
+        // A pause ends with any other status.
+        { $set: set, ...(changed.status && !changed.paused && { $unset: { paused: '' } }) },
         { returnDocument: 'after', includeResultMetadata: false },
       ),
     );

@@ -28,6 +28,7 @@ const volatileFields = [
   'scans',
   'lastSeenAt',
   'received',
+  'retries',
   'reload',
   'history',
   'backfilled',
@@ -163,6 +164,11 @@ export class Registry {
     if (operations.length > 0) await this.rows().bulkWrite(operations, { ordered: false });
   }
 
+  /** Requests that every origin tries its deliveries to these hosts again, despite its backoff. */
+  async requestRetries(hosts: readonly HostId[]): Promise<void> {
+    await this.rows().updateMany({ _id: { $in: [...hosts] } }, { $inc: { retries: 1 } });
+  }
+
   /**
    * Stores when the rescan of a sync dir is due; undefined once it is done. A rescan stays due
    * until its results are stored, so a crash in between loses nothing.
@@ -273,18 +279,20 @@ export class Registry {
 
   /**
    * Stores a person's decision on the pending removals of a sync dir on a host.
+   * @param at the decision counts for removals that were noticed until then
    * @returns false if none are waiting
    */
   async decideRemovals(
     host: HostId,
     dir: Path,
     decision: RemovalDecision['decision'],
+    at = new Date(),
   ): Promise<boolean> {
     const key = encodeFieldName(dir);
     return this.writeRow(
       host,
       {
-        $set: { [`removals.${key}`]: { decision, at: new Date() } },
+        $set: { [`removals.${key}`]: { decision, at } },
         $unset: { [`halted.${key}`]: 1 },
       },
       { [`halted.${key}`]: { $exists: true } },

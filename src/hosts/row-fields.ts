@@ -47,6 +47,7 @@ const fieldReaders: Readonly<Record<string, FieldReader>> = {
   updatedAt: makeWholeReader(isDate),
   backend: makeWholeReader(isOneOf(...backendNames)),
   received: makeWholeReader(isNumber),
+  retries: makeWholeReader(isNumber),
   backfilled: makeWholeReader(isList(isText)),
   members: makeWholeReader(isList(isText)),
   lease: makeWholeReader(hasFields({ leader: isText, beat: isNumber, socket: isOptional(isText) })),
@@ -86,6 +87,9 @@ const fieldReaders: Readonly<Record<string, FieldReader>> = {
       exitCode: (value) => value === null || isNumber(value),
       output: isText,
     }),
+  ),
+  paused: makeWholeReader(
+    hasFields({ since: isDate, by: isOptional(isText), reason: isOptional(isText) }),
   ),
   software: makeWholeReader(hasFields({ syncmedia: isText, node: isText })),
 };

@@ -105,6 +105,15 @@ export class SyncDirsStore {
     );
   }
 
+  /** Lists the sync dirs of each model that names files. Rows without a valid seal are left out. */
+  async listModels(): Promise<Map<string, Path[]>> {
+    const models = new Map<string, Path[]>();
+    for (const row of await this.rows().find().sort({ _id: 1 }).toArray())
+      for (const name of this.isTrusted(row) ? (readModels(row) ?? []) : [])
+        models.set(name, [...(models.get(name) ?? []), row._id]);
+    return models;
+  }
+
   /**
    * Stores the default rules of sync dirs that no app has declared yet, so that they can be
    * pushed and pulled before.

@@ -1,11 +1,15 @@
+import { digestHost } from '../api/describe-host.js';
+import { pickTrusted } from '../decisions/trusted.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { Host } from '../model/host.js';
 import type { HostsDeps } from './deps.js';
-import { toHost } from './host-model.js';
+import { makeHostChangedError } from './approve.js';
+import { toHost, type HostRow } from './host-model.js';
 import { listHosts, pickHostCollection } from './host-rows.js';
 import { installKeys, uninstallKeys } from '../access/install-keys.js';
 import { quotePath } from '../replica/paths.js';
 import { readState, removeState } from '../state-dir/state.js';
+import { matchReadValue } from '../util/collections.js';
 import { listFirst } from '../util/list-first.js';
 
 /** A warning names at most this many paths. */
@@ -16,9 +20,12 @@ const maxPathsShown = 10;
  * key, this one at once. What it captured and did not record is dropped. The row stays, with its
  * name and url changed so that both can be used again. If it is this host, `host.json` is removed
  * from its state folder. Files and markers stay. Another call completes what a crash interrupted.
+ *
+ * @param digest of the host as somebody was shown it
+ * @throws HOST_CHANGED if its row has changed since
  */
-export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host> {
-  const retired = await retireHost(deps, host);
+export async function unregisterHost(deps: HostsDeps, host: Host, digest?: string): Promise<Host> {
+  const retired = await retireHost(deps, host, digest);
   const { count, paths } = await deps.dropCaptures(host.id);
   if (count > 0)
     deps.config.log.warn(
@@ -30,17 +37,21 @@ export async function unregisterHost(deps: HostsDeps, host: Host): Promise<Host>
 }
 
 /** Does the same as `unregisterHost`, and leaves the captures to the host that replaces it. */
-export async function retireHost(deps: HostsDeps, host: Host): Promise<Host> {
+export async function retireHost(deps: HostsDeps, host: Host, digest?: string): Promise<Host> {
   const rows = pickHostCollection(deps);
+  const row = digest === undefined ? null : await rows.findOne({ _id: host.id });
+  if (row && row.status !== 'retired' && digestHost(deps.seals.readHost(row)) !== digest)
+    throw makeHostChangedError(host);
   const retired =
     (await rows.findOneAndUpdate(
-      { _id: host.id, status: { $ne: 'retired' } },
+      { _id: host.id, status: { $ne: 'retired' }, ...(row && matchTrusted(row)) },
       {
         $set: { status: 'retired', ...freeNames(host), rescans: {}, updatedAt: new Date() },
         $unset: { lease: 1, seal: 1 },
       },
       { returnDocument: 'after', includeResultMetadata: false },
     )) ?? (await rows.findOne({ _id: host.id }));
+  if (retired && retired.status !== 'retired') throw makeHostChangedError(host);
   if (!retired) throw new SyncMediaError('UNKNOWN_HOST', `no host has the id ${host.id}`);
   const state = readState(deps.config.stateDir);
   if (state?.id === host.id) {
@@ -55,6 +66,14 @@ export async function retireHost(deps: HostsDeps, host: Host): Promise<Host> {
   // Remove the host from the ledger last: its key is gone then, whatever happens.
   await deps.forgetHost(host.id);
   return toHost(retired);
+}
+
+/** Matches the row only while what its digest covers is as it was read. */
+function matchTrusted(row: HostRow): object {
+  const { id: _, ...trusted } = pickTrusted({ ...row, id: row._id });
+  return Object.fromEntries(
+    Object.entries(trusted).map(([name, value]) => [name, matchReadValue(value)]),
+  );
 }
 
 /** Makes names that no host can have, because the unique indexes include retired hosts. */

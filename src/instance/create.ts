@@ -17,10 +17,12 @@ import type { ServeOptions } from '../serving/serve-options.js';
 import { createSyncReady } from '../serving/sync-ready.js';
 import { createCaptureActions } from './actions/captures.js';
 import { FileActions } from './actions/files.js';
+import { createFileSearchActions } from './actions/find-files.js';
 import { createHistoryActions } from './actions/history.js';
 import { createHostActions } from './actions/hosts.js';
 import { OverviewActions } from './actions/overview.js';
-import { createRecoverableActions, createRemovalActions } from './actions/recoverable.js';
+import { createRecoverableActions } from './actions/recoverable.js';
+import { createRemovalActions } from './actions/removals.js';
 import { RunActions } from './actions/runs.js';
 import { createStatusActions } from './actions/status.js';
 import { Audit, auditChanges } from './audit.js';
@@ -112,7 +114,8 @@ export function createSyncMedia(
     ...overview.actions,
     ...runs.actions,
     ...files.actions,
-    ...createRecoverableActions(thisHost, (paths) => sync.capture(paths)),
+    ...createFileSearchActions(thisHost, serving, election, files.actions.showDocument),
+    ...createRecoverableActions(thisHost, runs, (paths) => sync.capture(paths)),
     ...createHistoryActions(
       thisHost,
       (hostContext) => election.getBackend(hostContext),

@@ -4,16 +4,19 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { readInode } from '../state-dir/process-identity.js';
 import type { Capture } from '../model/capture.js';
+import type { HostId } from '../model/host.js';
 
 /**
  * A message of another process to the leader of its host. It carries new captures, that a run was
- * requested, or that captures in the outbox were made due. An empty hint asks whether there is a
- * leader.
+ * requested, that captures in the outbox were made due, or that a person wants deliveries retried.
+ * An empty hint asks whether there is a leader.
  */
 export interface LeaderHint {
   readonly captures?: readonly Capture[];
   readonly run?: true;
   readonly checkOutbox?: true;
+  /** Hosts whose delivery queues shall try again now, despite their backoff. */
+  readonly retry?: readonly HostId[];
 }
 
 export const messageLimit = 1024 * 1024;

@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import type { DocumentRef } from '../model/capture.js';
 import type { Entry } from '../model/entry.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
@@ -25,6 +26,39 @@ export interface EntryFilter {
   /** Selects entries captured at or after `since`, and at or before `before`. */
   since?: Date;
   before?: Date;
+}
+
+/** What operators look for, by path. */
+export interface EntrySearch {
+  /** A part of the path, whatever the case. */
+  contains?: string;
+  pending?: HostId;
+  blocked?: HostId;
+  missing?: boolean;
+  savedBy?: DocumentRef;
+  after?: Path;
+}
+
+export function makeSearchFilter(search: EntrySearch): LedgerFilter {
+  const { contains, pending, blocked, missing, savedBy, after } = search;
+  const path = {
+    ...(contains !== undefined && { $regex: escapePattern(contains), $options: 'i' }),
+    ...(after !== undefined && { $gt: after }),
+  };
+  return {
+    ...(Object.keys(path).length > 0 ? { _id: path } : {}),
+    ...(pending !== undefined && blocked === undefined
+      ? { $or: [{ pending }, { 'blocked.host': pending }] }
+      : {}),
+    ...(blocked === undefined ? {} : { 'blocked.host': blocked }),
+    ...(missing ? { kind: 'file', heldBy: [] } : {}),
+    ...(savedBy ? { 'savedBy.model': savedBy.model, 'savedBy.id': savedBy.id } : {}),
+  };
+}
+
+/** Escapes all characters that mean something in a pattern. */
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|#\-/]/g, '\\$&');
 }
 
 /**

@@ -249,6 +249,30 @@ export class Ledger extends LedgerQueries {
     return matchedCount;
   }
 
+  /**
+   * Makes deliveries to a host due now, also those that wait for a person, whichever host is their
+   * origin. Returns how many there are.
+   * @param path the only path; default: all
+   */
+  async retryNow(host: HostId, path?: Path): Promise<number> {
+    const only = path === undefined ? {} : { _id: path };
+    await this.rows.updateMany(
+      { ...only, 'blocked.host': host, pending: { $ne: host, ...isArrayField } },
+      {
+        $addToSet: { pending: host },
+        $unset: { 'blocked.$[one].retryAt': '' },
+        $set: { dueAt: dueAtOnce },
+      },
+      { arrayFilters: [{ 'one.host': host }] },
+    );
+    const filter = { ...only, pending: host } as LedgerFilter;
+    await this.rows.updateMany(
+      { ...filter, dueAt: { $gt: new Date() } },
+      { $set: { dueAt: dueAtOnce } },
+    );
+    return this.rows.countDocuments(filter);
+  }
+
   /** Makes this host the origin of an entry whose origin is gone or no longer holds it. */
   takeOver(entry: Entry, me: HostId): Promise<boolean> {
     const holds: LedgerFilter = entry.kind === 'tombstone' ? {} : { heldBy: me };

@@ -1,17 +1,21 @@
 import type { mongo } from 'mongoose';
 import type { RowReader } from '../database/unreadable-rows.js';
 import type { Entry } from '../model/entry.js';
+import { SyncMediaError } from '../model/errors.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import {
   makeEntryFilter,
+  makeSearchFilter,
   matchBelow,
   matchSendableBy,
   type EntryFilter,
+  type EntrySearch,
   type LedgerFilter,
   type LedgerRow,
 } from './filters.js';
 import { entryShape } from './row-shape.js';
+import { isTimeLimitExceeded } from '../util/collections.js';
 
 /** Paths per query: a query has at most 16 MiB, like a document, and a path up to 2,000 bytes. */
 const readBatch = 1_000;
@@ -194,6 +198,68 @@ export class LedgerQueries {
     return this.findEntries(makeEntryFilter(filter), { limit, sort: { _id: 1 } });
   }
 
+  /**
+   * Lists entries by path, as operators look for them.
+   * @throws TIMED_OUT if the database takes longer than `maxTimeMs`
+   */
+  async search(search: EntrySearch, limit: number, maxTimeMs: number): Promise<Entry[]> {
+    return explainTimeLimit(maxTimeMs, () =>
+      this.findEntries(makeSearchFilter(search), {
+        limit,
+        sort: { _id: 1 },
+        maxTimeMS: maxTimeMs,
+      }),
+    );
+  }
+
+  /**
+   * Measures the deliveries to a host that are pending or blocked, at most `limit` of them.
+   * @throws TIMED_OUT
+   */
+  async measureLacking(
+    host: HostId,
+    limit: number,
+    maxTimeMs: number,
+  ): Promise<{ files: number; bytes: number }> {
+    const pipeline = [
+      { $match: makeSearchFilter({ pending: host }) },
+      { $limit: limit },
+      { $group: { _id: null, files: { $sum: 1 }, bytes: { $sum: '$info.size' } } },
+    ];
+    const [sum] = await explainTimeLimit(maxTimeMs, () =>
+      this.rows
+        .aggregate<{ files: number; bytes: number }>(pipeline, { maxTimeMS: maxTimeMs })
+        .toArray(),
+    );
+    return { files: sum?.files ?? 0, bytes: sum?.bytes ?? 0 };
+  }
+
+  /**
+   * Finds files that this host holds and no other: how many, counted up to `limit`, and the first
+   * paths.
+   * @throws TIMED_OUT
+   */
+  async findHeldOnlyBy(
+    host: HostId,
+    limit: number,
+    shown: number,
+    maxTimeMs: number,
+  ): Promise<{ count: number; paths: Path[] }> {
+    const filter = { kind: 'file', heldBy: [host] } as LedgerFilter;
+    return explainTimeLimit(maxTimeMs, async () => {
+      const count = await this.rows.countDocuments(filter, { limit, maxTimeMS: maxTimeMs });
+      const first =
+        count === 0
+          ? []
+          : await this.findEntries(filter, {
+              limit: shown,
+              sort: { _id: 1 },
+              maxTimeMS: maxTimeMs,
+            });
+      return { count, paths: first.map(({ path }) => path) };
+    });
+  }
+
   /** Finds when the oldest entry that is pending for a host was captured. */
   async findOldestPending(
     filter: Pick<EntryFilter, 'deliverableBy'> & { pending: HostId },
@@ -223,5 +289,20 @@ export class LedgerQueries {
 
   private async keepReadable(rows: readonly LedgerRow[]): Promise<Entry[]> {
     return (await this.reader.keepReadable(this.rows, rows, entryShape, fenceField)).map(toEntry);
+  }
+}
+
+/** @throws TIMED_OUT if the database ended the work because of its time limit */
+async function explainTimeLimit<T>(maxTimeMs: number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isTimeLimitExceeded(error)) throw error;
+    throw new SyncMediaError(
+      'TIMED_OUT',
+      `the database needs more than ${String(maxTimeMs / 1000)} s for this search: look for the ` +
+        'whole path, or try again when the database has less to do',
+      { cause: error },
+    );
   }
 }

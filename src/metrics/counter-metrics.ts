@@ -25,6 +25,7 @@ const runKinds = Object.keys({
   verify: 0,
   adopt: 0,
   bootstrap: 0,
+  restore: 0,
 } satisfies Record<Run['kind'], 0>);
 const endedStates = ['done', 'failed', 'cancelled'] as const satisfies readonly Run['state'][];
 

@@ -94,6 +94,12 @@ export const errorCatalogue = {
     meaning: 'The host was changed since its fingerprints were shown.',
     remedy: 'Look at the fingerprints again, then decide.',
   },
+  CHANGED: {
+    meaning:
+      'What was shown has changed since: the number of files that a decision concerns, or one of ' +
+      'the two files of a conflict. Nothing was done.',
+    remedy: 'Look at it again, then decide.',
+  },
   HOST_CLONED: {
     meaning: 'Two machines run with one host id.',
     remedy:

@@ -46,6 +46,8 @@ export interface Host {
    * Nothing is sent to paused ones.
    */
   status: 'pending' | 'approved' | 'paused' | 'retired';
+  /** Who paused the host, why, and since when. Set only while it is paused. */
+  paused?: HostPause;
   /**
    * The host waits for approval, because its row lacks a valid seal of this site. Never stored.
    */
@@ -69,6 +71,8 @@ export interface Host {
   rescans: Record<string, Date>;
   /** Other hosts increment it when they have delivered new files here. */
   received: number;
+  /** A person's requests to try the deliveries to this host again, counted. */
+  retries?: number;
   /**
    * For each sync dir: why its removals wait for a person. The host writes it, and the person's
    * decision removes it. The key `HOST_CLONED` is written by a second machine that runs with this
@@ -162,6 +166,14 @@ export interface UnnamedSaves {
   readonly count: number;
   readonly lastDocument: string;
   readonly lastAt: Date;
+}
+
+/** Deliveries to a host that a person stopped for a while. */
+export interface HostPause {
+  readonly since: Date;
+  /** The requester, as far as known. */
+  readonly by?: string;
+  readonly reason?: string;
 }
 
 export interface RemovalDecision {

@@ -3,12 +3,12 @@ import type { HostId } from './host.js';
 import type { Path } from './path.js';
 
 /**
- * A push, pull, verify, adoption or bootstrap. Its row is stored first; the leader of host `at`
- * carries it out.
+ * A push, pull, verify, adoption, bootstrap, or the restoring of one file. Its row is stored first;
+ * the leader of host `at` carries it out.
  */
 export interface Run {
   id: string;
-  kind: 'push' | 'pull' | 'verify' | 'adopt' | 'bootstrap';
+  kind: 'push' | 'pull' | 'verify' | 'adopt' | 'bootstrap' | 'restore';
   at: HostId;
   /** Empty means all. */
   hosts: HostId[];
@@ -16,6 +16,8 @@ export interface Run {
   dirs: Path[];
   dryRun: boolean;
   repair: boolean;
+  /** The file that a restore places at its path, and the contents that a person was shown. */
+  restores?: RestoredFile;
   state: 'requested' | 'running' | 'done' | 'failed' | 'cancelled';
   /** `files` and `bytes` are done, of `filesFound` and `bytesFound`. */
   files: number;
@@ -33,14 +35,33 @@ export interface Run {
   pathFindings?: { host: HostId; path: Path; finding: Finding }[];
   /** The failures, per host. */
   failures: { host: HostId; failure: Failure }[];
-  /** Files that a dry run would transfer; at most the first 1,000. */
-  wouldTransfer?: { host: HostId; path: Path }[];
+  /**
+   * Files that a dry run would transfer; at most the first 1,000. `host`: the other host, to which
+   * a push sends and from which a pull fetches. Runs of older versions lack `size` and `why`.
+   */
+  wouldTransfer?: { host: HostId; path: Path; size?: number; why?: TransferReason }[];
   failure?: Failure;
   requestedAt: Date;
   startedAt?: Date;
   endedAt?: Date;
   requestedBy: string;
+  /** Why a requested run has not begun: nothing leads its host. Never stored. */
+  waits?: string;
 }
+
+/** A recoverable file of the host `at`, as its list names it. See `RecoverableDecision`. */
+export interface RestoredFile {
+  readonly dir: Path;
+  readonly keptAs: string;
+  readonly kept?: string;
+  readonly current?: string | null;
+}
+
+/**
+ * What the receiver of a file has at its path: nothing, a version that was replaced or an earlier
+ * date, or something else.
+ */
+export type TransferReason = 'missing' | 'older' | 'different';
 
 /**
  * What differs from the ledger at a path of one host. missing: the file should be there. extra:

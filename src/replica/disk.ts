@@ -74,6 +74,8 @@ export interface Disk {
   removeDirectory(path: string): Promise<boolean>;
   /** Reads a small text file; undefined if it is absent. Refuses more than 64 KiB. */
   readText(path: string): Promise<string | undefined>;
+  /** Reads a file; undefined if it is absent or larger than `limit` bytes. */
+  read(path: string, limit: number): Promise<Buffer | undefined>;
   /**
    * Writes a new file with this mode and flushes it. Fails if the file exists. Used for markers
    * and test files.

@@ -146,6 +146,15 @@ export const nodeDisk: Disk = {
       }),
     ),
 
+  read: (path, limit) =>
+    ignoreAbsence(undefined, 'reading', path, () =>
+      withRegularFile(path, async (handle, size) => {
+        if (size > limit) return undefined;
+        const bytes = await handle.readFile();
+        return bytes.length > limit ? undefined : bytes;
+      }),
+    ),
+
   async writeNew(path, content, mode) {
     let created = false;
     try {

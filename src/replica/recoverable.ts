@@ -16,11 +16,13 @@ import { removeEmptyDirs, walkOwnFolder } from './walk.js';
  * A file in the conflicts or the trash. `keptAs` is its path relative to the sync dir; `at` is
  * when it came there, by that disk's clock.
  */
-interface StoredRecoverable {
+export interface StoredRecoverable {
   readonly path: Path;
   readonly keptAs: string;
   readonly at: Date;
   readonly size: number;
+  /** The date of the file itself, in whole seconds since the epoch. */
+  readonly mtime: number;
 }
 
 /** Lists the conflicts or the trash, newest first. */
@@ -43,6 +45,7 @@ export async function listRecoverableFiles(
         keptAs: found.at,
         at: new Date(toMilliseconds(at)),
         size: found.stat.size,
+        mtime: found.stat.mtime,
       });
     }
   }

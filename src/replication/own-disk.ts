@@ -9,6 +9,7 @@ import { dateOpen } from '../replica/descriptor.js';
 import { toDiskError } from '../replica/disk-errors.js';
 import type { CreateResolver } from '../transport/options.js';
 import type { ReplacedFileResolver } from '../replica/disk.js';
+import { findKeptFile, requireContents, type ShownContents } from '../replica/kept-file.js';
 import { findRecoverableCopy } from '../replica/recoverable.js';
 import { isBackAtPath, resolveLeftovers } from '../replica/replaced.js';
 import { placeFile, removeFile, VanishedError } from '../replica/place.js';
@@ -195,6 +196,17 @@ export class OwnDisk implements ReconcileDisk, ScanDisk {
 
   async moveToTrash(path: Path): Promise<void> {
     await removeFile(await this.requireLocation(path), path, this.makeResolver());
+  }
+
+  async restoreKept(dir: SyncDir, keptAs: string, shown: ShownContents): Promise<Path> {
+    await this.replica.requireOpenable(dir);
+    const kept = await findKeptFile(this.locateDir(dir), ['trash', 'conflicts'], keptAs);
+    await requireContents(kept, shown);
+    await makeParentDirs(kept.location, kept.path);
+    // The file at the path loses, whatever the ledger says of it, and goes to the trash.
+    const resolver = this.createResolver(this.me, () => ({ version: '', ruled: true }));
+    await placeFile(kept.location, kept.path, kept.file, resolver);
+    return kept.path;
   }
 
   /** Moves a file to the conflicts that a bootstrapping host may not contribute. */

@@ -1,4 +1,4 @@
-import { answerPull, chooseRequestedDirs } from '../decisions/differences.js';
+import { answerPull, chooseRequestedDirs, explainTransfer } from '../decisions/differences.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import type { Change, Difference, DeliveryOutcome } from '../model/change.js';
 import type { ConflictRule, SyncDir } from '../model/sync-dir.js';
@@ -100,9 +100,11 @@ export async function fetchFrom(
       if (!progress.run.dryRun)
         for (const { path, version } of pending)
           await context.ledger.markPending(path, [host.id], version);
-      for (const { difference } of [...known, ...unknown]) {
-        const size = difference.there?.size ?? 0;
-        if (progress.run.dryRun) progress.addWouldTransfer(host.id, difference.path, size);
+      for (const { difference, entry } of [...known, ...unknown]) {
+        const { path, here, there } = difference,
+          size = there?.size ?? 0;
+        if (progress.run.dryRun)
+          progress.addWouldTransfer(host.id, path, size, explainTransfer(here, there, entry));
         else progress.addFound(1, size);
         if (toFetch && toFetch.length < countedLimit) toFetch.push({ dir, difference });
         else toFetch = undefined;

@@ -1,4 +1,9 @@
-import { answerPush, chooseRequestedDirs, wouldPush } from '../decisions/differences.js';
+import {
+  answerPush,
+  chooseRequestedDirs,
+  explainTransfer,
+  wouldPush,
+} from '../decisions/differences.js';
 import type { Difference } from '../model/change.js';
 import type { Host } from '../model/host.js';
 import type { SyncDir } from '../model/sync-dir.js';
@@ -45,7 +50,12 @@ async function markDifferencesPending(
     const entry = entries.get(difference.path);
     if (progress.run.dryRun) {
       if (wouldPush(difference, entry, me, dir, host))
-        progress.addWouldTransfer(host.id, difference.path, difference.here?.size ?? 0);
+        progress.addWouldTransfer(
+          host.id,
+          difference.path,
+          difference.here?.size ?? 0,
+          explainTransfer(difference.there, difference.here, entry),
+        );
       continue;
     }
     if (!entry || answerPush(difference, entry, me, dir, host) !== 'mark-pending') continue;

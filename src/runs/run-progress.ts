@@ -1,6 +1,6 @@
 import { estimatePace, type ProgressMark } from '../decisions/pace.js';
 import type { Failure } from '../model/failure.js';
-import type { Finding, HostFindings, Run } from '../model/run.js';
+import type { Finding, HostFindings, Run, TransferReason } from '../model/run.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
 
@@ -50,10 +50,10 @@ export class RunProgress {
     failures.push({ host, failure });
   }
 
-  addWouldTransfer(host: HostId, path: Path, bytes: number): void {
-    this.addFound(1, bytes);
+  addWouldTransfer(host: HostId, path: Path, size: number, why: TransferReason): void {
+    this.addFound(1, size);
     const listed = (this.run.wouldTransfer ??= []);
-    if (listed.length < wouldLimit) listed.push({ host, path });
+    if (listed.length < wouldLimit) listed.push({ host, path, size, why });
   }
 
   addFinding(host: HostId, path: Path, finding: Finding): void {

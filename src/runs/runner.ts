@@ -7,6 +7,7 @@ import { runAdopt } from './adopt.js';
 import { runBootstrap } from './bootstrap.js';
 import { runPull } from './pull.js';
 import { runPush } from './push.js';
+import { runRestore } from './restore.js';
 import { RunProgress } from './run-progress.js';
 import { runVerify } from './verify.js';
 
@@ -125,6 +126,8 @@ export class Runner {
         return runAdopt(this.context, progress);
       case 'bootstrap':
         return runBootstrap(this.context, progress);
+      case 'restore':
+        return runRestore(this.context, progress);
       default:
         throw new SyncMediaError(
           'BAD_OPTION',

@@ -52,6 +52,11 @@ export function isUnindexable(error: unknown): boolean {
   return error instanceof Error && (error as { code?: unknown }).code === 171;
 }
 
+/** Whether MongoDB ended an operation because it took longer than its `maxTimeMS`. */
+export function isTimeLimitExceeded(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: unknown }).code === 50;
+}
+
 interface BulkError {
   readonly writeErrors?: unknown;
   readonly result?: { getWriteConcernError?(): unknown };

@@ -144,8 +144,13 @@ describe.each(apps)('on %s', (_, make) => {
     expect(sync.calls).toEqual([
       ['hosts.init', registration, remote],
       ['hosts.add', { hostname: 'nas', root: '/media', hostKey: publicKey }, remote],
-      ['hosts.edit', 'web 1', { status: 'paused' }, remote],
-      ['hosts.unregister', 'web1'],
+      [
+        'hosts.edit',
+        'web 1',
+        { status: 'paused' },
+        { ...remote, by: expect.stringContaining('through the router') as unknown },
+      ],
+      ['hosts.unregister', 'web1', {}],
     ]);
   });
 
@@ -498,10 +503,10 @@ describe('addresses and input', () => {
     expect(answer.status).toBe(200);
     await get('/files?path=uploads/a?b.jpg');
     expect(sync.calls).toEqual([
-      ['statusOf', 'uploads/a b.jpg'],
-      ['statusOf', 'uploads/a?b.jpg'],
+      ['files.find', { path: 'uploads/a b.jpg' }],
+      ['files.find', { path: 'uploads/a?b.jpg' }],
     ]);
-    for (const query of ['', '?path=', '?path=a%00', '?name=a'])
+    for (const query of ['?path=', '?path=a%00', '?name=a', '?document=Photo', '?limit=0'])
       expect((await get(`/files${query}`)).status).toBe(400);
   });
 

@@ -5,7 +5,10 @@ import type {
   CopiesResult,
   DoctorCheck,
   DocumentStatus,
+  FilePage,
   InitReport,
+  ModelDescription,
+  PictureContent,
   Status,
 } from '../../src/api/reports.js';
 import type { HostOverview, Overview } from '../../src/api/overview.js';
@@ -144,6 +147,15 @@ export class RecordingInstance implements SyncMedia {
     readKeys: (...args: unknown[]) =>
       this.answer('hosts.readKeys', args, { pinned: [fingerprint], shown: [fingerprint] }),
     acceptKeys: (...args: unknown[]) => this.answer('hosts.acceptKeys', args, makeHost()),
+    test: (...args: unknown[]) =>
+      this.answer('hosts.test', args, [{ name: 'host web1', ok: true, message: 'reached' }]),
+    previewChange: (...args: unknown[]) =>
+      this.answer('hosts.previewChange', args, {
+        digest: 'd'.repeat(64),
+        pending: { count: 2, capped: false, bytes: 20 },
+        onlyHere: { count: 1, capped: false, paths: ['uploads/a.jpg' as Path] },
+        captures: { count: 0, capped: false },
+      }),
     unregister: (...args: unknown[]) =>
       this.answer('hosts.unregister', args, makeHost({ status: 'retired' })),
     purge: (...args: unknown[]) =>
@@ -170,10 +182,23 @@ export class RecordingInstance implements SyncMedia {
       text: '# HELP syncmedia_x A line.\n',
     });
 
+  readonly files = {
+    find: (...args: unknown[]) =>
+      this.answer<FilePage>('files.find', args, {
+        files: [{ path: 'uploads/a.jpg', captured: true, heldBy: [], pending: [] }],
+        next: 'uploads/a.jpg' as Path,
+      }),
+    retry: (...args: unknown[]) => this.answer('files.retry', args, { retried: 3 }),
+  };
+  models(): Promise<ModelDescription[]> {
+    return this.answer('models', [], [{ name: 'Photo', syncDirs: [], plugged: true }]);
+  }
+
   readonly recoverable = {
     list: (...args: unknown[]) =>
       this.answer('recoverable.list', args, [
         {
+          host: 'web1',
           dir: 'uploads' as Path,
           path: 'uploads/a.jpg' as Path,
           keptAs: '.syncmedia/trash/x/a.jpg',
@@ -181,8 +206,12 @@ export class RecordingInstance implements SyncMedia {
           size: 3,
         },
       ]),
-    restore: (...args: unknown[]) => this.answer('recoverable.restore', args, undefined),
+    restore: (...args: unknown[]) =>
+      this.answer<Run | undefined>('recoverable.restore', args, this.restoreRun),
   };
+  /** What a restore on another host answers, and a picture. */
+  restoreRun: Run | undefined;
+  picture: PictureContent | undefined;
 
   readonly history = makePartial<SyncMedia['history']>({});
   readonly withAuthor = <T>(_author: string, work: () => T): T => work();
@@ -191,13 +220,17 @@ export class RecordingInstance implements SyncMedia {
     list: (...args: unknown[]) => this.answer('conflicts.list', args, []),
     compare: (...args: unknown[]) =>
       this.answer('conflicts.compare', args, {
+        host: 'web1',
         dir: 'uploads' as Path,
         path: 'uploads/a.jpg' as Path,
         keptAs: '.syncmedia/conflicts/x/a.jpg',
         conflict: { size: 3, mtime: new Date('2026-01-02T03:04:05Z'), sha256: 'b'.repeat(64) },
         identical: false,
       }),
-    restore: (...args: unknown[]) => this.answer('conflicts.restore', args, undefined),
+    readPicture: (...args: unknown[]) =>
+      this.answer<PictureContent | undefined>('conflicts.readPicture', args, this.picture),
+    restore: (...args: unknown[]) =>
+      this.answer<Run | undefined>('conflicts.restore', args, this.restoreRun),
     discard: (...args: unknown[]) => this.answer('conflicts.discard', args, undefined),
   };
 
@@ -216,6 +249,10 @@ export class RecordingInstance implements SyncMedia {
               retryable: false,
               scope: 'host' as const,
             },
+            count: 30,
+            share: 0.75,
+            since: new Date('2026-01-02T03:04:05Z'),
+            paths: ['uploads/a.jpg' as Path],
           },
         ],
       ),
@@ -253,8 +290,10 @@ export class RecordingInstance implements SyncMedia {
     return this.answer('overview', [], this.overviewNow);
   }
 
-  doctor(): Promise<DoctorCheck[]> {
-    return this.answer('doctor', [], [{ name: 'node', state: 'ok' as const, message: 'Node 24' }]);
+  doctor(...args: unknown[]): Promise<DoctorCheck[]> {
+    return this.answer('doctor', args, [
+      { name: 'node', state: 'ok' as const, message: 'Node 24' },
+    ]);
   }
   document: DocumentStatus = { files: [] };
   statusOf(...args: unknown[]): Promise<DocumentStatus> {

@@ -236,8 +236,16 @@ describe('formatLocation', () => {
       pendingCaptures: [makeHost('web3')],
       heldBy: [makeHost('web1')],
       pending: [
-        { ...makeHost('web2'), since: at, blocked: true, failure, failingSince: at, retryAt: at },
-        { ...makeHost('web3'), since: at, blocked: false },
+        {
+          ...makeHost('web2'),
+          since: at,
+          blocked: true,
+          why: message,
+          failure,
+          failingSince: at,
+          retryAt: at,
+        },
+        { ...makeHost('web3'), since: at, blocked: false, why: 'not delivered yet' },
       ],
       unconcerned: [{ ...makeHost('web4'), why: message }],
     };

@@ -22,7 +22,11 @@ async function exitWith(status: FileStatus): Promise<number | undefined> {
   let code: number | undefined;
   const program = createProgram(async (_command, work) => {
     code = await work({
-      sync: makePartial<SyncMedia>({ statusOf: () => Promise.resolve({ files: [status] }) }),
+      sync: makePartial<SyncMedia>({
+        files: makePartial<SyncMedia['files']>({
+          find: () => Promise.resolve({ files: [status] }),
+        }),
+      }),
       environment: {},
       screen,
       layout: new Layout(false, undefined),
@@ -37,7 +41,11 @@ async function exitWith(status: FileStatus): Promise<number | undefined> {
 test.each<[code: number, what: string, over: Partial<FileStatus>]>([
   [0, 'every host has the file', {}],
   [0, 'every host has deleted it', { kind: 'tombstone', heldBy: [] }],
-  [3, 'a host lacks it', { pending: [{ ...web1, since: new Date(0), blocked: false }] }],
+  [
+    3,
+    'a host lacks it',
+    { pending: [{ ...web1, since: new Date(0), blocked: false, why: 'it is paused' }] },
+  ],
   [3, 'a host has yet to process a newer save', { pendingCaptures: [web1] }],
   [3, 'no host has it any more', { heldBy: [] }],
   [3, 'the ledger does not know it', { captured: false }],

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { answerPull, answerPush, wouldPush } from '../../src/decisions/differences.js';
+import {
+  answerPull,
+  answerPush,
+  explainTransfer,
+  wouldPush,
+} from '../../src/decisions/differences.js';
 import type { FileInfo } from '../../src/model/file.js';
 import type { Path } from '../../src/model/path.js';
 import type { SyncDir } from '../../src/model/sync-dir.js';
@@ -72,4 +77,12 @@ describe('a push onto a file that the ledger does not know', () => {
       'mark-pending',
     );
   });
+});
+
+test('a file would be transferred because its receiver lacks it, has an older version or another file', () => {
+  expect(explainTransfer(undefined, current, entry)).toBe('missing');
+  expect(explainTransfer(old, current, entry)).toBe('older');
+  expect(explainTransfer(fresh, current, entry)).toBe('different');
+  expect(explainTransfer(old, current, undefined)).toBe('older');
+  expect(explainTransfer(fresh, current, undefined)).toBe('different');
 });

@@ -90,6 +90,7 @@ describe.skipIf(skipReason !== undefined)('the shell lines of the pages', () => 
     await run('npx syncmedia status --env-file syncmedia.env');
     await run('npx syncmedia hosts');
     await run('npx syncmedia hosts show web2');
+    await run('npx syncmedia hosts test web2');
     await run('npx syncmedia doctor');
     await run('npx syncmedia keys show web2');
     await run('npx syncmedia keys accept web2');
@@ -113,6 +114,8 @@ describe.skipIf(skipReason !== undefined)('the shell lines of the pages', () => 
     await run('npx syncmedia where uploads/photos/team.jpg', { code: 3 });
     await ssh.start();
     await settle();
+    const team = await samples.machine('web1').app.Photo.findOne({ file: photo('team.jpg') });
+    await run('npx syncmedia where Photo ID', { ID: String(team?._id) });
   });
 
   test('push, pull, verify', async () => {

@@ -167,10 +167,19 @@ test('very many removals at once wait for a person, who approves or rejects them
   await deleteAll();
   await until(async () => (await one.app.sync.removals.list()).length === 1, { timeout: 15_000 });
   expect(await two.read(`${dir}/many/0.jpg`)).toBe('many/0.jpg');
+  const [waiting] = await two.app.sync.removals.list();
+  expect(waiting).toMatchObject({ dir, count: 30, since: expect.any(Date) as unknown });
+  expect(waiting?.paths).toEqual(
+    Array.from({ length: 30 }, (_, i) => `${dir}/many/${i}.jpg`).sort(),
+  );
+  expect(waiting?.share).toBeGreaterThan(0.25);
+  await expect(two.app.sync.removals.decide(dir, 'approved', undefined, 29)).rejects.toMatchObject({
+    code: 'CHANGED',
+  });
   // Fresh files go on.
   await save(one, 'fresh.jpg');
   await everywhere('fresh.jpg', 'fresh.jpg');
-  await two.app.sync.removals.decide(dir, 'approved');
+  await two.app.sync.removals.decide(dir, 'approved', 'one', 30);
   await everywhere('many/0.jpg', undefined);
   await everywhere('many/29.jpg', undefined);
   const isOne = (name: string): boolean => /^\d+\.jpg$/.test(name);

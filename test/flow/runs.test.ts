@@ -63,7 +63,12 @@ describe('on one site', () => {
     await rm(two.path(`${dir}/dry.jpg`));
     const run = await follow(one, 'push', { dryRun: true });
     expect(run.wouldTransfer).toEqual([
-      { host: (await one.app.sync.hosts.show('two')).id, path: `${dir}/dry.jpg` },
+      {
+        host: (await one.app.sync.hosts.show('two')).id,
+        path: `${dir}/dry.jpg`,
+        size: 1,
+        why: 'missing',
+      },
     ]);
     expect(await two.read(`${dir}/dry.jpg`)).toBeUndefined();
   });

@@ -23,7 +23,15 @@ function listCalls(instance: SyncMedia): Map<string, () => unknown> {
     }
   };
   add(instance, '');
-  for (const group of ['hosts', 'runs', 'recoverable', 'conflicts', 'removals', 'audit'] as const)
+  for (const group of [
+    'hosts',
+    'runs',
+    'files',
+    'recoverable',
+    'conflicts',
+    'removals',
+    'audit',
+  ] as const)
     add(instance[group], `${group}.`);
   return calls;
 }

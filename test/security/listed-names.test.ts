@@ -46,6 +46,7 @@ const methods = {
   remove: 'none',
   removeDirectory: 'none',
   readText: 'text',
+  read: 'bytes',
   writeNew: 'none',
   hash: 'none',
 };

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import type { DocumentStatus, FileStatus } from '../../api/reports.js';
+import type { DocumentStatus, FilePage, FileStatus, ModelDescription } from '../../api/reports.js';
+import type { DocumentRef } from '../../model/capture.js';
 import { failureAnswer } from './failure.js';
 import { hostName } from './host.js';
 import { count, dateText, objectOf } from './json.js';
@@ -25,6 +26,7 @@ export const fileAnswer = objectOf<FileStatus>({
   sha256: v.exactOptional(v.string()),
   capturedAt: v.exactOptional(dateText),
   origin: v.exactOptional(hostName),
+  savedBy: v.exactOptional(objectOf<DocumentRef>({ model: v.string(), id: v.string() })),
   heldBy: v.array(hostName),
   pending: v.array(
     objectOf<PendingHost>({
@@ -32,6 +34,8 @@ export const fileAnswer = objectOf<FileStatus>({
       hostname: v.string(),
       since: dateText,
       blocked: v.boolean(),
+      why: v.string(),
+      remedy: v.exactOptional(v.string()),
       failure: v.exactOptional(failureAnswer),
       failingSince: v.exactOptional(dateText),
       retryAt: v.exactOptional(dateText),
@@ -46,4 +50,16 @@ export const documentAnswer = objectOf<DocumentStatus>({
   model: v.exactOptional(v.string()),
   id: v.exactOptional(v.string()),
   files: v.array(fileAnswer),
+});
+
+export const filePage = objectOf<FilePage>({
+  files: v.array(fileAnswer),
+  next: v.exactOptional(v.string()),
+});
+
+export const modelAnswer = objectOf<ModelDescription>({
+  name: v.string(),
+  syncDirs: v.array(v.string()),
+  fields: v.exactOptional(v.array(v.string())),
+  plugged: v.boolean(),
 });

@@ -1,10 +1,11 @@
 import * as v from 'valibot';
 import type { HostDescription } from '../../api/describe-host.js';
-import type { InitReport } from '../../api/reports.js';
+import type { CappedCount } from '../../api/overview.js';
+import type { HostChangePreview, InitReport } from '../../api/reports.js';
 import { backendNames } from '../../model/backend-name.js';
-import type { HostId } from '../../model/host.js';
+import type { HostId, HostPause } from '../../model/host.js';
 import { failureAnswer } from './failure.js';
-import { dateText, objectOf, recordOf } from './json.js';
+import { count, dateText, objectOf, recordOf } from './json.js';
 
 export const hostStatus = v.picklist(['pending', 'approved', 'paused', 'retired']);
 
@@ -29,6 +30,13 @@ export const hostAnswer = objectOf<HostDescription>({
   backend: v.picklist(backendNames),
   passive: v.boolean(),
   status: hostStatus,
+  paused: v.exactOptional(
+    objectOf<HostPause>({
+      since: dateText,
+      by: v.exactOptional(v.string()),
+      reason: v.exactOptional(v.string()),
+    }),
+  ),
   readyAt: v.exactOptional(dateText),
   halted: recordOf(failureAnswer),
   software: v.exactOptional(
@@ -48,4 +56,13 @@ export const initCheck = objectOf<InitReport['checks'][number]>({
   ok: v.boolean(),
   message: v.string(),
   remedy: v.exactOptional(v.string()),
+});
+
+const capped = { count, capped: v.boolean() };
+
+export const changePreview = objectOf<HostChangePreview>({
+  digest: v.string(),
+  pending: objectOf<HostChangePreview['pending']>({ ...capped, bytes: count }),
+  onlyHere: objectOf<HostChangePreview['onlyHere']>({ ...capped, paths: v.array(v.string()) }),
+  captures: objectOf<CappedCount>(capped),
 });

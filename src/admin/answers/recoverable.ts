@@ -3,20 +3,30 @@ import type { ConflictComparison, RecoverableContent, RecoverableFile } from '..
 import { count, dateText, objectOf } from './json.js';
 
 export const recoverableAnswer = objectOf<RecoverableFile>({
+  host: v.string(),
   dir: v.string(),
   path: v.string(),
   keptAs: v.string(),
   at: dateText,
   size: count,
+  why: v.exactOptional(v.string()),
+  current: v.exactOptional(
+    objectOf<NonNullable<RecoverableFile['current']>>({
+      size: count,
+      sha256: v.exactOptional(v.string()),
+      capturedAt: dateText,
+    }),
+  ),
 });
 
 const contentAnswer = objectOf<RecoverableContent>({
   size: count,
   mtime: dateText,
-  sha256: v.string(),
+  sha256: v.exactOptional(v.string()),
 });
 
 export const comparisonAnswer = objectOf<ConflictComparison>({
+  host: v.string(),
   dir: v.string(),
   path: v.string(),
   keptAs: v.string(),

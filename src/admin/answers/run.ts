@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { HostFindings, Run } from '../../model/run.js';
+import type { HostFindings, RestoredFile, Run } from '../../model/run.js';
 import { failureAnswer } from './failure.js';
 import { count, dateText, objectOf } from './json.js';
 
@@ -12,7 +12,7 @@ const findings = objectOf<HostFindings>({
   repaired: count,
 });
 
-export const runKind = v.picklist(['push', 'pull', 'verify', 'adopt', 'bootstrap']);
+export const runKind = v.picklist(['push', 'pull', 'verify', 'adopt', 'bootstrap', 'restore']);
 export const runState = v.picklist(['requested', 'running', 'done', 'failed', 'cancelled']);
 
 export const runAnswer = objectOf<Run>({
@@ -23,6 +23,14 @@ export const runAnswer = objectOf<Run>({
   dirs: v.array(v.string()),
   dryRun: v.boolean(),
   repair: v.boolean(),
+  restores: v.exactOptional(
+    objectOf<RestoredFile>({
+      dir: v.string(),
+      keptAs: v.string(),
+      kept: v.exactOptional(v.string()),
+      current: v.exactOptional(v.nullable(v.string())),
+    }),
+  ),
   state: runState,
   files: count,
   bytes: count,
@@ -45,7 +53,12 @@ export const runAnswer = objectOf<Run>({
   ),
   wouldTransfer: v.exactOptional(
     v.array(
-      objectOf<NonNullable<Run['wouldTransfer']>[number]>({ host: v.string(), path: v.string() }),
+      objectOf<NonNullable<Run['wouldTransfer']>[number]>({
+        host: v.string(),
+        path: v.string(),
+        size: v.exactOptional(count),
+        why: v.exactOptional(v.picklist(['missing', 'older', 'different'])),
+      }),
     ),
   ),
   failure: v.exactOptional(failureAnswer),
@@ -53,4 +66,5 @@ export const runAnswer = objectOf<Run>({
   startedAt: v.exactOptional(dateText),
   endedAt: v.exactOptional(dateText),
   requestedBy: v.string(),
+  waits: v.exactOptional(v.string()),
 });

@@ -4,7 +4,7 @@ import type { RunRequest } from '../../api/requests.js';
 import { askQuestion, isInteractive } from '../prompt.js';
 import type { CommandContext, RunCommand } from '../command-context.js';
 import { followRun } from '../follow-run.js';
-import { addScopeOptions, type ScopeOptions } from '../scope.js';
+import { addScopeOptions, readScope, type ScopeOptions } from '../scope.js';
 
 export function addAdoptCommand(program: Command, runCommand: RunCommand): void {
   addScopeOptions(program.command('adopt'), { wait: false })
@@ -17,8 +17,7 @@ export function addAdoptCommand(program: Command, runCommand: RunCommand): void 
     .action((options: ScopeOptions & { dryRun?: boolean; yes?: boolean }, command: Command) =>
       runCommand(command, async (context) => {
         const request: RunRequest = {
-          ...(options.host && { hosts: options.host }),
-          ...(options.dir && { dirs: options.dir }),
+          ...readScope(options),
           by: 'command line',
         };
         if (!options.yes || options.dryRun) {

@@ -8,9 +8,10 @@ export function addDoctorCommand(program: Command, runCommand: RunCommand): void
   program
     .command('doctor')
     .description('Examines this host and its way to the others; says for each failure what to do.')
-    .action((_options: object, command: Command) =>
+    .option('--host <host>', 'examine this host, by name or id, as far as it can be seen from here')
+    .action(({ host }: { host?: string }, command: Command) =>
       runCommand(command, async ({ sync, screen, json }) => {
-        const checks = await sync.doctor();
+        const checks = await sync.doctor(host === undefined ? {} : { host });
         if (json) screen.printJson({ checks });
         else
           screen.print(

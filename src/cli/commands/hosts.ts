@@ -5,6 +5,8 @@ import { getErrorMessage, SyncMediaError } from '../../model/errors.js';
 import type { CommandContext, RunCommand } from '../command-context.js';
 import { isInteractive, askToConfirm } from '../prompt.js';
 import { formatHost } from '../format-host.js';
+import { describeUser } from '../open-instance.js';
+import { formatChecks } from '../format-checks.js';
 import { addHostOptions, type HostOptions, readHostOptions } from '../host-options.js';
 import { formatHostTable } from '../format-host-table.js';
 import { formatCsv } from '../table.js';
@@ -87,18 +89,20 @@ export function addHostsCommands(program: Command, runCommand: RunCommand): void
         'paused',
       ]),
     )
+    .option('--reason <text>', 'why it is paused, for the status and the admin page')
     .action(
       async (
         name: string,
-        options: HostOptions & { status?: 'approved' | 'paused' },
+        options: HostOptions & { status?: 'approved' | 'paused'; reason?: string },
         command: Command,
       ) => {
-        const { root, key, syncDirs, status } = options;
+        const { root, key, syncDirs, status, reason } = options;
         const edit = {
           ...readHostOptions(options),
           ...(root !== undefined && { rootPath: root }),
           ...(syncDirs && { syncDirs }),
           ...(status && { status }),
+          ...(reason !== undefined && { reason }),
           ...(key !== undefined && { publicKey: await readPublicKey(key) }),
         };
         if (Object.keys(edit).length === 0)
@@ -107,9 +111,22 @@ export function addHostsCommands(program: Command, runCommand: RunCommand): void
             'hosts edit needs at least one option that says what to change',
           );
         await runCommand(command, async (context) =>
-          printHost(await context.sync.hosts.edit(name, edit), context),
+          printHost(await context.sync.hosts.edit(name, edit, { by: describeUser() }), context),
         );
       },
+    );
+
+  hosts
+    .command('test')
+    .description('Logs in to a host from this one and tries what deliveries need.')
+    .argument('<host>', 'its name or id')
+    .action((name: string, _options: object, command: Command) =>
+      runCommand(command, async ({ sync, screen, json }) => {
+        const checks = await sync.hosts.test(name);
+        if (json) screen.printJson({ checks });
+        else screen.print(formatChecks(checks));
+        return checks.every(({ ok }) => ok) ? 0 : 3;
+      }),
     );
 
   hosts

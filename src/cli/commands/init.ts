@@ -14,7 +14,7 @@ import {
   parsePort,
   readHostOptions,
 } from '../host-options.js';
-import { formatTable } from '../table.js';
+import { formatChecks } from '../format-checks.js';
 import { nameCurrentUser } from '../../util/current-user.js';
 
 interface InitCommandOptions extends HostOptions {
@@ -153,13 +153,5 @@ function formatReport({ host, created, checks }: InitReport): string {
   const head =
     `${created ? 'Created' : 'Updated'} host ${host.hostname} (${host.id}), ` +
     `${address}, root ${host.rootPath}\n`;
-  const table = formatTable(
-    ['CHECK', 'RESULT', ''],
-    checks.map(({ name, ok, message, remedy }) => [
-      name,
-      ok ? 'ok' : 'FAILED',
-      remedy === undefined ? message : `${message} → ${remedy}`,
-    ]),
-  );
-  return checks.length > 0 ? `${head}\n${table}` : head;
+  return checks.length > 0 ? `${head}\n${formatChecks(checks)}` : head;
 }

@@ -1,30 +1,34 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { RunCommand } from '../command-context.js';
+import { followRun } from '../follow-run.js';
 import { formatRecoverable } from '../format-recoverable.js';
+import { describeUser } from '../open-instance.js';
+import { addHostOption } from './conflicts.js';
 
 export function addTrashCommands(program: Command, runCommand: RunCommand): void {
   const trash = program
     .command('trash')
     .description('Shows the replaced and removed files of this host, and restores them.');
-  trash
-    .command('list', { isDefault: true })
+  addHostOption(trash.command('list', { isDefault: true }))
     .description('Lists superseded versions and removed files, the newest first.')
-    .action((_options: object, command: Command) =>
+    .action(({ host }: { host?: string }, command: Command) =>
       runCommand(command, async ({ sync, screen, layout, json }) => {
-        const files = await sync.recoverable.list('trash');
+        const files = await sync.recoverable.list('trash', host === undefined ? {} : { host });
         if (json) screen.printJson({ files });
         else screen.print(formatRecoverable('files in the trash', files, layout));
         return 0;
       }),
     );
-  trash
-    .command('restore')
+  addHostOption(trash.command('restore'))
     .description('Restores a file on every host. The file that is there now goes to the trash.')
     .argument('<sync-dir>')
     .argument('<kept-as>', 'as the list shows it')
-    .action((dir: string, keptAs: string, _options: object, command: Command) =>
-      runCommand(command, async ({ sync, screen, json }) => {
-        await sync.recoverable.restore(dir, keptAs);
+    .action((dir: string, keptAs: string, { host }: { host?: string }, command: Command) =>
+      runCommand(command, async (context) => {
+        const { sync, screen, json } = context;
+        const decision = { ...(host !== undefined && { host }), by: describeUser() };
+        const run = await sync.recoverable.restore(dir, keptAs, decision);
+        if (run) return followRun(run.id, context);
         if (json) screen.printJson({ restored: keptAs });
         else screen.print(`restored ${keptAs}\n`);
         return 0;
@@ -41,15 +45,23 @@ export function addRemovalsCommands(program: Command, runCommand: RunCommand): v
     .description('Lists the waiting removals.')
     .action((_options: object, command: Command) =>
       runCommand(command, async ({ sync, screen, layout, json }) => {
-        const waiting = (await sync.removals.list()).map(({ host, dir, failure }) => ({
+        const waiting = (await sync.removals.list()).map(({ host, failure, ...removals }) => ({
           host: host.hostname,
-          dir,
           message: failure.message,
+          ...removals,
         }));
         if (json) screen.printJson({ removals: waiting });
         else {
-          const rows = waiting.map(({ host, dir, message }) => [host, dir, message]);
-          const list = layout.formatList('waiting removals', ['HOST', 'SYNC DIR', 'WHAT'], rows);
+          const rows = waiting.map(({ host, dir, count, share, since, message }) => [
+            host,
+            dir,
+            String(count),
+            `${String(Math.round(share * 100))} %`,
+            layout.formatTime(since),
+            message,
+          ]);
+          const headings = ['HOST', 'SYNC DIR', 'FILES', 'SHARE', 'SINCE', 'WHAT'];
+          const list = layout.formatList('waiting removals', headings, rows, ['SHARE', 'SINCE']);
           screen.print(layout.addHint(list));
         }
         return 0;
@@ -64,13 +76,19 @@ export function addRemovalsCommands(program: Command, runCommand: RunCommand): v
       .description(about)
       .argument('<sync-dir>')
       .option('--host <host>', 'only removals that wait on this host')
-      .action((dir: string, options: { host?: string }, command: Command) =>
+      .option('--count <number>', 'only if so many files wait, as the list shows', parseCount)
+      .action((dir: string, options: { host?: string; count?: number }, command: Command) =>
         runCommand(command, async ({ sync, screen, json }) => {
-          await sync.removals.decide(dir, decision, options.host);
+          await sync.removals.decide(dir, decision, options.host, options.count);
           if (json) screen.printJson({ dir, decision });
           else screen.print(`${decision}: the removals of ${dir}\n`);
           return 0;
         }),
       );
   }
+}
+
+function parseCount(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('A whole number.');
+  return Number(value);
 }

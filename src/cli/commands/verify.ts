@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { VerifyRequest } from '../../api/requests.js';
 import type { RunCommand } from '../command-context.js';
 import { followRun, printRun } from '../follow-run.js';
-import { addScopeOptions, type ScopeOptions } from '../scope.js';
+import { addScopeOptions, readScope, type ScopeOptions } from '../scope.js';
 
 export function addVerifyCommand(program: Command, runCommand: RunCommand): void {
   addScopeOptions(program.command('verify'))
@@ -15,8 +15,7 @@ export function addVerifyCommand(program: Command, runCommand: RunCommand): void
     .action((options: ScopeOptions & { repair?: boolean }, command: Command) =>
       runCommand(command, async (context) => {
         const request: VerifyRequest = {
-          ...(options.host && { hosts: options.host }),
-          ...(options.dir && { dirs: options.dir }),
+          ...readScope(options),
           repair: options.repair ?? false,
           by: 'command line',
         };

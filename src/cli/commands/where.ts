@@ -7,16 +7,21 @@ export function addWhereCommand(program: Command, runCommand: RunCommand): void 
   program
     .command('where')
     .description('Shows which hosts have a file, which lack it, and why.')
-    .argument('<path>', 'of the file, relative to the root or absolute')
-    .action((path: string, _options: object, command: Command) =>
+    .argument('<path>', 'of the file, relative to the root or absolute; or the name of a model')
+    .argument('[id]', 'of a document of that model: its files')
+    .action((pathOrModel: string, id: string | undefined, _options: object, command: Command) =>
       runCommand(command, async ({ sync, screen, layout, json }) => {
-        const status = await sync.statusOf(path);
-        if (json) screen.printJson(status);
+        const page = await sync.files.find(
+          id === undefined ? { path: pathOrModel } : { document: { model: pathOrModel, id } },
+        );
+        const { files } = page;
+        if (json) screen.printJson(page);
+        else if (files.length === 0) screen.print(`${pathOrModel} ${id ?? ''} names no file\n`);
         else
           screen.print(
-            status.files.map((file) => layout.addHint(formatLocation(file, layout))).join('\n'),
+            files.map((file) => layout.addHint(formatLocation(file, layout))).join('\n'),
           );
-        return status.files.every(isEverywhere) ? 0 : 3;
+        return files.every(isEverywhere) ? 0 : 3;
       }),
     );
 }

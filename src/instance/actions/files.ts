@@ -4,24 +4,19 @@ import { toPlainObject } from '../../capture/plain-object.js';
 import { getStoredCollection } from '../../capture/stored-documents.js';
 import { CopiesWatch } from '../../replication/copies.js';
 import { hasErrorCode, getErrorMessage, SyncMediaError } from '../../model/errors.js';
-import type { CopiesResult, FileStatus } from '../../api/reports.js';
+import type { CopiesResult } from '../../api/reports.js';
 import type { NamedFiles } from '../../api/requests.js';
 import type { SyncMedia } from '../../api/sync-media.js';
 import type { ThisHost } from '../../context/this-host.js';
 import type { ResolvedPluginOptions } from '../../config/plugin-options.js';
 import { resolveWaitOptions } from '../../config/wait-options.js';
-import { isKnownPath, lookUpPaths, type PathLookup } from '../../context/look-up.js';
+import { isKnownPath, lookUpPaths } from '../../context/look-up.js';
 import type { HostContext } from '../../context/host-context.js';
 import { describeUnsynced } from '../setup-problems.js';
-import {
-  findDeliveryObstacle,
-  makeUnsyncedCopies,
-  type FileCopies,
-} from '../../decisions/copies.js';
+import { describeFiles, listProcessingHosts } from './describe-files.js';
+import { makeUnsyncedCopies, type FileCopies } from '../../decisions/copies.js';
 import type { Capture, UnsyncedFile } from '../../model/capture.js';
-import type { Host, HostId } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
-import { explainUnconcerned } from '../../decisions/unconcerned.js';
 
 interface DocumentPaths {
   readonly paths: Path[];
@@ -197,84 +192,6 @@ async function readDocument(
       { readPreference: 'primary' },
     )) ?? undefined
   );
-}
-
-async function describeFiles(
-  paths: readonly Path[],
-  unsynced: readonly UnsyncedFile[],
-  hostContext: HostContext,
-): Promise<FileStatus[]> {
-  const [knownOf] = await Promise.all([lookUpPaths(hostContext, paths), hostContext.refresh()]);
-  const hosts = hostContext.registry.all();
-  return [
-    ...paths.map((path) => describeFile(path, knownOf(path), hosts)),
-    ...unsynced.map(describeUnsyncedFile),
-  ];
-}
-
-/**
- * Lists hosts that process their captures sooner or later. A retired host's captures are never
- * processed.
- */
-function listProcessingHosts(hosts: readonly Host[]): Set<HostId> {
-  return new Set(hosts.filter(({ status }) => status !== 'retired').map(({ id }) => id));
-}
-
-function describeFile(
-  path: Path,
-  { captured, entry }: PathLookup,
-  hosts: readonly Host[],
-): FileStatus {
-  const nameOf = (id: HostId): { id: HostId; hostname: string } => ({
-    id,
-    hostname: hosts.find((host) => host.id === id)?.hostname ?? id,
-  });
-  const processing = listProcessingHosts(hosts),
-    pending = captured.filter(({ host }) => processing.has(host)).map(({ host }) => nameOf(host));
-  const pendingCaptures = pending.length > 0 ? { pendingCaptures: pending } : {};
-  if (!entry)
-    return { path, captured: pending.length > 0, ...pendingCaptures, heldBy: [], pending: [] };
-  const lacking = [...new Set([...entry.pending, ...entry.blocked.map(({ host }) => host)])];
-  const concerned = new Set([...entry.heldBy, ...lacking]);
-  return {
-    path,
-    captured: true,
-    ...pendingCaptures,
-    kind: entry.kind,
-    version: entry.version,
-    capturedAt: entry.capturedAt,
-    origin: nameOf(entry.origin),
-    ...(entry.info
-      ? { size: entry.info.size, ...(entry.info.sha256 ? { sha256: entry.info.sha256 } : {}) }
-      : {}),
-    heldBy: entry.heldBy.map(nameOf),
-    pending: lacking.map((id) => {
-      const obstacle = findDeliveryObstacle(entry, id, hosts);
-      const blocked = entry.blocked.some(({ host }) => host === id);
-      return {
-        ...nameOf(id),
-        since: entry.capturedAt,
-        blocked: blocked && !entry.pending.includes(id),
-        ...(obstacle && { failure: obstacle.failure }),
-        ...(obstacle?.since && { failingSince: obstacle.since }),
-        ...(obstacle?.retryAt && { retryAt: obstacle.retryAt }),
-      };
-    }),
-    unconcerned: hosts
-      .filter(({ id, status }) => status !== 'retired' && !concerned.has(id))
-      .map((host) => ({ ...nameOf(host.id), why: explainUnconcerned(host, entry, hosts) })),
-  };
-}
-
-function describeUnsyncedFile(unsynced: UnsyncedFile): FileStatus {
-  const { path, ...why } = unsynced;
-  return {
-    path,
-    captured: false,
-    unsynced: { ...why, message: describeUnsynced(unsynced) },
-    heldBy: [],
-    pending: [],
-  };
 }
 
 function describeCopies({

@@ -10,6 +10,7 @@ import { initHost } from '../../hosts/init.js';
 import { purgeThisHost } from '../../hosts/purge.js';
 import { Registry } from '../../hosts/registry.js';
 import { Seals } from '../../hosts/seal.js';
+import { SyncMediaError } from '../../model/errors.js';
 import { readState, type HostState } from '../../state-dir/state.js';
 import { SyncDirsStore, type SyncDirRow } from '../../hosts/sync-dirs-store.js';
 import { unregisterHost } from '../../hosts/unregister.js';
@@ -18,13 +19,12 @@ import type { ThisHost } from '../../context/this-host.js';
 import { Outbox } from '../../capture/outbox.js';
 import { Ledger } from '../../ledger/ledger.js';
 import type { LedgerRow } from '../../ledger/filters.js';
-import type { Config } from '../../config/config.js';
 import { nodeDisk } from '../../replica/node-disk.js';
-import { Ssh } from '../../transport/ssh/ssh.js';
 import { UnreadableRows } from '../../database/unreadable-rows.js';
 import type { Host } from '../../model/host.js';
-
-const idleMs = 10_000;
+import { previewHostChange, requireAsShown } from './preview-change.js';
+import { testHost } from './test-host.js';
+import { useSsh } from './use-ssh.js';
 
 /** Registers, changes and retires hosts. Also works on a machine that was never initialised. */
 export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
@@ -73,10 +73,17 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
         useSsh(config, readNow(), (ssh) =>
           markRemoteDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths),
         ),
-      forgetHost: (id) => new Ledger(() => collection<LedgerRow>('ledger'), reader).forgetHost(id),
+      forgetHost: async (id) => (await openLedger()).forgetHost(id),
       dropCaptures: (id) => outbox.dropOf(id),
       takeOverCaptures: (from, to) => outbox.takeOver(from, to),
     };
+  };
+  const openLedger = async (): Promise<Ledger> => {
+    const connection = await thisHost.openConnection();
+    return new Ledger(
+      () => getNativeCollection<LedgerRow>(connection, `${config.collectionPrefix}ledger`),
+      UnreadableRows.forConnection(connection, config),
+    );
   };
 
   return {
@@ -104,11 +111,24 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
       ),
     acceptKeys: async (nameOrId, fingerprints) =>
       acceptHostKeys(await openDeps(), await show(nameOrId), fingerprints),
-    unregister: async (nameOrId) => {
+    test: async (nameOrId) => {
+      const hostContext = await thisHost.openContext();
+      await hostContext.refresh();
+      return testHost(hostContext, requireActual(hostContext.registry.get(nameOrId)));
+    },
+    previewChange: async (nameOrId) =>
+      previewHostChange(
+        requireActual(await show(nameOrId)),
+        await openLedger(),
+        // Set once the connection is open.
+        thisHost.outbox,
+      ),
+    unregister: async (nameOrId, shown = {}) => {
       const registry = await openRegistry();
       const host = nameOrId === undefined ? registry.me() : registry.get(nameOrId);
       const isMe = host.id === readNow()?.id;
-      const retired = await unregisterHost(await openDeps(), host);
+      await requireAsShown(host, shown, await openLedger());
+      const retired = await unregisterHost(await openDeps(), host, shown.digest);
       if (isMe) thisHost.forgetState();
       return retired;
     },
@@ -120,16 +140,11 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
   };
 }
 
-/** Opens separate connections for one action, because this process may have no delivery queues. */
-async function useSsh<T>(
-  { stateDir, timeoutMs }: Config,
-  state: HostState | undefined,
-  work: (ssh: Ssh) => Promise<T>,
-): Promise<T> {
-  const ssh = new Ssh({ stateDir, identityFile: state?.identityFile ?? '', timeoutMs, idleMs });
-  try {
-    return await work(ssh);
-  } finally {
-    await ssh.close();
-  }
+/** @throws HOST_RETIRED */
+function requireActual(host: Host): Host {
+  if (host.status !== 'retired') return host;
+  throw new SyncMediaError(
+    'HOST_RETIRED',
+    `the host ${host.hostname.replace(`#${host.id}`, '')} was unregistered`,
+  );
 }

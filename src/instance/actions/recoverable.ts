@@ -1,201 +1,180 @@
-import { createReplacedFileResolver } from '../../replication/resolve-replaced.js';
-import { SyncMediaError } from '../../model/errors.js';
-import type { RecoverableContent } from '../../api/reports.js';
+import type { RecoverableFile } from '../../api/reports.js';
+import type { RecoverableDecision, RecoverableQuery } from '../../api/requests.js';
 import type { SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import type { ThisHost } from '../../context/this-host.js';
-import { discardRecoverableFile, listRecoverableFiles } from '../../replica/recoverable.js';
-import { placeFile } from '../../replica/place.js';
-import { makeParentDirs, checkOwnParentDirs } from '../../replica/parents.js';
-import { type SyncDirLocation, resolveInDir } from '../../replica/areas.js';
-import {
-  type RecoverableArea,
-  type RecoverableName,
-  parseRecoverableName,
-} from '../../replica/recoverable-name.js';
-import { nodeDisk } from '../../replica/node-disk.js';
-import { isSafePath, quotePath } from '../../replica/paths.js';
+import { explainConflict } from '../../decisions/kept-reason.js';
+import { findPictureType } from '../../decisions/picture-type.js';
 import type { Path } from '../../model/path.js';
+import type { Run } from '../../model/run.js';
+import {
+  findKeptFile,
+  locateCurrent,
+  makeNotKeptError,
+  readContent,
+  requireContents,
+} from '../../replica/kept-file.js';
+import { makeParentDirs } from '../../replica/parents.js';
+import { placeFile } from '../../replica/place.js';
+import type { RecoverableArea } from '../../replica/recoverable-name.js';
+import { discardRecoverableFile, listRecoverableFiles } from '../../replica/recoverable.js';
+import { createReplacedFileResolver } from '../../replication/resolve-replaced.js';
+import { limitList } from '../../util/limit-list.js';
+import { usePlace, type KeptPlace } from './kept-place.js';
+import type { RunActions } from './runs.js';
+import { SameBytes } from './same-bytes.js';
 
-const defaultListLimit = 100;
-
-type ListRecoverable = SyncMedia['recoverable']['list'];
-
-/** A recoverable file that was found, and the place it belongs to. */
-interface FoundRecoverable {
-  readonly hostContext: HostContext;
-  readonly location: SyncDirLocation;
-  readonly path: Path;
-  readonly name: RecoverableName;
-  readonly file: string;
-}
+const defaultListLimit = 100,
+  maxListLimit = 1_000;
+const maxPictureBytes = 10 * 1024 * 1024;
 
 /**
- * Makes the actions by which a person restores, compares or discards files that were replaced on
- * this host's disk.
+ * Makes the actions by which a person restores, compares or discards files that were replaced, on
+ * this host's disk or on that of another one.
  */
 export function createRecoverableActions(
   thisHost: ThisHost,
+  runs: Pick<RunActions, 'requestRestore'>,
   capture: (paths: readonly Path[]) => Promise<void>,
 ): Pick<SyncMedia, 'recoverable' | 'conflicts'> {
-  const list: ListRecoverable = async (area, limit = defaultListLimit) => {
-    const { dirs, replica } = await thisHost.openContext();
-    const recoverable = await Promise.all(
-      dirs
-        .current()
-        .list.map(async (dir) =>
-          (await replica.check(dir))
-            ? []
-            : (
-                await listRecoverableFiles(
-                  { disk: nodeDisk, dirPath: replica.absolute(dir.path), dir: dir.path },
-                  area,
-                  limit,
-                )
-              ).map((recoverable) => ({ dir: dir.path, ...recoverable })),
-        ),
+  const sameBytes = new SameBytes();
+
+  const list = async (
+    area: RecoverableArea,
+    query: number | RecoverableQuery = {},
+  ): Promise<RecoverableFile[]> => {
+    const { host, limit } = typeof query === 'number' ? { limit: query } : query;
+    const most = limitList(limit, defaultListLimit, maxListLimit);
+    const hostContext = await thisHost.openContext();
+    return usePlace(hostContext, host, (place) =>
+      listKept(hostContext, place, area, most, sameBytes),
     );
-    return recoverable.flat();
   };
+
   const restore = async (
     areas: readonly RecoverableArea[],
     dirPath: string,
     keptAs: string,
-  ): Promise<void> => {
-    const { hostContext, location, path, file } = await findRecoverable(
-      await thisHost.openContext(),
-      areas,
-      dirPath,
-      keptAs,
-    );
-    await makeParentDirs(location, path);
-    // A person decided: the file at the path loses, whatever the ledger says of it, and goes to
-    // the trash.
-    await placeFile(
-      location,
-      path,
-      file,
-      createReplacedFileResolver(hostContext.ledger, hostContext.registry)(hostContext.me, () => ({
-        version: '',
-        ruled: true,
-      })),
-    );
+    { host, shown = {}, by = 'the app' }: RecoverableDecision = {},
+  ): Promise<Run | undefined> => {
+    const hostContext = await thisHost.openContext();
+    if (host !== undefined) {
+      await hostContext.refresh();
+      const other = hostContext.registry.get(host);
+      if (other.id !== hostContext.me)
+        return runs.requestRestore(hostContext, other, areas, { dirPath, keptAs, shown, by });
+    }
+    const path = await usePlace(hostContext, undefined, async (place) => {
+      const kept = await findKeptFile(await place.require(dirPath), areas, keptAs);
+      await requireContents(kept, shown);
+      await makeParentDirs(kept.location, kept.path);
+      // A person decided: the file at the path loses, whatever the ledger says of it, and goes to
+      // the trash.
+      await placeFile(
+        kept.location,
+        kept.path,
+        kept.file,
+        createReplacedFileResolver(hostContext.ledger, hostContext.registry)(
+          hostContext.me,
+          () => ({ version: '', ruled: true }),
+        ),
+      );
+      return kept.path;
+    });
     // Size and date are those of a superseded version, so only an assertion makes the file a new
     // version.
     await capture([path]);
+    return undefined;
   };
+
   return {
     recoverable: {
       list,
-      restore: (dirPath, keptAs) => restore(['trash', 'conflicts'], dirPath, keptAs),
+      restore: (dirPath, keptAs, decision) =>
+        restore(['trash', 'conflicts'], dirPath, keptAs, decision),
     },
     conflicts: {
-      list: (limit) => list('conflicts', limit),
-      restore: (dirPath, keptAs) => restore(['conflicts'], dirPath, keptAs),
-      async compare(dirPath, keptAs) {
-        const { hostContext, location, path, file } = await findRecoverable(
-          await thisHost.openContext(),
-          ['conflicts'],
-          dirPath,
-          keptAs,
-        );
-        const recoverable = await describeContent(file),
-          here = await describeContent(hostContext.replica.absolute(path));
-        if (!recoverable) throw makeNotRecoverableError(keptAs);
-        return {
-          dir: location.dir,
-          path,
-          keptAs,
-          conflict: recoverable,
-          ...(here && { here }),
-          identical: recoverable.sha256 === here?.sha256,
-        };
-      },
-      async discard(dirPath, keptAs) {
-        const { location, name } = await findRecoverable(
-          await thisHost.openContext(),
-          ['conflicts'],
-          dirPath,
-          keptAs,
-        );
-        if (!(await discardRecoverableFile(location, keptAs, name.rest)))
-          throw makeNotRecoverableError(keptAs);
-      },
+      list: (query) => list('conflicts', query),
+      restore: (dirPath, keptAs, decision) => restore(['conflicts'], dirPath, keptAs, decision),
+      compare: async (dirPath, keptAs, host) =>
+        usePlace(await thisHost.openContext(), host, async (place) => {
+          const kept = await findKeptFile(await place.require(dirPath), ['conflicts'], keptAs);
+          const { location, path, file } = kept,
+            { disk, hashLimit } = location;
+          const conflict = await readContent(disk, file, hashLimit),
+            current = await locateCurrent(kept),
+            here = current === undefined ? undefined : await readContent(disk, current, hashLimit);
+          if (!conflict) throw makeNotKeptError(keptAs);
+          return {
+            host: place.host.hostname,
+            dir: location.dir,
+            path,
+            keptAs,
+            conflict,
+            ...(here && { here }),
+            identical: conflict.sha256 !== undefined && conflict.sha256 === here?.sha256,
+          };
+        }),
+      readPicture: async (dirPath, keptAs, side, host) =>
+        usePlace(await thisHost.openContext(), host, async (place) => {
+          const kept = await findKeptFile(await place.require(dirPath), ['conflicts'], keptAs);
+          const file = side === 'kept' ? kept.file : await locateCurrent(kept);
+          const { disk } = kept.location;
+          const stat = file === undefined ? undefined : await disk.stat(file);
+          if (file === undefined || stat?.kind !== 'file') throw makeNotKeptError(kept.path);
+          const bytes = await disk.read(file, maxPictureBytes);
+          const type = bytes && findPictureType(bytes);
+          return bytes && type !== undefined ? { type, bytes } : undefined;
+        }),
+      discard: async (dirPath, keptAs, { host, shown = {} } = {}) =>
+        usePlace(await thisHost.openContext(), host, async (place) => {
+          const kept = await findKeptFile(await place.require(dirPath), ['conflicts'], keptAs);
+          await requireContents(kept, shown);
+          if (!(await discardRecoverableFile(kept.location, keptAs, kept.name.rest)))
+            throw makeNotKeptError(keptAs);
+        }),
     },
   };
 }
 
-/** @throws BAD_SYNC_DIR; NO_MARKER; BAD_PATH if none of the areas has such a file */
-async function findRecoverable(
-  hostContext: HostContext,
-  areas: readonly RecoverableArea[],
-  dirPath: string,
-  keptAs: string,
-): Promise<FoundRecoverable> {
-  const dir = hostContext.dirs.current().byPath(dirPath);
-  if (!dir)
-    throw new SyncMediaError('BAD_SYNC_DIR', `${quotePath(dirPath)} is no sync dir of this host`);
-  const location: SyncDirLocation = {
-    disk: nodeDisk,
-    dirPath: hostContext.replica.absolute(dir.path),
-    dir: dir.path,
-  };
-  await hostContext.replica.requireOpenable(dir);
-  const name = parseRecoverableName(keptAs),
-    path = `${dir.path}/${name?.rest ?? ''}`;
-  if (!name || !areas.includes(name.area) || !isSafePath(path))
-    throw makeNotRecoverableError(keptAs);
-  const file = resolveInDir(location, keptAs);
-  if (!(await checkOwnParentDirs(location, keptAs)) || (await nodeDisk.stat(file))?.kind !== 'file')
-    throw makeNotRecoverableError(keptAs);
-  return { hostContext, location, path, name, file };
-}
-
-async function describeContent(file: string): Promise<RecoverableContent | undefined> {
-  const stat = await nodeDisk.stat(file);
-  if (stat?.kind !== 'file') return undefined;
-  const sha256 = await nodeDisk.hash(file, Infinity);
-  return sha256 === undefined
-    ? undefined
-    : { size: stat.size, mtime: new Date(stat.mtime * 1000), sha256 };
-}
-
-function makeNotRecoverableError(keptAs: string): SyncMediaError {
-  return new SyncMediaError(
-    'BAD_PATH',
-    `${quotePath(keptAs)} is no kept file: "syncmedia trash list" and "syncmedia conflicts ` +
-      `list" show them`,
-  );
-}
-
-/** Makes the actions on removals that wait for a person, because there were too many at once. */
-export function createRemovalActions(thisHost: ThisHost): SyncMedia['removals'] {
-  async function list(): ReturnType<SyncMedia['removals']['list']> {
-    const { registry } = await thisHost.openContext();
-    await registry.refresh();
-    return registry.all().flatMap((host) =>
-      Object.entries(host.halted)
-        .filter(([, failure]) => failure.code === 'REMOVALS_HALTED')
-        .map(([dir, failure]) => ({ host, dir: dir as Path, failure })),
-    );
+async function listKept(
+  { ledger }: HostContext,
+  place: KeptPlace,
+  area: RecoverableArea,
+  limit: number,
+  sameBytes: SameBytes,
+): Promise<RecoverableFile[]> {
+  const listed: RecoverableFile[] = [];
+  const budget = sameBytes.startBudget(place.isRemote);
+  for (const dir of place.dirs) {
+    const location = await place.find(dir);
+    if (!location) continue;
+    const found = await listRecoverableFiles(location, area, limit);
+    const entries = await ledger.readMany([...new Set(found.map(({ path }) => path))]);
+    for (const { mtime, ...file } of found) {
+      const entry = entries.get(file.path),
+        { info } = entry ?? {};
+      if (area === 'conflicts') {
+        const kept = { host: place.host.id, location, keptAs: file.keptAs, mtime };
+        if (await sameBytes.areCurrent({ ...kept, size: file.size }, entry, budget)) continue;
+      }
+      listed.push({
+        host: place.host.hostname,
+        dir,
+        ...file,
+        ...(area === 'conflicts' && {
+          why: explainConflict(entry, { size: file.size, mtime }),
+        }),
+        ...(entry &&
+          info && {
+            current: {
+              size: info.size,
+              ...(info.sha256 !== undefined && { sha256: info.sha256 }),
+              capturedAt: entry.capturedAt,
+            },
+          }),
+      });
+    }
   }
-  return {
-    list,
-    async decide(dir, decision, host) {
-      const { registry } = await thisHost.openContext();
-      const waiting = (await list()).filter(
-        (one) =>
-          one.dir === dir &&
-          (host === undefined || [one.host.id, one.host.hostname].includes(host)),
-      );
-      if (waiting.length === 0)
-        throw new SyncMediaError(
-          'BAD_SYNC_DIR',
-          `no removals of ${JSON.stringify(dir)} ` +
-            `wait${host === undefined ? '' : ` on ${host}`}: "syncmedia removals" lists those ` +
-            `that do`,
-        );
-      for (const one of waiting) await registry.decideRemovals(one.host.id, one.dir, decision);
-    },
-  };
+  return listed;
 }

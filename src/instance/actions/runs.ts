@@ -1,13 +1,32 @@
+import { parseRunCursor } from '../../api/run-cursor.js';
+import { explainWait, findRunObstacle, listDirsOf } from '../../decisions/run-host.js';
 import { SyncMediaError } from '../../model/errors.js';
 import type { LeaderElection } from '../../leader/election.js';
-import type { RunRequest, VerifyRequest } from '../../api/requests.js';
+import type { RecoverableDecision, RunRequest, VerifyRequest } from '../../api/requests.js';
 import type { SyncMedia } from '../../api/sync-media.js';
 import type { ThisHost } from '../../context/this-host.js';
 import { validateCron } from '../../config/cron.js';
 import type { HostContext } from '../../context/host-context.js';
+import { readDatabaseClock } from '../../database/database-clock.js';
+import type { RunFilter } from '../../context/run-store.js';
 import { CronRuns } from '../../runs/cron.js';
 import { followRun } from '../../runs/follow.js';
+import type { Host } from '../../model/host.js';
+import type { Path } from '../../model/path.js';
 import type { Run } from '../../model/run.js';
+import { makeNotKeptError } from '../../replica/kept-file.js';
+import { parseRecoverableName, type RecoverableArea } from '../../replica/recoverable-name.js';
+import { limitList } from '../../util/limit-list.js';
+import { findLeader } from '../../hosts/find-leader.js';
+
+/** How many runs a list has by default, and at most. */
+const defaultListed = 100,
+  maxListed = 1_000;
+
+interface RestoreRequest extends Required<Pick<RecoverableDecision, 'shown' | 'by'>> {
+  readonly dirPath: string;
+  readonly keptAs: string;
+}
 
 /** Requests runs, for a caller or at the times that the environment sets. */
 export class RunActions {
@@ -19,8 +38,25 @@ export class RunActions {
     verify: (request) => this.requestRun('verify', request),
     adopt: (request) => this.requestRun('adopt', { dryRun: true, ...request }),
     runs: {
-      list: async (limit = 100) => (await this.thisHost.openContext()).runs.list(limit),
-      show: async (id) => (await this.thisHost.openContext()).runs.read(id),
+      list: async (query = {}) => {
+        const hostContext = await this.thisHost.openContext();
+        const { state, host, after, limit } = typeof query === 'number' ? { limit: query } : query;
+        await hostContext.registry.refresh();
+        const filter: RunFilter = {
+          ...(state && { state }),
+          ...(host !== undefined && { at: hostContext.registry.get(host).id }),
+          ...(after !== undefined && { after: parseRunCursor(after) }),
+          limit: limitList(limit, defaultListed, maxListed),
+        };
+        return Promise.all(
+          (await hostContext.runs.list(filter)).map((run) => addWait(hostContext, run)),
+        );
+      },
+      show: async (id) => {
+        const hostContext = await this.thisHost.openContext();
+        await hostContext.registry.refresh();
+        return addWait(hostContext, await hostContext.runs.read(id));
+      },
       cancel: async (id) => {
         const { runs, events } = await this.thisHost.openContext();
         const { run, endedHere } = await runs.cancel(id);
@@ -29,13 +65,20 @@ export class RunActions {
       },
       follow: async (id, onProgress, signal) => {
         const hostContext = await this.thisHost.openContext();
+        await hostContext.registry.refresh();
+        const { at, waits } = await addWait(hostContext, await hostContext.runs.read(id));
         // If nobody leads this host, this process carries the run out.
-        this.election.start(hostContext);
+        if (at === hostContext.me) this.election.start(hostContext);
         const { ending } = this.thisHost;
         return followRun(
           hostContext,
           id,
-          onProgress,
+          (run) =>
+            onProgress?.(
+              run.state === 'requested' && at !== hostContext.me && waits !== undefined
+                ? { ...run, waits }
+                : run,
+            ),
           signal ? AbortSignal.any([signal, ending]) : ending,
         );
       },
@@ -47,10 +90,14 @@ export class RunActions {
     private readonly election: LeaderElection,
   ) {}
 
-  /** Resolves when the row is stored. @throws UNKNOWN_HOST, BAD_SYNC_DIR */
+  /**
+   * Resolves when the row is stored.
+   * @throws UNKNOWN_HOST, BAD_SYNC_DIR; BAD_OPTION, HOST_RETIRED, HOST_CLONED for the host
+   */
   private async requestRun(
     kind: 'push' | 'pull' | 'verify' | 'adopt',
     {
+      at,
       hosts = [],
       dirs = [],
       dryRun = false,
@@ -60,28 +107,47 @@ export class RunActions {
   ): Promise<Run> {
     const hostContext = await this.thisHost.openContext();
     await hostContext.refresh();
-    const ownDirs = hostContext.dirs.current();
-    const chosen = dirs.map((dir) => {
-      const found = ownDirs.byPath(dir.replace(/\/+$/, ''));
-      if (!found)
-        throw new SyncMediaError(
-          'BAD_SYNC_DIR',
-          `${JSON.stringify(dir)} is no sync dir of this host; known are ` +
-            `${ownDirs.list.map(({ path }) => path).join(', ')}`,
-        );
-      return found.path;
-    });
+    const runHost = chooseRunHost(hostContext, at);
     const run = await hostContext.runs.request({
       kind,
-      at: hostContext.me,
+      at: runHost.id,
       hosts: hosts.map((host) => hostContext.registry.get(host).id),
-      dirs: chosen,
+      dirs: chooseRunDirs(hostContext, runHost, dirs),
       dryRun,
       repair,
       requestedBy,
     });
-    this.election.sendHint({ run: true });
-    return run;
+    // The leader of another host finds the run when it polls.
+    if (runHost.id === hostContext.me) this.election.sendHint({ run: true });
+    return addWait(hostContext, run);
+  }
+
+  /**
+   * Requests that another host restores one of its recoverable files. Resolves when the row is
+   * stored.
+   * @throws BAD_SYNC_DIR, BAD_PATH; BAD_OPTION, HOST_RETIRED, HOST_CLONED for the host
+   */
+  async requestRestore(
+    hostContext: HostContext,
+    host: Host,
+    areas: readonly RecoverableArea[],
+    { dirPath, keptAs, shown, by }: RestoreRequest,
+  ): Promise<Run> {
+    const obstacle = findRunObstacle(host);
+    if (obstacle) throw new SyncMediaError(obstacle.code, obstacle.message);
+    const [dir] = chooseRunDirs(hostContext, host, [dirPath]);
+    const name = parseRecoverableName(keptAs);
+    if (dir === undefined || !name || !areas.includes(name.area)) throw makeNotKeptError(keptAs);
+    const run = await hostContext.runs.request({
+      kind: 'restore',
+      at: host.id,
+      hosts: [],
+      dirs: [dir],
+      dryRun: false,
+      restores: { dir, keptAs, ...shown },
+      requestedBy: by,
+    });
+    return addWait(hostContext, run);
   }
 
   /** @throws BAD_ENVIRONMENT */
@@ -126,4 +192,41 @@ export class RunActions {
     await runs.request({ kind, at: me, hosts: [], dirs: [], dryRun: false, requestedBy: variable });
     this.election.sendHint({ run: true });
   }
+}
+
+/** @throws UNKNOWN_HOST, BAD_OPTION, HOST_RETIRED, HOST_CLONED */
+function chooseRunHost({ registry, me }: HostContext, at: string | undefined): Host {
+  const host = at === undefined ? registry.me() : registry.get(at);
+  const obstacle = host.id === me ? undefined : findRunObstacle(host);
+  if (obstacle) throw new SyncMediaError(obstacle.code, obstacle.message);
+  return host;
+}
+
+/** @throws BAD_SYNC_DIR */
+function chooseRunDirs({ dirs, me }: HostContext, host: Host, given: readonly string[]): Path[] {
+  const known =
+    host.id === me
+      ? dirs.current().list.map(({ path }) => path)
+      : listDirsOf(host, dirs.listStored());
+  return given.map((dir) => {
+    const found = known.find((path) => path === dir.replace(/\/+$/, ''));
+    if (found === undefined)
+      throw new SyncMediaError(
+        'BAD_SYNC_DIR',
+        `${JSON.stringify(dir)} is no sync dir of ` +
+          `${host.id === me ? 'this host' : host.hostname}; known are ${known.join(', ')}`,
+      );
+    return found;
+  });
+}
+
+/** Adds why a run that was requested has not begun. Call it after the hosts were read. */
+async function addWait({ registry, database }: HostContext, run: Run): Promise<Run> {
+  if (run.state !== 'requested') return run;
+  const host = registry.find(run.at);
+  const isLed =
+    host !== undefined &&
+    (await findLeader(host, await readDatabaseClock(database.connection))) !== undefined;
+  const waits = explainWait(run, host, isLed);
+  return waits === undefined ? run : { ...run, waits };
 }

@@ -3,7 +3,7 @@ import type { SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import type { ThisHost } from '../../context/this-host.js';
 import { readDatabaseClock } from '../../database/database-clock.js';
-import { examineHost } from '../../doctor/doctor.js';
+import { examineHost, examineOther } from '../../doctor/doctor.js';
 import { findLeader } from '../../hosts/find-leader.js';
 import { listRecoverableFiles } from '../../replica/recoverable.js';
 import { nodeDisk } from '../../replica/node-disk.js';
@@ -32,9 +32,14 @@ export function createStatusActions(thisHost: ThisHost): Pick<SyncMedia, 'status
             conflicts: [],
             unreadableRows: { count: 0, newest: [] },
           },
-    doctor: async () => {
-      const hostContext = thisHost.state && (await thisHost.openContext());
+    doctor: async ({ host } = {}) => {
+      // Another host can only be examined from an initialised one.
+      const hostContext =
+        thisHost.state || host !== undefined ? await thisHost.openContext() : undefined;
       await hostContext?.refresh();
+      const other = host === undefined ? undefined : hostContext?.registry.get(host);
+      if (hostContext && other && other.id !== hostContext.me)
+        return examineOther(await thisHost.openConnection(), hostContext, other);
       return examineHost(await thisHost.openConnection(), hostContext);
     },
   };
@@ -54,11 +59,12 @@ async function readStatus(hostContext: HostContext): Promise<Status> {
   for (const dir of dirs.current().list) {
     if (await replica.check(dir).catch(() => true)) continue;
     const location = { disk: nodeDisk, dirPath: replica.absolute(dir.path), dir: dir.path };
-    conflicts.push(
-      ...(await listRecoverableFiles(location, 'conflicts', conflictLimit - conflicts.length).catch(
-        () => [],
-      )),
-    );
+    const kept = await listRecoverableFiles(
+      location,
+      'conflicts',
+      conflictLimit - conflicts.length,
+    ).catch(() => []);
+    conflicts.push(...kept.map(({ mtime: _, ...file }) => file));
   }
   // Counted before the hosts: a capture is removed after its entries are pending, so nothing
   // falls between the two counts.

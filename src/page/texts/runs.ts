@@ -9,6 +9,7 @@ const kinds: Readonly<Record<Run['kind'], string>> = {
   verify: 'Verification',
   adopt: 'Adoption',
   bootstrap: 'First fill',
+  restore: 'Restoring a file',
 };
 
 export const runTexts = {

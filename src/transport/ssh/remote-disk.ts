@@ -200,6 +200,16 @@ export function createRemoteDisk(sftp: Sftp): Disk {
         }),
       ),
 
+    read: (path, limit) =>
+      ignoreRemoteAbsence(undefined, 'reading', path, () =>
+        withRemoteFile(sftp, path, async (handle, size) => {
+          if (size > limit) return undefined;
+          const parts: Buffer[] = [];
+          for await (const bytes of readRemoteFile(sftp, handle, size)) parts.push(bytes);
+          return Buffer.concat(parts);
+        }),
+      ),
+
     async writeNew(path, content, mode) {
       let created = false;
       try {

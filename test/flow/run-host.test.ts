@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { formatRunCursor } from '../../src/api/run-cursor.js';
+import type { Run } from '../../src/model/run.js';
+import { runCli } from '../cli/run-cli.js';
+import { until } from '../harness/wait.js';
+import { dir, openSite, threeOf, type Machine, type Site } from './site.js';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+let site: Site, one: Machine, two: Machine, three: Machine;
+beforeAll(async () => {
+  site = await openSite({ plugin: { rescan: false }, tuning: { scansPeriodically: false } });
+  [one, two, three] = threeOf(site);
+  // Their last scan would find the files that these tests write.
+  await until(async () => (await one.app.sync.runs.list()).every(({ state }) => state === 'done'));
+});
+afterAll(() => site.close());
+
+const idOf = async (name: string): Promise<string> => (await one.app.sync.hosts.show(name)).id;
+
+test('a pull runs at the host that was chosen, and a dry run says size and reason of each file', async () => {
+  await three.write(`${dir}/only-three.jpg`, 'three', 1_000);
+  const { sync } = one.app;
+  const planned = await sync.runs.follow(
+    (await sync.pull({ at: 'two', hosts: ['three'], dryRun: true })).id,
+  );
+  expect(planned).toMatchObject({ at: await idOf('two'), state: 'done' });
+  expect(planned.wouldTransfer).toEqual([
+    { host: await idOf('three'), path: `${dir}/only-three.jpg`, size: 5, why: 'missing' },
+  ]);
+  const done = await sync.runs.follow((await sync.pull({ at: 'two', hosts: ['three'] })).id);
+  expect(done).toMatchObject({ state: 'done', files: 1 });
+  expect(await two.read(`${dir}/only-three.jpg`)).toBe('three');
+});
+
+test('a push from another host is requested on the command line', async () => {
+  await two.write(`${dir}/only-two.jpg`, 'two', 1_000);
+  const { code, stdout } = await runCli(['push', '--at', 'two', '--host', 'three', '--dry-run'], {
+    env: { ...one.environment, SYNCMEDIA_MONGODB_URI: site.database.uri },
+  });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/three +uploads\/photos\/only-two\.jpg +3 B +missing/);
+  expect(await three.read(`${dir}/only-two.jpg`)).toBeUndefined();
+});
+
+test('a run is refused for a host that cannot carry it out, and for a sync dir that it does not keep', async () => {
+  const { sync } = one.app;
+  await expect(sync.pull({ at: 'nobody' })).rejects.toMatchObject({ code: 'UNKNOWN_HOST' });
+  await expect(sync.pull({ at: 'two', dirs: ['etc'] })).rejects.toMatchObject({
+    code: 'BAD_SYNC_DIR',
+    message: expect.stringContaining('is no sync dir of two') as unknown,
+  });
+  await sync.hosts.edit('two', { status: 'paused' });
+  await expect(sync.verify({ at: 'two' })).rejects.toMatchObject({ code: 'BAD_OPTION' });
+  await sync.hosts.edit('two', { status: 'approved' });
+});
+
+test('a run of a host without a leader waits and says so; cancelled, it stays visible and never begins', async () => {
+  const { sync } = one.app;
+  await three.app.close();
+  const run = await sync.push({ at: 'three' });
+  expect(run.waits).toMatch(/no process leads three/);
+  expect((await sync.runs.show(run.id)).waits).toBe(run.waits);
+  const seen: Run[] = [];
+  const stop = new AbortController();
+  const following = sync.runs.follow(run.id, (now) => seen.push(now), stop.signal);
+  await until(() => seen.some(({ waits }) => waits === run.waits));
+  stop.abort();
+  await expect(following).rejects.toMatchObject({ code: 'CANCELLED' });
+  const waiting = await sync.push({ at: 'three' });
+  await sync.runs.cancel(run.id);
+  const app = await three.startApp();
+  expect(await sync.runs.follow(waiting.id)).toMatchObject({ state: 'done' });
+  const cancelled = await sync.runs.show(run.id);
+  expect(cancelled).toMatchObject({ state: 'cancelled', endedAt: expect.any(Date) as unknown });
+  expect(cancelled.startedAt).toBeUndefined();
+  expect(cancelled.waits).toBeUndefined();
+  expect((await sync.runs.list({ state: 'cancelled' })).map(({ id }) => id)).toContain(run.id);
+  await app.close();
+});
+
+test('runs are listed by state and host, page by page, while new ones are requested', async () => {
+  const { sync } = one.app;
+  const all = await sync.runs.list();
+  const atTwo = await idOf('two');
+  const ofTwo = await sync.runs.list({ host: 'two' });
+  expect(ofTwo.map(({ id }) => id)).toEqual(
+    all.filter(({ at }) => at === atTwo).map(({ id }) => id),
+  );
+  expect(await sync.runs.list({ state: 'running', host: atTwo })).toEqual([]);
+  const paged: string[] = [];
+  let after: string | undefined;
+  do {
+    const page = await sync.runs.list({ limit: 2, ...(after !== undefined && { after }) });
+    paged.push(...page.map(({ id }) => id));
+    const last = page.at(-1);
+    after = page.length === 2 && last ? formatRunCursor(last) : undefined;
+    await sync.pull({ dryRun: true });
+  } while (after !== undefined);
+  expect(paged).toEqual(all.map(({ id }) => id));
+  await expect(sync.runs.list({ after: 'x' })).rejects.toMatchObject({ code: 'BAD_OPTION' });
+  for (const limit of [0, -1, 1.5, NaN])
+    await expect(sync.runs.list(limit)).rejects.toMatchObject({ code: 'BAD_OPTION' });
+  expect((await sync.runs.list(10_000_000)).length).toBeGreaterThan(0);
+});
