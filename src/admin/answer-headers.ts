@@ -1,5 +1,5 @@
 /**
- * The headers of the router's own answers, whatever the app set before. They forbid browsers to
+ * The headers of the router's own answers, which replace those of the app. They forbid browsers to
  * run, frame, store or share an answer. An answer is only JSON, so it needs no permissions.
  */
 export const answerHeaders: Readonly<Record<string, string>> = {

@@ -63,7 +63,7 @@ export interface HostOverview {
   since?: Date;
   /** One sentence why; absent if there is nothing to say. */
   cause?: string;
-  /** What goes on by itself, and what is not lost. */
+  /** The work that goes on by itself, and the files that are not lost. */
   consequence?: string;
   /** What a person does about it; absent if there is nothing to do. */
   remedy?: string;
@@ -120,7 +120,7 @@ export interface Need {
   dir?: Path;
   title: string;
   cause: string;
-  /** What is not lost, and what goes on meanwhile. */
+  /** The files that are not lost, and the work that goes on meanwhile. */
   safe: string;
   remedy: string;
   sinceSeconds?: number;

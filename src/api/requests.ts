@@ -26,8 +26,8 @@ export interface HostRegistration {
    */
   unconfined?: boolean;
   /**
-   * Retires the host that has this name, if it is not at work, and takes over what it captured
-   * and did not record: for a machine whose state folder was lost. Default false.
+   * Retires the host that has this name, if it is not at work, and takes over its saves that are
+   * not recorded: for a machine whose state folder was lost. Default false.
    */
   replace?: boolean;
 }

@@ -7,7 +7,7 @@ export function runAsAuthor<T>(author: string, work: () => T): T {
   return authors.run(author, work);
 }
 
-/** The author of what is being saved; undefined if nobody was named. */
+/** The author of the save that is under way; undefined if nobody was named. */
 export function getAuthor(): string | undefined {
   return authors.getStore();
 }

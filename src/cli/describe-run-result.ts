@@ -2,7 +2,7 @@ import type { Run } from '../model/run.js';
 import { formatDuration } from '../util/format-duration.js';
 import { formatCount } from './progress.js';
 
-/** Describes in a few words what came of a run, or how long it still takes. */
+/** Describes the result of a run in a few words, or how long it still takes. */
 export function describeRunResult(run: Run, nameOf: (host: string) => string): string {
   const { state, failures, failure, findings = [], secondsLeft, dryRun, files, filesFound } = run;
   if (state === 'requested') return 'not begun';

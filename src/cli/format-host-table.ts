@@ -7,7 +7,7 @@ import type { Layout } from './layout.js';
 /**
  * Formats the hosts as a table. On a terminal it leaves out the last columns if they do not fit.
  *
- * @param overview what is known of the hosts that work
+ * @param overview the state of the hosts that work
  */
 export function formatHostTable(
   hosts: readonly HostDescription[],

@@ -70,7 +70,7 @@ export class Screen {
     this.write(text);
   }
 
-  /** Prints the same JSON whatever the terminal shows. */
+  /** Prints the same JSON on every kind of terminal. */
   printJson(data: unknown): void {
     this.write(escapeJson(JSON.stringify(data, null, 2)));
   }

@@ -185,7 +185,7 @@ export interface Tuning {
   readonly batchFiles: number;
   readonly batchBytes: number;
   /**
-   * How long a process sums up what it counts before it adds the sums to the database. Infinity:
+   * How long a process sums up its counts before it adds them to the database. Infinity:
    * nothing is counted.
    */
   readonly countersMs: number;

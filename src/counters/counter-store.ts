@@ -80,7 +80,7 @@ export class CounterStore {
 
   /**
    * Removes minutes that are over for two days, and those that are as far in the future. The
-   * database's clock decides, whatever the clock of this machine says.
+   * database's clock decides, not the clock of this machine.
    */
   async removeOldMinutes(): Promise<void> {
     const format = 'minute:%Y-%m-%dT%H:%M';

@@ -26,7 +26,7 @@ export class Tally {
     add(this.delivered, host, 1);
   }
 
-  /** Returns what was counted, and begins anew. */
+  /** Returns the sums, and begins anew. */
   take(): CounterSums {
     const { fields, delivered } = this;
     this.fields = new Map();

@@ -68,7 +68,7 @@ export class CounterWriter {
           });
   }
 
-  /** Writes what was counted, but does not wait for a database that does not answer. */
+  /** Writes the sums, but does not wait for a database that does not answer. */
   async close(): Promise<void> {
     this.closed = true;
     this.stopCounting();

@@ -28,7 +28,7 @@ export interface HostExplanation {
   readonly note: string;
   readonly since?: Date;
   readonly cause?: string;
-  /** What goes on by itself, and what is not lost. */
+  /** The work that goes on by itself, and the files that are not lost. */
   readonly consequence?: string;
   readonly remedy?: string;
   readonly code?: ErrorCode;

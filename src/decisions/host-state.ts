@@ -37,7 +37,7 @@ export interface HostFacts {
   readonly now: Date;
   /**
    * Senders that work and send to this host. A host that is paused or waits for approval has none,
-   * since what was recorded before is out of date.
+   * since earlier records are out of date.
    */
   readonly senders: readonly SenderFacts[];
   readonly blocked: readonly BlockedFacts[];

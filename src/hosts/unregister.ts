@@ -17,7 +17,7 @@ const maxPathsShown = 10;
 
 /**
  * Retires a host for good: nothing is pending for it any more, and every active host removes its
- * key, this one at once. What it captured and did not record is dropped. The row stays, with its
+ * key, this one at once. Its saves that are not recorded are dropped. The row stays, with its
  * name and url changed so that both can be used again. If it is this host, `host.json` is removed
  * from its state folder. Files and markers stay. Another call completes what a crash interrupted.
  *

@@ -11,7 +11,7 @@ import { LogThrottle } from './log-throttle.js';
  * Logs problems and their ends, from the same events that status, admin page and metrics use: one
  * warning when a problem begins, one line when it ends. A problem that comes and goes is logged at
  * most once a minute.
- * @returns a function that logs what was suppressed and stops the timers
+ * @returns a function that logs the suppressed counts and stops the timers
  */
 export function logEvents(
   events: EventBus,

@@ -46,7 +46,7 @@ export class LogThrottle {
     return true;
   }
 
-  /** Logs what is counted, and stops the timers. */
+  /** Logs the counts, and stops the timers. */
   close(): void {
     for (const [cause, recent] of this.recent) {
       clearTimeout(recent.timer);

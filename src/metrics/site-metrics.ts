@@ -122,7 +122,7 @@ export class SiteMetrics {
     ]);
     const { unavailable } = overview;
     if (unavailable) throw new SyncMediaError(unavailable.code, unavailable.message);
-    // Whoever asks for the overview shares it, so it may be the one of the last scrape.
+    // All callers share the overview, so it may be the one of the last scrape.
     const isSame = this.last?.reading.overview.at.getTime() === overview.at.getTime();
     this.last = {
       reading: { overview, totals, waiting },

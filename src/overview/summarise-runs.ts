@@ -44,7 +44,7 @@ function summariseRun(run: Run, now: Date, nameOf: NameOf): RunSummary {
   };
 }
 
-/** What came of a run, or how far it is, in one line. */
+/** Describes the result of a run, or how far it is, in one line. */
 export function describeResult(run: Run, nameOf: NameOf): string {
   const { state, secondsLeft, failure, failures, dryRun, filesFound, files } = run;
   switch (state) {

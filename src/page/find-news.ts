@@ -1,7 +1,7 @@
 import { texts } from './texts.js';
 import type { WireOverview, WireRunSummary } from './wire.js';
 
-/** The sentence for readers of the screen about what is new: a run that ended, or the headline. */
+/** The news in a sentence for screen readers: a run that ended, or the headline. */
 export function findNews(before: WireOverview, now: WireOverview): string | undefined {
   const was = new Map(before.runs.map(({ id, state }) => [id, state]));
   const ended = now.runs.find((run) => !isGoing(run.state) && isGoing(was.get(run.id)));

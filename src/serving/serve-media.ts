@@ -23,7 +23,7 @@ interface ServedDir {
   openFetcher(this: void): Promise<Pick<MissingFileFetcher, 'fetchFile'> | undefined>;
 }
 
-/** What came of a request. unavailable: a host may have the file, but none could deliver it. */
+/** The result of a request. unavailable: a host may have the file, but none could deliver it. */
 type ServeResult = HttpError | PathRefusal | 'answered' | 'unavailable';
 interface ReadResult {
   readonly result: ServeResult;

@@ -52,7 +52,7 @@ export interface History {
   forget(path: Path, signal: AbortSignal): Promise<void>;
   /** Whether so much was recorded that reading becomes slow until `maintain` packs it. */
   needsPacking(signal: AbortSignal): Promise<boolean>;
-  /** Removes what is older or larger than the limits, and packs the rest. */
+  /** Removes versions beyond the limits of age and size, and packs the rest. */
   maintain(signal: AbortSignal): Promise<HistorySize>;
 }
 

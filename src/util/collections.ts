@@ -118,7 +118,7 @@ export function batchUpdates<T extends mongo.Document>(
   );
 }
 
-/** @throws the error itself if nobody knows what was written */
+/** @throws the error itself if it does not say which writes were carried out */
 function answerEach(writes: readonly unknown[], error: unknown): BatchResult<void>[] {
   const refused = findWriteErrors(error);
   if (refused === undefined) throw error;

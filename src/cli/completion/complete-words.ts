@@ -1,6 +1,6 @@
 import type { Argument, Command, Option } from 'commander';
 
-/** A word that may follow, and what it means. */
+/** A word that may follow, and its meaning. */
 export interface Candidate {
   readonly value: string;
   readonly about: string;

@@ -3,7 +3,7 @@ export type Shell = (typeof shells)[number];
 
 /**
  * Makes the script that a shell reads at its start. It asks this program for the words that may
- * follow, so it stays right whatever later versions can do.
+ * follow, so it stays right in later versions.
  *
  * @param program the command that runs this program, as separate words
  */

@@ -150,7 +150,7 @@ async function planRestore(
 
 /**
  * Places the bytes at the path by the code that places every file. The file that lies there goes
- * to the trash, whatever the ledger says of it: a person decided.
+ * to the trash, even if the ledger does not know it: a person decided.
  */
 async function placeVersion(
   { ledger, registry, me, config }: HostContext,

@@ -25,7 +25,7 @@ import { TakeOver } from './take-over.js';
 /**
  * The jobs of a leader. They start and poll in this order:
  *
- * - The delivery queues come first: what they send does not wait for the rest.
+ * - The delivery queues come first: their files do not wait for the rest.
  * - Earlier captures begin before runs, which do not wait for them: a run that has to judge a
  *   changed file looks for a capture of it in the outbox.
  * - Everything that may make entries pending comes before the queues look for them.

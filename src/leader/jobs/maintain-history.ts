@@ -5,7 +5,7 @@ import type { LeaderJob } from '../leader-job.js';
 /** How often the history is cleaned, and how soon after the start or a failure, in milliseconds. */
 const INTERVAL_MS = 24 * 60 * 60_000;
 const SOON_MS = 10 * 60_000;
-/** What was just removed still occupies the disk for an hour. */
+/** Removed objects still occupy the disk for an hour. */
 const TOO_LARGE_MS = 61 * 60_000;
 /** So many objects make reading slow. They are packed without waiting for the next day. */
 const CHECK_MS = 60_000;

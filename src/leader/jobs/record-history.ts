@@ -12,7 +12,7 @@ import type { HistoryStateStore } from '../history-state.js';
 const DELAY_MS = 250;
 /** Versions that one call of the history records. */
 const BATCH = 200;
-/** What is kept in memory until it is recorded. The ledger names what is not. */
+/** So many versions are kept in memory until they are recorded. The ledger names the others. */
 const MAX_QUEUED = 2_000;
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
 

@@ -6,7 +6,7 @@ export const oldestGit: readonly [number, number, number] = [2, 36, 0];
 
 const INSTALL = 'install git 2.36 or newer (`apt-get install git`)';
 
-/** Returns the error of a git that did not do what it should. */
+/** Returns the error of a git that failed. */
 export function explainExit(doing: string, { code, stderr, endedBy }: GitExit): SyncMediaError {
   const fail = (errorCode: ErrorCode, message: string): SyncMediaError =>
     new SyncMediaError(errorCode, message);

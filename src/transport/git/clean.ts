@@ -16,7 +16,7 @@ const LOCK_CHECK_MS = 100;
  * - Locks. Only the leader writes this host's refs, so a lock of theirs has no owner. git would
  *   fail at it for ever.
  * - Empty loose objects. git cannot read one, and does not write the same content again.
- * - Whatever could configure git. Only objects, refs and our configuration belong here.
+ * - Files that could configure git. Only objects, refs and our configuration belong here.
  *
  * Unfinished packs stay until `git prune` removes them.
  */

@@ -52,7 +52,7 @@ function makeEnvironment(): NodeJS.ProcessEnv {
 export class GitProcess {
   readonly stdin: Writable;
   readonly stdout: Readable;
-  /** The other end of a push: what git reads, and what it writes. */
+  /** The other end of a push: git's input and output. */
   readonly pushInput: Duplex | undefined;
   readonly pushOutput: Duplex | undefined;
   readonly exited: Promise<GitExit>;

@@ -9,7 +9,7 @@ import { makeTreeName, quoteName } from './names.js';
 import { formatDay, requireExit, type Repository } from './repository.js';
 import { writeBlob, type BlobAnswer } from './write-blob.js';
 
-/** Files of one commit. Whoever lists a path reads the message of each of its commits. */
+/** Files of one commit. A list of a path's versions reads the message of each of its commits. */
 const MAX_FILES = 100;
 
 interface RecordContext {

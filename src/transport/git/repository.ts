@@ -35,7 +35,7 @@ const CONFIG: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     fsmonitor: 'false',
     attributesFile: '/dev/null',
     excludesFile: '/dev/null',
-    // One name is never another's, whatever this file system does.
+    // One name is never another's, also on a file system that normalises names.
     precomposeUnicode: 'false',
     protectHFS: 'true',
     protectNTFS: 'true',
