@@ -134,7 +134,7 @@ export interface FileQuery {
   document?: DocumentRef;
   /** A public address of the file, or its path. */
   url?: string;
-  /** A part of the path, whatever the case. */
+  /** A part of the path, in upper or lower case. */
   contains?: string;
   /** A host, by name or id, that is to get the file or has it blocked. */
   pendingOn?: string;

@@ -162,9 +162,10 @@ export interface SyncMedia {
   overview(): Promise<Overview>;
   /**
    * Examines this host, the database and the connection to every other host; or what can be seen
-   * of another host from here. Takes seconds. Throws UNKNOWN_HOST.
+   * of another host from here. `siteUrl`: the public address of the site, which is asked whether it
+   * publishes internal folders. Takes seconds. Throws UNKNOWN_HOST, BAD_OPTION.
    */
-  doctor(options?: { host?: string }): Promise<DoctorCheck[]>;
+  doctor(options?: { host?: string; siteUrl?: string }): Promise<DoctorCheck[]>;
   /**
    * Shows each file that a document names, or one path: its version, the hosts that hold it, and
    * the hosts for which it is pending, with the reason. Throws BAD_OPTION, BAD_PATH.

@@ -20,7 +20,7 @@ export interface KeptFile {
 }
 
 /** The content of a file. `sha256` is absent if the file is larger than may be read. */
-export interface FileContent {
+export interface KeptFileContent {
   size: number;
   mtime: Date;
   sha256?: string;
@@ -58,7 +58,7 @@ export async function readContent(
   disk: Disk,
   file: string,
   hashLimit = Infinity,
-): Promise<FileContent | undefined> {
+): Promise<KeptFileContent | undefined> {
   const stat = await disk.stat(file);
   if (stat?.kind !== 'file') return undefined;
   const sha256 = stat.size > hashLimit ? undefined : await disk.hash(file, hashLimit);

@@ -9,9 +9,13 @@ export function addDoctorCommand(program: Command, runCommand: RunCommand): void
     .command('doctor')
     .description('Examines this host and its way to the others; says for each failure what to do.')
     .option('--host <host>', 'examine this host, by name or id, as far as it can be seen from here')
-    .action(({ host }: { host?: string }, command: Command) =>
+    .option('--url <url>', 'also ask the public site whether it publishes internal folders')
+    .action(({ host, url }: { host?: string; url?: string }, command: Command) =>
       runCommand(command, async ({ sync, screen, json }) => {
-        const checks = await sync.doctor(host === undefined ? {} : { host });
+        const checks = await sync.doctor({
+          ...(host !== undefined && { host }),
+          ...(url !== undefined && { siteUrl: url }),
+        });
         if (json) screen.printJson({ checks });
         else
           screen.print(

@@ -3,6 +3,7 @@ import type { SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import type { ThisHost } from '../../context/this-host.js';
 import { readDatabaseClock } from '../../database/database-clock.js';
+import { checkSite } from '../../doctor/check-site.js';
 import { examineHost, examineOther } from '../../doctor/doctor.js';
 import { findLeader } from '../../hosts/find-leader.js';
 import { listRecoverableFiles } from '../../replica/recoverable.js';
@@ -32,7 +33,7 @@ export function createStatusActions(thisHost: ThisHost): Pick<SyncMedia, 'status
             conflicts: [],
             unreadableRows: { count: 0, newest: [] },
           },
-    doctor: async ({ host } = {}) => {
+    doctor: async ({ host, siteUrl } = {}) => {
       // Another host can only be examined from an initialised one.
       const hostContext =
         thisHost.state || host !== undefined ? await thisHost.openContext() : undefined;
@@ -40,7 +41,16 @@ export function createStatusActions(thisHost: ThisHost): Pick<SyncMedia, 'status
       const other = host === undefined ? undefined : hostContext?.registry.get(host);
       if (hostContext && other && other.id !== hostContext.me)
         return examineOther(await thisHost.openConnection(), hostContext, other);
-      return examineHost(await thisHost.openConnection(), hostContext);
+      const checks = await examineHost(await thisHost.openConnection(), hostContext);
+      if (hostContext && siteUrl !== undefined)
+        checks.push(
+          ...(await checkSite(
+            siteUrl,
+            hostContext.dirs.current().list,
+            hostContext.registry.all().map(({ id }) => id),
+          )),
+        );
+      return checks;
     },
   };
 }
