@@ -64,7 +64,6 @@ export function removeFromMessage(message: string, path: Path): string {
 
 /** Makes a text fit into one line of git's, such as a name of an author. */
 export function makeSingleLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- It replaces these.
   return text.replace(/[<>\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
 }
 
