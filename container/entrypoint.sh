@@ -119,6 +119,10 @@ finish() {
 }
 
 syncmedia=${SYNCMEDIA_COMMAND:-$(dirname "$0")/../dist/cli/main.js}
+# These are for this script alone; syncmedia would warn that it does not know them.
+init_options=${SYNCMEDIA_INIT_OPTIONS:-}
+on_stop=${SYNCMEDIA_ON_STOP:-}
+unset SYNCMEDIA_COMMAND SYNCMEDIA_INIT_OPTIONS SYNCMEDIA_ON_STOP
 # A new volume has no sync dirs. Later a missing one may be a disk that is not mounted.
 if [ ! -f "$SYNCMEDIA_STATE_DIR/host.json" ] && [ -n "${SYNCMEDIA_ROOT:-}" ]; then
   (
@@ -131,7 +135,7 @@ fi
 tries=0
 while :; do
   # shellcheck disable=SC2086 # several options
-  node "$syncmedia" init --generate ${SYNCMEDIA_INIT_OPTIONS:-} &
+  node "$syncmedia" init --generate $init_options &
   await $!
   [ -z "$stopping" ] || finish 143
   # 3: registered, and one of the checks failed, which the output names.
@@ -147,7 +151,7 @@ done
 trap 'stop HUP' HUP
 "$@" &
 await $!
-if [ "${SYNCMEDIA_ON_STOP:-}" = unregister ] && [ -n "$stopping" ]; then
+if [ "$on_stop" = unregister ] && [ -n "$stopping" ]; then
   # Retired first, the host would take along what was saved here a moment ago.
   if node "$syncmedia" push && node "$syncmedia" unregister; then :; else
     echo 'syncmedia-entrypoint: the host was not unregistered, since others may lack its files' >&2

@@ -21,6 +21,8 @@ const { appendFileSync, readFileSync, writeFileSync } = require('node:fs');
 const folder = process.env.STAND_IN;
 const [name] = process.argv.slice(2);
 appendFileSync(folder + '/calls', process.argv.slice(2).join(' ') + '\\n');
+for (const name of ['COMMAND', 'INIT_OPTIONS', 'ON_STOP'])
+  if ('SYNCMEDIA_' + name in process.env) appendFileSync(folder + '/calls', 'sees ' + name + '\\n');
 let codes = [];
 try {
   codes = readFileSync(folder + '/' + name + '.codes', 'utf8').split(' ');
