@@ -130,7 +130,6 @@ export interface Config {
   readonly key: string | undefined;
   /** The private key file. Undefined means the path of the public key without `.pub`. */
   readonly identityFile: string | undefined;
-  readonly authorizedKeysFile: string;
   /** Used by `init` only. Afterwards the values that it stored apply. */
   readonly init: {
     readonly root: string | undefined;
@@ -140,6 +139,9 @@ export interface Config {
     readonly sshPort: number | undefined;
     readonly username: string | undefined;
     readonly unconfined: boolean | undefined;
+    readonly authorizedKeysFile: string | undefined;
+    /** That of this user, unless another was given now or at an earlier `init`. */
+    readonly defaultAuthorizedKeysFile: string;
   };
   readonly pullCron: string | undefined;
   readonly verifyCron: string | undefined;

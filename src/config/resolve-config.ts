@@ -53,8 +53,6 @@ export function resolveConfig(options: SyncMediaOptions = {}): Config {
     chmod: environment.SYNCMEDIA_CHMOD,
     key: environment.SYNCMEDIA_KEY ?? environment.PATH_RSA,
     identityFile: environment.SYNCMEDIA_IDENTITY,
-    authorizedKeysFile:
-      environment.SYNCMEDIA_AUTHORIZED_KEYS ?? join(home, '.ssh', 'authorized_keys'),
     init: {
       root: environment.SYNCMEDIA_ROOT,
       syncDirs: environment.SYNCMEDIA_SYNC_DIRS,
@@ -63,6 +61,8 @@ export function resolveConfig(options: SyncMediaOptions = {}): Config {
       sshPort: environment.SYNCMEDIA_SSH_PORT,
       username: environment.SYNCMEDIA_USERNAME,
       unconfined: environment.SYNCMEDIA_UNCONFINED,
+      authorizedKeysFile: environment.SYNCMEDIA_AUTHORIZED_KEYS,
+      defaultAuthorizedKeysFile: join(home, '.ssh', 'authorized_keys'),
     },
     pullCron: environment.SYNCMEDIA_PULL_CRON,
     verifyCron: environment.SYNCMEDIA_VERIFY_CRON,

@@ -19,7 +19,6 @@ export interface HostsDeps {
     | 'backend'
     | 'key'
     | 'identityFile'
-    | 'authorizedKeysFile'
     | 'init'
     | 'autoApprove'
     | 'reloadCommand'

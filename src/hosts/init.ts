@@ -137,12 +137,16 @@ async function registerThisHost(
   const known: EarlierRegistration = { state: before, host: trusted };
   const own = await resolveRegistration(deps, requested, known, parts);
   await checkStateDir(config.stateDir, own.root);
+  const authorizedKeysFile =
+    config.init.authorizedKeysFile ??
+    before?.authorizedKeysFile ??
+    config.init.defaultAuthorizedKeysFile;
   refuseProtectedDirs(
     own.root,
     await listOwnDirs(deps, { root: own.root, syncDirs: own.ownSyncDirs }),
     own.ownSyncDirs,
     listProtectedDirs(
-      { authorizedKeysFile: config.authorizedKeysFile, identityFile: own.keys.identityFile },
+      { authorizedKeysFile, identityFile: own.keys.identityFile },
       config,
     ),
   );
@@ -177,7 +181,7 @@ async function registerThisHost(
     database: { name: connection.name, id: databaseId },
     ...(own.keys.publicKeyFile !== undefined && { publicKeyFile: own.keys.publicKeyFile }),
     identityFile: own.keys.identityFile,
-    authorizedKeysFile: config.authorizedKeysFile,
+    authorizedKeysFile,
     ...(own.unconfined && { unconfined: true as const }),
     registered: {
       url: own.url,

@@ -45,10 +45,10 @@ describe('resolveConfig', () => {
       timeoutMs: 30_000,
       backend: 'rsync',
       chmod: 'F644',
-      authorizedKeysFile: '/home/ann/.ssh/authorized_keys',
       autoApprove: true,
       key: undefined,
       reloadCommand: undefined,
+      init: { defaultAuthorizedKeysFile: '/home/ann/.ssh/authorized_keys' },
     });
   });
 

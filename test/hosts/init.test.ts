@@ -123,6 +123,8 @@ describe('init', () => {
       sshPort: undefined,
       username: undefined,
       unconfined: undefined,
+      authorizedKeysFile: undefined,
+      defaultAuthorizedKeysFile: '/nowhere/authorized_keys',
     };
     one.deps.config.key = undefined;
     const again = await initHost(one.deps, {});

@@ -56,7 +56,6 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
         backend: 'rsync',
         key: host.publicKeyFile,
         identityFile: undefined,
-        authorizedKeysFile: host.authorizedKeysFile,
         autoApprove: true,
         reloadCommand: undefined,
         init: {
@@ -67,6 +66,8 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
           sshPort: host.port,
           username: undefined,
           unconfined: gateIsMissing === undefined ? undefined : true,
+          authorizedKeysFile: host.authorizedKeysFile,
+          defaultAuthorizedKeysFile: '/nowhere/authorized_keys',
         },
       },
       syncDirs: new SyncDirsStore(

@@ -156,6 +156,7 @@ describe('the router', () => {
     'GET /session',
     'DELETE /session',
     'GET /openapi.json',
+    'GET /metrics',
   ];
   /**
    * Fields that hold paths: where one takes a name that leads out of a sync dir, that is a success
