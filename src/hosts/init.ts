@@ -145,10 +145,7 @@ async function registerThisHost(
     own.root,
     await listOwnDirs(deps, { root: own.root, syncDirs: own.ownSyncDirs }),
     own.ownSyncDirs,
-    listProtectedDirs(
-      { authorizedKeysFile, identityFile: own.keys.identityFile },
-      config,
-    ),
+    listProtectedDirs({ authorizedKeysFile, identityFile: own.keys.identityFile }, config),
   );
   const id = before && !retired ? before.id : randomUUID();
   if (requested.replace) await replaceHost(deps, own.hostname, before?.id, parts);

@@ -6,7 +6,7 @@ import { SyncMediaError } from '../../model/errors.js';
 import type { CommandContext, RunCommand } from '../command-context.js';
 import type { ExitCode } from '../exit-codes.js';
 import { followRun } from '../follow-run.js';
-import { formatRecoverable } from '../format-recoverable.js';
+import { formatConflictTable } from '../format-conflicts.js';
 import { describeUser } from '../open-instance.js';
 import { formatBytes } from '../progress.js';
 import { formatTable } from '../table.js';
@@ -25,7 +25,7 @@ export function addConflictsCommands(program: Command, runCommand: RunCommand): 
       runCommand(command, async ({ sync, screen, layout, json }) => {
         const files = await sync.conflicts.list(host === undefined ? {} : { host });
         if (json) screen.printJson({ files });
-        else screen.print(formatRecoverable('conflicts', files, layout));
+        else screen.print(formatConflictTable(files, layout));
         return 0;
       }),
     );
