@@ -62,7 +62,7 @@ function canSend(host: Host, now: Date): boolean {
 function describeHost(host: Host, working: readonly Host[], reading: SiteReading): DescribedHost {
   const { now, me, leaders } = reading;
   const name = nameHost(host);
-  const { paused } = host as Host & Pick<ExplainedHost, 'paused'>;
+  const { paused } = host;
   const pending = reading.pending.get(host.id);
   const oldest = pending?.oldest ?? undefined;
   const senders = host.status === 'approved' ? listSenders(host.id, working) : [];
