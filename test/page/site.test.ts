@@ -20,10 +20,13 @@ import { until } from '../harness/wait.js';
 import { startNginx } from '../serving/nginx.js';
 import { startWeb, type Web } from '../serving/web.js';
 import {
+  findViolations,
   hasBrowser,
   launchBrowser,
+  measureSideways,
   openPage,
   orInstall,
+  phone,
   showView,
   type WatchedPage,
 } from './browser.js';
@@ -218,6 +221,83 @@ describe.skipIf(!hasBrowser)(`the page of a real site ${orInstall}`, () => {
     isCut = false;
     await page.getByRole('button', { name: 'Live', exact: true }).waitFor({ timeout: 60_000 });
     await page.getByText(`about ${String(entries + 1)} files`).waitFor();
+  });
+
+  test('a host that waits for approval is approved by its fingerprints, by somebody who may', async () => {
+    const hosts = site.database.connection.collection('syncmedia_hosts');
+    await hosts.updateOne({ hostname: 'three' }, { $set: { status: 'pending' } });
+    await showView(page, '#/hosts/three', 'three waits for approval');
+    await page.getByRole('button', { name: 'Compare its key …' }).click();
+    await page.getByRole('dialog').getByText('npx syncmedia approve three').waitFor();
+    await page.keyboard.press('Escape');
+    const owner = await openPage(browser, `${addressOf(0)}#/hosts/three`, {
+      extraHTTPHeaders: { 'x-owner': 'yes' },
+    });
+    try {
+      await owner.page.getByRole('button', { name: 'Compare its key …' }).click();
+      const dialog = owner.page.getByRole('dialog');
+      await dialog
+        .getByText(/SHA256:/)
+        .first()
+        .waitFor();
+      await dialog.getByRole('button', { name: 'Approve three' }).click();
+      await until(
+        async () => (await hosts.findOne({ hostname: 'three' }))?.['status'] === 'approved',
+      );
+      expect([owner.errors, owner.foreign]).toEqual([[], []]);
+    } finally {
+      await owner.close();
+    }
+    await page.getByRole('heading', { name: 'three is up to date' }).waitFor({ timeout: 60_000 });
+    await arrives(three, await save(one, 'after-approval.jpg'));
+  });
+
+  test('nothing moves while the view is paused, and all of it is there when it goes on', async () => {
+    await showView(page, '#/', 'Everything is everywhere');
+    await untilNothingPending(site);
+    const { entries } = await one.app.sync.overview();
+    await page.getByText(`about ${String(entries)} files`).waitFor();
+    await page.keyboard.press('p');
+    await page.getByRole('button', { name: /Paused/ }).waitFor();
+    await save(one, 'during-the-pause.jpg');
+    await untilNothingPending(site);
+    await page.getByRole('button', { name: /Paused, \d+ changes? since/ }).waitFor();
+    expect(await page.getByText(`about ${String(entries)} files`).count()).toBe(1);
+    await page.keyboard.press('p');
+    await page.getByText(`about ${String(entries + 1)} files`).waitFor();
+  });
+
+  test.each([
+    ['light', {}],
+    ['dark on a phone', { viewport: phone, hasTouch: true, colorScheme: 'dark' }],
+  ] as const)('every view is accessible and fits the screen: %s', async (_name, options) => {
+    const other = await openPage(browser, addressOf(1), {
+      ...options,
+      extraHTTPHeaders: { 'x-owner': 'yes' },
+    });
+    try {
+      const found: string[] = [];
+      for (const hash of [
+        '#/',
+        '#/hosts/two',
+        `#/files?q=${encodeURIComponent('cat.jpg')}`,
+        '#/runs',
+        '#/conflicts?host=two',
+        '#/removals',
+        '#/trash?host=two',
+        '#/audit',
+      ]) {
+        await showView(other.page, hash);
+        await other.page.waitForLoadState('networkidle', { timeout: 2_000 }).catch(() => undefined);
+        for (const violation of await findViolations(other.page))
+          found.push(`${hash} ${violation}`);
+        expect([hash, await measureSideways(other.page)]).toEqual([hash, 0]);
+      }
+      expect(found).toEqual([]);
+      expect([other.errors, other.foreign]).toEqual([[], []]);
+    } finally {
+      await other.close();
+    }
   });
 
   test('everything was recorded under the name that was given', async () => {
