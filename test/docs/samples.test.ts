@@ -18,7 +18,7 @@ declare global {
   const invoiceSchema: Schema;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   const Photo: Model<any>;
-  const photo: { _id: unknown };
+  const photo: { _id: unknown; save(): Promise<unknown> };
 }
 `;
 

@@ -452,7 +452,7 @@ export const optionValues: readonly (readonly [variable: string, value: string])
   ...['x', '644;', `F644;${touch}`, '--', 'F644 --rsh=x', 'u=rwz', '-R'].map(
     (value) => ['SYNCMEDIA_CHMOD', value] as const,
   ),
-  ...['git', 'rsync ', '../rsync', `rsync;${touch}`].map(
+  ...['git ', 'GIT', 'rsync ', '../rsync', `rsync;${touch}`].map(
     (value) => ['SYNCMEDIA_BACKEND', value] as const,
   ),
   ...['"unclosed', "'unclosed"].map((value) => ['SYNCMEDIA_RELOAD_COMMAND', value] as const),
