@@ -140,7 +140,7 @@ describe.skipIf(gateIsMissing !== undefined)('the page Five minutes', () => {
         for (const name of ['of-web1.jpg', 'of-web2.jpg'])
           expect(await readFile(join(host.root, 'uploads/photos', name), 'utf8')).toBe('old');
       expect(await run(web2, findLine('npx syncmedia status'))).toMatch(
-        /web1 +approved +0 [^]*web2 +approved, this host +0 /,
+        /^Everything is everywhere [^]*web1 +✓ up to date[^]*web2 +✓ up to date[^]*this host/,
       );
       const ask = listCodeBlocks(readPage('docs/router.md')).find(({ code }) =>
         code.includes('curl'),

@@ -69,6 +69,7 @@ describe('editHost', () => {
       username: 'www',
       syncDirs: ['a', 'b'],
       status: 'paused',
+      paused: { since: expect.any(Date) as Date },
       updatedAt: after.updatedAt,
     });
     expect(await read('other')).toEqual(after);
