@@ -71,7 +71,7 @@ export const hostMetrics: readonly MetricDefinition[] = [
   ),
   defineGauge(
     'host_failing',
-    'How many senders fail to deliver to the host, by error code; 1 for a code that the host ' +
+    'How many hosts fail to deliver to the host, by error code; 1 for a code that the host ' +
       'itself reports.',
     ['host', 'code'],
     ({ overview }) => overview.hosts.flatMap(countFailures),

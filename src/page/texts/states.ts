@@ -1,22 +1,15 @@
 import type { HostStateName } from '../../api/overview.js';
+import { hostStateWords } from '../../model/host-state.js';
 import type { Run } from '../../model/run.js';
 
 export const stateTexts = {
-  states: {
-    pending: 'waits for approval',
-    cloned: 'runs twice',
-    down: 'does not answer',
-    halted: 'halted',
-    blocked: 'blocked',
-    filling: 'being filled',
-    paused: 'paused',
-    behind: 'behind',
-    'up to date': 'up to date',
-  } satisfies Record<HostStateName, string>,
-  hostTitle: (name: string, state: HostStateName): string =>
-    ['pending', 'cloned', 'down'].includes(state)
-      ? `${name} ${stateTexts.states[state]}`
-      : `${name} is ${stateTexts.states[state]}`,
+  states: hostStateWords,
+  hostTitle: (name: string, state: HostStateName): string => {
+    if (state === 'halted') return `Removals wait on ${name}`;
+    return ['pending', 'cloned', 'down'].includes(state)
+      ? `${name} ${hostStateWords[state]}`
+      : `${name} is ${hostStateWords[state]}`;
+  },
   whileState: {
     filling: ', which is being filled',
     paused: ', which is paused',
