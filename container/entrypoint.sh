@@ -152,8 +152,9 @@ trap 'stop HUP' HUP
 "$@" &
 await $!
 if [ "$on_stop" = unregister ] && [ -n "$stopping" ]; then
-  # Retired first, the host would take along what was saved here a moment ago.
-  if node "$syncmedia" push && node "$syncmedia" unregister; then :; else
+  # Retired first, the host would take along what was saved here a moment ago. A push skips hosts
+  # that are paused or wait for approval, so it alone does not tell that others have the files.
+  if node "$syncmedia" push && node "$syncmedia" unregister --safe; then :; else
     echo 'syncmedia-entrypoint: the host was not unregistered, since others may lack its files' >&2
   fi
 fi

@@ -34,10 +34,10 @@ export class ForgottenPaths {
     );
   }
 
-  /** Lists the requests since a time, oldest first. */
-  async listSince(since: Date, limit: number): Promise<ForgottenPath[]> {
+  /** Lists the requests since a time, oldest first, but those with the ids `except`. */
+  async listSince(since: Date, except: readonly string[], limit: number): Promise<ForgottenPath[]> {
     const rows = await this.collection()
-      .find({ at: { $gte: since } }, { sort: { at: 1 }, limit })
+      .find({ at: { $gte: since }, _id: { $nin: [...except] } }, { sort: { at: 1 }, limit })
       .toArray();
     return (await this.reader.keepReadable(this.collection(), rows, shape)).flatMap(
       ({ _id, path, at }) => (isSafePath(path) ? [{ id: _id, path, at }] : []),

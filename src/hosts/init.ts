@@ -190,6 +190,7 @@ async function registerThisHost(
     },
     createdAt: before && !retired ? before.createdAt : new Date().toISOString(),
   };
+  let registered: { host: Host; state: HostState; created: boolean };
   // Write the state first: a row whose id no state folder has would only occupy its host name.
   if (!isDeepStrictEqual(state, before)) await writeState(config.stateDir, state);
   try {
@@ -215,18 +216,20 @@ async function registerThisHost(
     };
     if (old && (old.state.authorizedKeysFile !== state.authorizedKeysFile || old.state.id !== id))
       await uninstallKeys(old);
-    await deps.takeOverCaptures(
-      [
-        ...(before && before.id !== id ? [before.id] : []),
-        ...(requested.replace ? await listReplaced(deps, own.hostname) : []),
-      ],
-      id,
-    );
-    return { host: await claimFirstHost(rows, meta, made), state, created: !host };
+    registered = { host: await claimFirstHost(rows, meta, made), state, created: !host };
   } catch (error) {
     await (before ? writeState(config.stateDir, before) : removeState(config.stateDir));
     throw error;
   }
+  // Also after a call that was interrupted here. The row is written, so the state stays now.
+  await deps.takeOverCaptures(
+    [
+      ...(before && before.id !== id ? [before.id] : []),
+      ...(await listReplaced(deps, own.hostname)),
+    ],
+    id,
+  );
+  return registered;
 }
 
 /**

@@ -19,7 +19,7 @@ const maxCounted = 10_000;
 
 /** What this package puts into a state folder. Anything else there stays. */
 const ownStateFiles =
-  /^(?:host\.json|leader\.sock|l\.[0-9a-f]+|gate|ssh|sshd|id_ed25519(?:\.pub)?|init\.lock(?:\.break)?|(?:check-gate|try-host)-\w+)$/;
+  /^(?:host\.json|leader\.sock|l\.[0-9a-f]+|gate|ssh|sshd|git|git-shared\.json|id_ed25519(?:\.pub)?|init\.lock(?:\.break)?|(?:check-gate|try-host)-\w+)$/;
 
 /** Without the prefix. */
 const collections = [
@@ -31,6 +31,7 @@ const collections = [
   'unreadable',
   'audit',
   'counters',
+  'forgotten',
   'meta',
 ];
 
@@ -79,13 +80,16 @@ export async function purgeThisHost(
     done: !dryRun,
   };
   if (dryRun) return report;
+  // The state goes last, so that another call completes what was interrupted.
+  for (const dir of dirs) await removeInternalFolder(join(state.root, dir, '.syncmedia'));
   await unregisterHost(deps, host);
-  for (const dir of dirs)
-    await rm(join(state.root, dir, '.syncmedia'), { recursive: true, force: true });
   await removeStateFolder(stateDir);
-  for (const name of report.collections)
-    await deps.connection.db?.dropCollection(name).catch(ignoreMissing);
-  return report;
+  // A host may have registered meanwhile.
+  const remaining = await listHosts(deps);
+  const dropped = remaining.every(({ status }) => status === 'retired') ? collections : [];
+  for (const name of dropped)
+    await deps.connection.db?.dropCollection(`${collectionPrefix}${name}`).catch(ignoreMissing);
+  return { ...report, collections: dropped.map((name) => `${collectionPrefix}${name}`) };
 }
 
 /** Lists the sync dirs whose internal folder is a directory with this host's marker. */
@@ -109,6 +113,13 @@ async function countFiles(
   const location = { disk, dirPath: join(root, dir), dir: dir as Path };
   const stat = await disk.stat(join(root, dir, areas[area]));
   return stat === undefined ? 0 : (await listRecoverableFiles(location, area, maxCounted)).length;
+}
+
+/** Removes the marker last: without it another call would leave the rest. */
+async function removeInternalFolder(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (name !== 'id') await rm(join(folder, name), { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
 }
 
 async function removeStateFolder(stateDir: string): Promise<void> {

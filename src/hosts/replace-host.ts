@@ -28,6 +28,12 @@ export async function replaceHost(
     (host) => host.hostname === hostname && host.id !== me && host.status !== 'retired',
   );
   if (!other) return;
+  if (other.passive)
+    throw new SyncMediaError(
+      'HOST_EXISTS',
+      `${hostname} is a passive host, which no machine replaces: unregister it first, or give ` +
+        `this machine another hostname`,
+    );
   const leader = await findWorkingLeader(deps, other, watchLeaseMs);
   if (leader !== undefined)
     throw new SyncMediaError(
@@ -47,20 +53,21 @@ export async function listReplaced(deps: HostsDeps, hostname: string): Promise<H
 
 /**
  * Finds the process that leads a host now. A lease stays in the row after its process was killed,
- * so the counter is watched unless the process is known to have ended.
+ * and a host that restarts has none for a moment. So the row is watched unless the process is known
+ * to have ended.
  */
 export async function findWorkingLeader(
   deps: HostsDeps,
   { id, lease }: Host,
   watchLeaseMs: number = watchMs,
 ): Promise<string | undefined> {
-  if (!lease || (await isProcessDead(lease.leader))) return undefined;
+  if (lease && (await isProcessDead(lease.leader))) return undefined;
   const deadline = performance.now() + watchLeaseMs;
   while (performance.now() < deadline) {
     await sleep(Math.min(lookMs, watchLeaseMs / 10));
     const now = (await findHost(deps, id))?.lease;
-    if (!now) return undefined;
-    if (now.leader !== lease.leader || now.beat !== lease.beat) return now.leader;
+    if (lease && !now) return undefined;
+    if (now && (now.leader !== lease?.leader || now.beat !== lease.beat)) return now.leader;
   }
   return undefined;
 }

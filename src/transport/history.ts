@@ -49,7 +49,7 @@ export interface History {
   /** Writes the history since a day (UTC) as one file that git can read: `git bundle`. */
   bundle(since: Date, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Removes a path from the history of every host, as far as it lies here. */
-  forget(path: Path, signal: AbortSignal): Promise<void>;
+  forget(path: Path, until: Date, signal: AbortSignal): Promise<void>;
   /** Whether so much was recorded that reading becomes slow until `maintain` packs it. */
   needsPacking(signal: AbortSignal): Promise<boolean>;
   /** Removes versions beyond the limits of age and size, and packs the rest. */

@@ -80,6 +80,39 @@ test('a host whose lease stayed in its row after its process was killed is repla
   expect(host.id).not.toBe(before.id);
 });
 
+test('a later init without replace completes what was interrupted after the host was registered', async () => {
+  machine.deps.takeOverCaptures = () => Promise.reject(new Error('interrupted'));
+  await expect(initHost(machine.deps, { replace: true }, quick)).rejects.toThrow('interrupted');
+  machine.takenOver.length = 0;
+  machine.deps.takeOverCaptures = (from, to) => {
+    machine.takenOver.push([from, to]);
+    return Promise.resolve();
+  };
+  const { host } = await initHost(machine.deps, {});
+  expect(machine.takenOver).toEqual([[[before.id], host.id]]);
+});
+
+test('a passive host with that name is not replaced', async () => {
+  await rows().updateOne({ _id: before.id }, { $set: { passive: true } });
+  await expect(initHost(machine.deps, { replace: true }, quick)).rejects.toMatchObject({
+    code: 'HOST_EXISTS',
+  });
+  expect(await rows().findOne({ _id: before.id })).toMatchObject({ status: 'approved' });
+});
+
+test('a host that restarts while it is to be replaced is at work', async () => {
+  const starting = setTimeout(() => {
+    void rows().updateOne({ _id: before.id }, { $set: { lease: { leader: 'new', beat: 1 } } });
+  }, 200);
+  try {
+    await expect(
+      initHost(machine.deps, { replace: true }, { watchLeaseMs: 20_000 }),
+    ).rejects.toMatchObject({ code: 'HOST_EXISTS' });
+  } finally {
+    clearTimeout(starting);
+  }
+});
+
 test('replace changes nothing for a machine that has its state folder', async () => {
   const { host } = await initHost(machine.deps, { replace: true }, quick);
   const again = await initHost(machine.deps, { replace: true }, quick);

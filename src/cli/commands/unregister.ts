@@ -8,6 +8,7 @@ import { askToConfirm, isInteractive } from '../prompt.js';
 interface UnregisterOptions {
   readonly purge?: boolean;
   readonly yes?: boolean;
+  readonly safe?: boolean;
 }
 
 export function addUnregisterCommand(program: Command, runCommand: RunCommand): void {
@@ -21,10 +22,15 @@ export function addUnregisterCommand(program: Command, runCommand: RunCommand): 
         'and the conflicts, and on the last host the collections; uploads and documents stay',
     )
     .option('--yes', 'purge without asking')
+    .option(
+      '--safe',
+      'do nothing if the host has files that no other host has, or saves that are not recorded',
+    )
     .action((name: string | undefined, options: UnregisterOptions, command: Command) =>
       runCommand(command, async (context) => {
         if (options.purge) return purge(name, options.yes === true, context);
         const { sync, screen, json } = context;
+        if (options.safe) await requireUnneeded(name, context);
         const host = await sync.hosts.unregister(name);
         if (json) screen.printJson({ host: describeHost(host) });
         // The name and url of a retired host have its id as a suffix, which frees them for other
@@ -38,6 +44,18 @@ export function addUnregisterCommand(program: Command, runCommand: RunCommand): 
           );
         return 0;
       }),
+    );
+}
+
+/** @throws CHANGED if files would be lost to the site */
+async function requireUnneeded(name: string | undefined, { sync }: CommandContext): Promise<void> {
+  const { hostname } = await sync.hosts.show(name ?? (await sync.status()).thisHost?.id ?? '');
+  const { onlyHere, captures } = await sync.hosts.previewChange(hostname, 'retired');
+  if (onlyHere.count + captures.count > 0)
+    throw new SyncMediaError(
+      'CHANGED',
+      `${hostname} was not unregistered: ${String(onlyHere.count)} files are on no other host, ` +
+        `and ${String(captures.count)} saves are not recorded yet`,
     );
 }
 

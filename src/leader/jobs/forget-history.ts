@@ -14,7 +14,8 @@ const LIMIT = 100;
 export class ForgetHistory implements LeaderJob {
   readonly name = 'removing paths from the history';
   private readonly ending = new AbortController();
-  private readonly done = new Set<string>();
+  /** Requests that were carried out, with their time, as long as they may be read again. */
+  private readonly done = new Map<string, Date>();
   private running: Promise<void> | undefined;
 
   constructor(
@@ -43,13 +44,17 @@ export class ForgetHistory implements LeaderJob {
     try {
       const until = registry.me().history?.forgottenUntil ?? new Date(0);
       const since = new Date(Math.max(0, until.getTime() - OVERLAP_MS));
-      const requests = await forgotten.listSince(since, LIMIT);
-      for (const { id, path, at } of requests) {
-        if (this.done.has(id) || this.ending.signal.aborted) continue;
-        await backend.history?.forget(path, this.ending.signal);
-        this.done.add(id);
-        config.log.info(`the history has forgotten ${quotePath(path)}, as was requested`);
-        await this.state.recordForgotten(at);
+      for (const [id, at] of this.done) if (at < since) this.done.delete(id);
+      for (;;) {
+        const requests = await forgotten.listSince(since, [...this.done.keys()], LIMIT);
+        for (const { id, path, at } of requests) {
+          if (this.ending.signal.aborted) return;
+          await backend.history?.forget(path, at, this.ending.signal);
+          this.done.set(id, at);
+          config.log.info(`the history has forgotten ${quotePath(path)}, as was requested`);
+          await this.state.recordForgotten(at);
+        }
+        if (requests.length === 0) return;
       }
     } catch (error) {
       if (!this.ending.signal.aborted) events.emit('failed', { doing: this.name, error });

@@ -8,18 +8,27 @@ import { requireExit, type HistoryDay, type Repository } from './repository.js';
 /** A commit with the names and blobs that it added. */
 interface ReplayedCommit {
   readonly commit: string;
+  /** When it was recorded, by the clock of its host, in seconds since the epoch. */
+  readonly recordedAt: number;
   readonly added: readonly { readonly name: string; readonly blob: string }[];
 }
 
 /**
  * Removes a path from the history: writes the days that contain it anew, without it. The result
- * depends on the commits alone. So all hosts get the same chains, and continue to share them.
+ * depends on the commits and `until` alone. So all hosts get the same chains, and continue to
+ * share them.
+ *
+ * @param until versions that were recorded later stay, so that the request may be carried out
+ *   again
  */
 export async function forgetPath(
   repository: Repository,
   path: Path,
+  until: Date,
   signal: AbortSignal,
 ): Promise<void> {
+  const untilSeconds = until.getTime() / 1000;
+  let isChanged = false;
   const folders = listTreeFolders(path);
   // A longer path begins like this one: `a/b` is no version of `a`.
   const isOfPath = (name: string): boolean =>
@@ -28,19 +37,22 @@ export async function forgetPath(
     );
   for (const day of await repository.listDays(signal)) {
     const commits = await listCommits(repository, day, signal);
-    const first = commits.findIndex(({ added }) => added.some(({ name }) => isOfPath(name)));
+    const isForgotten = ({ recordedAt }: ReplayedCommit, name: string): boolean =>
+      recordedAt <= untilSeconds && isOfPath(name);
+    const first = commits.findIndex((one) => one.added.some(({ name }) => isForgotten(one, name)));
     if (first === -1) continue;
+    isChanged = true;
     await replayDay(
       repository,
       day,
       path,
       commits.slice(first),
       commits[first - 1],
-      isOfPath,
+      isForgotten,
       signal,
     );
   }
-  await packObjects(repository, 'forget', signal);
+  if (isChanged) await packObjects(repository, 'forget', signal);
 }
 
 async function listCommits(
@@ -58,18 +70,21 @@ async function listCommits(
       '--no-renames',
       '--no-abbrev',
       '-z',
-      '--format=%H',
+      '--format=%H %ct',
       tip,
     ],
     { signal, doing: 'reading a day of the history', maxOutput: 1024 * 1024 * 1024 },
   );
-  const commits: { commit: string; added: { name: string; blob: string }[] }[] = [];
+  const commits: (ReplayedCommit & { added: { name: string; blob: string }[] })[] = [];
   const parts = output.toString().split('\0');
   for (let at = 0; at < parts.length; at++) {
     const part = parts[at] ?? '';
     const blob = /^\n?:\d{6} \d{6} [0-9a-f]+ ([0-9a-f]+) A$/.exec(part)?.[1];
     if (blob !== undefined) commits.at(-1)?.added.push({ blob, name: parts[++at] ?? '' });
-    else if (/^[0-9a-f]{40,64}$/.test(part)) commits.push({ commit: part, added: [] });
+    else {
+      const [, commit, seconds] = /^([0-9a-f]{40,64}) (\d+)$/.exec(part) ?? [];
+      if (commit !== undefined) commits.push({ commit, recordedAt: Number(seconds), added: [] });
+    }
   }
   return commits;
 }
@@ -80,7 +95,7 @@ async function replayDay(
   path: Path,
   commits: readonly ReplayedCommit[],
   before: ReplayedCommit | undefined,
-  isOfPath: (name: string) => boolean,
+  isForgotten: (commit: ReplayedCommit, name: string) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const doing = 'removing a path from the history';
@@ -96,11 +111,12 @@ async function replayDay(
   git.stdout.resume();
   let parent = before?.commit,
     mark = 0;
-  for (const { commit, added } of commits) {
-    const kept = added.filter(({ name }) => !isOfPath(name));
-    const text = texts.get(commit);
+  for (const one of commits) {
+    const kept = one.added.filter(({ name }) => !isForgotten(one, name));
+    const text = texts.get(one.commit);
     if (kept.length === 0 || text === undefined) continue;
-    const message = Buffer.from(removeFromMessage(text.message, path));
+    const isWhole = kept.length === one.added.length;
+    const message = Buffer.from(isWhole ? text.message : removeFromMessage(text.message, path));
     const people = text.headers.filter((line) => /^(author|committer) /.test(line));
     await git.write(
       `commit ${day.ref}\nmark :${String(++mark)}\n${people.join('\n')}\n` +

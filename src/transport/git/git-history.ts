@@ -91,8 +91,8 @@ export class GitHistory implements History {
     }
   }
 
-  forget(path: Path, signal: AbortSignal): Promise<void> {
-    return this.write(signal, (both) => forgetPath(this.repository, path, both));
+  forget(path: Path, until: Date, signal: AbortSignal): Promise<void> {
+    return this.write(signal, (both) => forgetPath(this.repository, path, until, both));
   }
 
   async needsPacking(signal: AbortSignal): Promise<boolean> {

@@ -43,6 +43,9 @@ const pathOf = (name: string): Path => requireSafePath(`${photos.path}/${name}`)
 const readText = async (version: Parameters<typeof readVersion>[1]): Promise<string> =>
   (await readAll(readVersion(site.repository, version, never))).toString();
 
+/** The time of a request after everything that a test has recorded. */
+const later = new Date(Date.now() + 60 * 60_000);
+
 describe('recording', () => {
   test('each version of a file is listed, newest first, with document, author and host', async () => {
     const first = await site.save('a.jpg', 'first', 'v1');
@@ -331,7 +334,7 @@ describe('forgetting', () => {
     const blob = (await site.git('hash-object', '-t', 'blob', join(site.root, secret.path))).trim();
     expect(await site.git('cat-file', '-t', blob)).toBe('blob\n');
 
-    await forgetPath(site.repository, secret.path, never);
+    await forgetPath(site.repository, secret.path, later, never);
 
     expect(await list(secret.path)).toEqual([]);
     expect((await list(other.path)).map(({ version }) => version).sort()).toEqual(['o1', 'o2']);
@@ -352,17 +355,28 @@ describe('forgetting', () => {
     await copy.open(never);
     await promisify(execFile)('cp', ['-a', `${site.repository.gitDir}/.`, copy.gitDir]);
     await site.record([{ ...other, version: 'o3' }]);
-    await forgetPath(site.repository, secret.path, never);
-    await forgetPath(copy, secret.path, never);
+    await forgetPath(site.repository, secret.path, later, never);
+    await forgetPath(copy, secret.path, later, never);
     const [mine] = await site.repository.listDays(never);
     const [theirs] = await copy.listDays(never);
     expect(await site.git('rev-parse', `${mine!.ref}~1`)).toBe(`${theirs!.tip}\n`);
   });
 
+  test('versions that were recorded after the request stay, also when it is carried out again', async () => {
+    const secret = await site.save('secret.jpg', 'a secret', 's1');
+    await site.record([secret]);
+    await forgetPath(site.repository, secret.path, later, never);
+    await site.record([await site.save('secret.jpg', 'public now', 's2')]);
+    const [{ tip } = { tip: '' }] = await site.repository.listDays(never);
+    await forgetPath(site.repository, secret.path, new Date(Date.now() - 60_000), never);
+    expect((await list(secret.path)).map(({ version }) => version)).toEqual(['s2']);
+    expect((await site.repository.listDays(never)).map((day) => day.tip)).toEqual([tip]);
+  });
+
   test('a day that has only that path is removed', async () => {
     const secret = await site.save('secret.jpg', 'a secret', 's1');
     await site.record([secret]);
-    await forgetPath(site.repository, secret.path, never);
+    await forgetPath(site.repository, secret.path, later, never);
     expect(await site.repository.listDays(never)).toEqual([]);
   });
 });
