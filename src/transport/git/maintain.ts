@@ -24,14 +24,10 @@ export async function maintainRepository(
 ): Promise<HistorySize> {
   let days = await removeOldDays(repository, limits.days, signal, now);
   let used = await measureObjects(repository, ['--branches'], signal);
-  const tooMuch: HistoryDay[] = [];
-  // Today's chain stays: it is being written.
-  const today = formatDay(now);
-  for (const day of days) {
-    if (used <= limits.maxBytes || day.day >= today) break;
-    used -= await measureObjects(repository, [day.tip], signal);
-    tooMuch.push(day);
-  }
+  const tooMuch =
+    used > limits.maxBytes
+      ? await chooseTooMuch(repository, days, used - limits.maxBytes, limits.maxBytes, signal, now)
+      : [];
   if (tooMuch.length > 0) {
     await deleteRefs(repository, tooMuch, signal);
     days = days.filter((day) => !tooMuch.includes(day));
@@ -45,6 +41,43 @@ export async function maintainRepository(
     bytes: await measureRepository(repository, signal),
     ...(oldest && { oldest: new Date(`${oldest.day}T00:00:00Z`) }),
   };
+}
+
+/**
+ * Chooses days to remove. A host with more than its equal share of the limit loses its own days
+ * first, today's too, so that no host can push out the history of others. Own days of today stay:
+ * they are being written.
+ */
+async function chooseTooMuch(
+  repository: Repository,
+  days: readonly HistoryDay[],
+  excess: number,
+  maxBytes: number,
+  signal: AbortSignal,
+  now: Date,
+): Promise<HistoryDay[]> {
+  const today = formatDay(now);
+  const sizes = new Map<string, number>();
+  for (const host of new Set(days.map((day) => day.host))) {
+    const tips = days.filter((day) => day.host === host).map(({ tip }) => tip);
+    sizes.set(host, await measureObjects(repository, tips, signal));
+  }
+  const share = maxBytes / sizes.size;
+  const left = [...days],
+    chosen: HistoryDay[] = [];
+  for (let rest = excess; rest > 0;) {
+    const [greedy] = [...sizes]
+      .filter(([host, bytes]) => host !== repository.hostId && bytes > share)
+      .sort(([, one], [, other]) => other - one);
+    const next = left.findIndex(({ host, day }) => (greedy ? host === greedy[0] : day < today));
+    const [day] = next < 0 ? [] : left.splice(next, 1);
+    if (!day) return chosen;
+    const bytes = await measureObjects(repository, [day.tip], signal);
+    sizes.set(day.host, (sizes.get(day.host) ?? 0) - bytes);
+    rest -= bytes;
+    chosen.push(day);
+  }
+  return chosen;
 }
 
 /** @param how `forget`: nothing that is unused stays, however young it is */

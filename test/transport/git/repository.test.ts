@@ -310,6 +310,19 @@ describe('maintaining', () => {
     expect(versions.map(({ version }) => version).sort()).toEqual(['v0', 'v1']);
   });
 
+  test('a host that floods the history of another one loses its own days, and nobody else does', async () => {
+    const request = await site.save('a.jpg', randomBytes(100_000), 'old');
+    await site.record([request], new Date(Date.now() - 2 * dayMs));
+    const flood = await site.save('flood.jpg', randomBytes(600_000), 'flood');
+    await site.record([flood]);
+    const [, today] = await site.repository.listDays(never);
+    await site.git('update-ref', `refs/heads/host-b/${today!.day}.00000001`, today!.tip);
+    await site.git('update-ref', '-d', today!.ref);
+    await maintainRepository(site.repository, { days: 30, maxBytes: 400_000 }, never);
+    expect(await list(request.path)).toMatchObject([{ version: 'old' }]);
+    expect(await list(flood.path)).toEqual([]);
+  });
+
   test('everything that is kept can be read after packing', async () => {
     const request = await site.save('a.jpg', 'content', 'v1');
     await site.record([request]);
