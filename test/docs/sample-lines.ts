@@ -19,8 +19,8 @@ export const unexecuted: Readonly<Record<string, string>> = {
       'npx syncmedia history forget uploads/photos/cat.jpg',
       'npx syncmedia history show uploads/photos/cat.jpg --at 2026-11-28 --output cat-then.jpg',
       'npx syncmedia history bundle november.bundle --since 2026-11-01',
-      'npx syncmedia restore uploads/photos/cat.jpg --at 2026-11-28T12:00',
-      'npx syncmedia restore uploads/photos/cat.jpg --at 2026-11-28T12:00 --yes',
+      'npx syncmedia restore uploads/photos/cat.jpg --at 2026-11-28T12:00Z',
+      'npx syncmedia restore uploads/photos/cat.jpg --at 2026-11-28T12:00Z --yes',
       'npx syncmedia restore uploads/photos/cat.jpg --at 2026-11-28',
       'npx syncmedia restore uploads/photos/cat.jpg --at 2026-11-28 --yes',
     ].map((line) => [
