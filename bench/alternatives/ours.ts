@@ -13,9 +13,9 @@ export const ours: Alternative = {
     return Promise.resolve({
       folder,
       async store(name, content) {
-        last = `${folder}/${name}`;
-        await sender.write(last, content);
-        await app.Photo.create({ title: name, file: last });
+        const file = (last = `${folder}/${name}`);
+        await sender.write(file, content);
+        await app.Photo.create({ title: name, file });
       },
       countDatabaseBytes: () =>
         measureCollections(app.connection, ['syncmedia_ledger', 'syncmedia_captures']),
