@@ -64,8 +64,16 @@ export interface InitReport {
 export interface PurgeReport {
   readonly hostname: string;
   readonly stateDir: string;
-  /** The sync dirs that lose their `.syncmedia`; files in its trash and conflicts, up to 10,000. */
-  readonly syncDirs: readonly { path: string; trash: number; conflicts: number }[];
+  /**
+   * The sync dirs that lose their `.syncmedia`, with the number of files in its trash, in its
+   * conflicts, and among those that were replaced and not resolved yet; each up to 10,000.
+   */
+  readonly syncDirs: readonly {
+    readonly path: string;
+    readonly trash: number;
+    readonly conflicts: number;
+    readonly replaced: number;
+  }[];
   /** The collections that are dropped; none while another host is registered. */
   readonly collections: readonly string[];
   /** False for a dry run. */

@@ -37,8 +37,9 @@ const collections = [
 
 /**
  * Retires this host and removes everything that this package keeps on this machine: keys, state
- * folder, and `.syncmedia` of each sync dir with its trash and conflicts. On the last host it
- * also drops the collections. Uploads and documents stay.
+ * folder, and `.syncmedia` of each sync dir with its trash, its conflicts and the files that were
+ * replaced and not resolved yet. On the last host it also drops the collections. Uploads and
+ * documents stay.
  *
  * @param dryRun only reports what would be removed
  * @throws NOT_INITIALISED; BAD_STATE while a process leads this host
@@ -74,6 +75,7 @@ export async function purgeThisHost(
         path: dir,
         trash: await countFiles(deps, state, dir, 'trash'),
         conflicts: await countFiles(deps, state, dir, 'conflicts'),
+        replaced: await countFiles(deps, state, dir, 'replaced'),
       })),
     ),
     collections: isLast ? collections.map((name) => `${collectionPrefix}${name}`) : [],
@@ -108,7 +110,7 @@ async function countFiles(
   { disk }: HostsDeps,
   { root }: HostState,
   dir: string,
-  area: 'trash' | 'conflicts',
+  area: 'trash' | 'conflicts' | 'replaced',
 ): Promise<number> {
   const location = { disk, dirPath: join(root, dir), dir: dir as Path };
   const stat = await disk.stat(join(root, dir, areas[area]));

@@ -13,8 +13,8 @@ import { getFolderPath, makeAreaFolder } from './replace.js';
 import { removeEmptyDirs, walkOwnFolder } from './walk.js';
 
 /**
- * A file in the conflicts or the trash. `keptAs` is its path relative to the sync dir; `at` is
- * when it came there, by that disk's clock.
+ * A file in the conflicts or the trash, or a replaced one. `keptAs` is its path relative to the
+ * sync dir; `at` is when it came there, by that disk's clock.
  */
 export interface StoredRecoverable {
   readonly path: Path;
@@ -25,10 +25,10 @@ export interface StoredRecoverable {
   readonly mtime: number;
 }
 
-/** Lists the conflicts or the trash, newest first. */
+/** Lists the files of an area, newest first. */
 export async function listRecoverableFiles(
   location: SyncDirLocation,
-  area: 'conflicts' | 'trash',
+  area: 'conflicts' | 'trash' | 'replaced',
   limit: number,
 ): Promise<StoredRecoverable[]> {
   const recoverable: StoredRecoverable[] = [];

@@ -1,5 +1,5 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { getHostCollection } from '../../src/hosts/host-model.js';
 import { initHost } from '../../src/hosts/init.js';
@@ -33,10 +33,20 @@ afterEach(async () => {
   await database.close();
 });
 
-test('a dry run reports the files that only the conflicts have, and changes nothing', async () => {
+test('a dry run reports the files that only .syncmedia has, and changes nothing', async () => {
+  const internal = join(sshd.root, 'uploads/.syncmedia');
+  for (const [area, name] of [
+    ['trash', 'album/c.jpg'],
+    ['replaced', 'd.jpg'],
+    ['replaced', 'album/e.jpg'],
+  ] as const) {
+    const file = join(internal, area, '2026', name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, name);
+  }
   expect(await purgeThisHost(machine.deps, true)).toMatchObject({
     hostname: 'one',
-    syncDirs: [{ path: 'uploads', trash: 0, conflicts: 1 }],
+    syncDirs: [{ path: 'uploads', trash: 1, conflicts: 1, replaced: 2 }],
     done: false,
   });
   expect(await readdir(join(sshd.root, 'uploads'))).toEqual(['.syncmedia', 'a.jpg']);

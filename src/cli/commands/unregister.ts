@@ -18,8 +18,9 @@ export function addUnregisterCommand(program: Command, runCommand: RunCommand): 
     .argument('[host]', 'its name or id (default: this host)')
     .option(
       '--purge',
-      'remove also the state folder of this host and .syncmedia of its sync dirs, with the trash ' +
-        'and the conflicts, and on the last host the collections; uploads and documents stay',
+      'remove also the state folder of this host and .syncmedia of its sync dirs, with trash, ' +
+        'conflicts and replaced files, and on the last host the collections; uploads and ' +
+        'documents stay',
     )
     .option('--yes', 'purge without asking')
     .option(
@@ -87,9 +88,9 @@ function formatPlan({ hostname, stateDir, syncDirs, collections }: PurgeReport):
   const lines = [
     `This removes the host ${hostname}, its state folder ${stateDir}, and:`,
     ...syncDirs.map(
-      ({ path, trash, conflicts }) =>
-        `  ${path}/.syncmedia with ${String(trash)} files in the trash and ${String(conflicts)} ` +
-        `conflicts`,
+      ({ path, trash, conflicts, replaced }) =>
+        `  ${path}/.syncmedia with ${String(trash)} files in the trash, ${String(conflicts)} ` +
+        `conflicts, and ${String(replaced)} replaced files that are not resolved yet`,
     ),
     ...(collections.length > 0 ? [`  the collections ${collections.join(', ')}`] : []),
     'Uploads and documents stay.',
