@@ -48,6 +48,7 @@ export default defineConfig({
           { text: 'Five minutes', link: '/five-minutes' },
           { text: 'Adopting existing files', link: '/adopting' },
           { text: 'Moving from another tool', link: '/moving' },
+          { text: 'GridFS and object stores', link: '/gridfs' },
         ],
       },
       {

@@ -33,6 +33,19 @@ export const unexecuted: Readonly<Record<string, string>> = {
 
 /** Lines that another test takes from the page and executes. */
 export const executedElsewhere: Readonly<Record<string, string>> = {
+  'rsync -a --exclude=.syncmedia/ /srv/app/uploads/photos/ web2:/srv/app/uploads/photos/':
+    'test/docs/moving.test.ts',
+  'node list-hosts.mjs --keys < hosts.json > old-keys': 'test/docs/moving.test.ts',
+  'cp -p ~/.ssh/authorized_keys ~/.ssh/authorized_keys.old': 'test/docs/moving.test.ts',
+  'grep -vFf old-keys ~/.ssh/authorized_keys.old > ~/.ssh/authorized_keys':
+    'test/docs/moving.test.ts',
+  'node list-hosts.mjs --root /srv/app --sync-dirs media,hidden < hosts.json':
+    'test/docs/moving.test.ts',
+  'node from-gridfs.mjs --root /srv/app --dir uploads/photos --dry-run':
+    'test/examples/gridfs.test.ts',
+  'node from-gridfs.mjs --root /srv/app --dir uploads/photos': 'test/examples/gridfs.test.ts',
+  'node to-gridfs.mjs --root /srv/app --dir uploads/photos --bucket media':
+    'test/examples/gridfs.test.ts',
   'npm install syncmedia': 'test/consumers/five-minutes.test.ts',
   'node --env-file=syncmedia.env server.mjs': 'test/consumers/five-minutes.test.ts',
   'curl --data-binary @cat.jpg http://127.0.0.1:3000/photos': 'test/consumers/five-minutes.test.ts',
