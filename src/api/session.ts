@@ -11,6 +11,6 @@ export interface SessionState {
   /** Whether the router accepts changes from the requester. */
   mayChange: boolean;
   mayApprove: boolean;
-  /** The version of syncmedia that answers. */
-  version: string;
+  /** The version of syncmedia that answers. Strangers are not told. */
+  version?: string;
 }

@@ -138,9 +138,9 @@ describe('GET /session', () => {
     expect(answer.status).toBe(200);
     return answer.body as unknown;
   };
-  const nobody = { signedIn: false, signIn: 'token', mayChange: false, mayApprove: false, version };
+  const nobody = { signedIn: false, signIn: 'token', mayChange: false, mayApprove: false };
 
-  test('tells a stranger only how to sign in', async () => {
+  test('tells a stranger only how to sign in, and not the version', async () => {
     expect(await show(makeApp())).toEqual(nobody);
     expect(await show(makeApp(), { Cookie: 'syncmedia_session=x' })).toEqual(nobody);
     expect(await show(makeApp({ authorize: () => false }))).toEqual({ ...nobody, signIn: 'none' });
@@ -157,6 +157,7 @@ describe('GET /session', () => {
       name,
       until: expect.stringMatching(/^\d{4}-.*Z$/) as string,
       mayChange: true,
+      version,
     });
   });
 

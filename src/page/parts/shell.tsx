@@ -172,7 +172,7 @@ export function Footer({ live, session, onKeys, onSignOut }: FooterProps): JSX.E
       <span>
         {here !== undefined && `${texts.answeredBy(shorten(showHidden(here)))}, `}
         {overview && texts.readAt(formatZonedClock(overview.at))}
-        {session && ` · syncmedia ${session.version}`}
+        {session?.version !== undefined && ` · syncmedia ${session.version}`}
       </span>
       <span class="tools">
         {session?.signedIn && session.until !== undefined && (
