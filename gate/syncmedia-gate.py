@@ -20,6 +20,7 @@ import os
 import re
 import signal
 import sys
+import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 RSYNC = ('/usr/local/bin/rsync', '/usr/bin/rsync', '/bin/rsync')
@@ -203,18 +204,20 @@ def record_connection(host):
     record = os.path.join(folder, '%s.%d' % (host, pid))
     if running >= MOST_CONNECTIONS and not os.path.exists(record):
         raise Refused('this host has %d connections of yours open already, and takes no more' % running)
-    with open(record, 'w', encoding='ascii') as file:
-        file.write(describe(pid)['began'])
+    write_record(record, host, pid, describe(pid)['began'])
 
 
 def is_running(file):
-    process = describe(int(file.rpartition('.')[2]))
     try:
-        with open(file, encoding='ascii') as recorded:
-            # An empty record is still being written.
-            return process is not None and recorded.read() in ('', process['began'])
+        began, namespace = (read_record(file) + ['', ''])[:2]
+        if namespace not in ('', PID_NAMESPACE):
+            # Another sshd wrote it, whose processes cannot be seen here.
+            return time.time() - os.stat(file).st_mtime < WATCHER_IS_LATE
     except FileNotFoundError:
         return True
+    process = describe(int(file.rpartition('.')[2]))
+    # An empty record is still being written.
+    return process is not None and began in ('', process['began'])
 
 
 def remove(file):
@@ -232,7 +235,7 @@ def describe(pid):
     except OSError:
         return None
     name, rest = text[text.index('(') + 1:text.rindex(')')], text[text.rindex(')') + 2:].split(' ')
-    return {'name': name, 'parent': int(rest[1]), 'began': rest[19]}
+    return {'name': name, 'state': rest[0], 'parent': int(rest[1]), 'began': rest[19]}
 
 
 def become(program, arguments, folders, environment=None):
@@ -243,6 +246,9 @@ def become(program, arguments, folders, environment=None):
 
 # include gate/confine.py
 # include gate/history.py
+
+
+# include gate/watch.py
 
 
 try:

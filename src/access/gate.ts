@@ -11,6 +11,7 @@ import type { Path } from '../model/path.js';
 import { withLock } from '../state-dir/file-lock.js';
 import { gateProgram } from './gate-program.js';
 import { isHostId } from '../model/host-name.js';
+import { readPidNamespace } from '../state-dir/process-identity.js';
 import { replaceFile } from '../state-dir/replace-file.js';
 import type { HostState } from '../state-dir/state.js';
 import { describeInstallation } from '../model/packages.js';
@@ -25,6 +26,11 @@ interface GateRules {
   readonly hosts: readonly HostId[];
   /** The repository that other hosts may add to, each to its own part. */
   readonly history?: GateHistory;
+  /**
+   * Where this host's application runs. Connections whose sshd runs elsewhere get a watcher, since
+   * the application cannot end them.
+   */
+  readonly pidNamespace?: string;
 }
 
 /** This host's history, as the gate opens it to other hosts. */
@@ -156,6 +162,17 @@ export async function setGateHistory(
   }));
 }
 
+/** Records the pid namespace of this process as that of this host's application. */
+export async function setGatePidNamespace(stateDir: string): Promise<void> {
+  const pidNamespace = readPidNamespace();
+  await changeGateRules(stateDir, (before) => ({ ...before, pidNamespace }));
+}
+
+/** Reads where this host's application runs; undefined if none has started. */
+export async function readGatePidNamespace(stateDir: string): Promise<string | undefined> {
+  return (await readGateRules(stateDir)).pidNamespace;
+}
+
 /** Lists the sync dirs that other hosts can reach here. */
 export async function readGateDirs(stateDir: string): Promise<readonly Path[]> {
   return (await readGateRules(stateDir)).dirs;
@@ -216,7 +233,7 @@ async function changeGateRules(
 async function readGateRules(stateDir: string): Promise<GateRules> {
   const nothing: GateRules = { root: '', dirs: [], hosts: [] };
   try {
-    const { root, dirs, hosts, history } = JSON.parse(
+    const { root, dirs, hosts, history, pidNamespace } = JSON.parse(
       await readFile(join(getGateFolder(stateDir), 'rules.json'), 'utf8'),
     ) as Partial<GateRules>;
     if (typeof root !== 'string' || !Array.isArray(dirs) || !Array.isArray(hosts)) return nothing;
@@ -225,6 +242,7 @@ async function readGateRules(stateDir: string): Promise<GateRules> {
       dirs: (dirs as readonly string[]).filter(isSafePath),
       hosts: hosts as readonly HostId[],
       ...(history && { history }),
+      ...(pidNamespace !== undefined && { pidNamespace }),
     };
   } catch {
     return nothing;

@@ -8,6 +8,7 @@ import type { HostState } from '../state-dir/state.js';
 import type { DoctorCheck } from '../api/reports.js';
 import type { Host } from '../model/host.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
+import { checkConnections } from './check-connections.js';
 
 /** Checks this host's keys, their confinement, and the seals of the host rows. */
 export async function checkKeys(
@@ -51,6 +52,9 @@ export async function checkKeys(
             'run `syncmedia init`, or start the app, whose models declare them',
           );
     }),
+    ...(state.unconfined
+      ? []
+      : [runCheck('open connections', '', () => checkConnections(stateDir, hosts))]),
     runCheck('seals', '', () => checkSeals(secret !== undefined, hosts)),
     runCheck('rows of hosts', '', () => checkHostRows(hosts)),
   ]);

@@ -1,7 +1,7 @@
 import type { HostContext } from '../context/host-context.js';
 import { getErrorMessage } from '../model/errors.js';
 import type { HostId, SetupProblem } from '../model/host.js';
-import { checkGate } from '../access/gate.js';
+import { checkGate, setGatePidNamespace } from '../access/gate.js';
 import { installKeys } from '../access/install-keys.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../hosts/seal.js';
 
@@ -113,6 +113,7 @@ export class KeyInstaller {
     if (this.closed || (!this.isLeader() && !retired)) return;
     this.warnOfHostRows();
     try {
+      if (!retired && !state.unconfined) await setGatePidNamespace(config.stateDir);
       await installKeys({ stateDir: config.stateDir, state, log: config.log }, registry.all());
     } catch (error) {
       this.reportFailure(`writing ${state.authorizedKeysFile}`, error);

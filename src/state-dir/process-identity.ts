@@ -84,6 +84,11 @@ export async function readInode(path: string): Promise<string | undefined> {
   return found && `${String(found.dev)}:${String(found.ino)}`;
 }
 
+/** Reads the namespace of this process's pid, `pid:[4026531836]`; empty where there is none. */
+export function readPidNamespace(): string {
+  return readProcLink('/proc/self/ns/pid');
+}
+
 function hasProcessEnded(other: ProcessIdentity, me: ProcessIdentity): boolean {
   const isVisible =
     other.startTime !== '' &&
@@ -130,7 +135,7 @@ function identifyProcess(): ProcessIdentity {
     bootId: readProcText('/proc/sys/kernel/random/boot_id')?.trim() ?? hostname(),
     pid: process.pid,
     hostname: hostname(),
-    pidNamespace: readProcLink('/proc/self/ns/pid'),
+    pidNamespace: readPidNamespace(),
     timeNamespace: readProcLink('/proc/self/ns/time'),
     startTime: isProcOurs() ? (readProcessStat(process.pid)?.startTime ?? '') : '',
   };

@@ -4,7 +4,7 @@ import { makeGateModule } from '../../scripts/embed-gate.mjs';
 import { gateProgram } from '../../src/access/gate-program.js';
 
 test('the program in the code is gate/syncmedia-gate.py with the files that it includes', async () => {
-  const parts = ['syncmedia-gate', 'confine', 'history'].map((name) =>
+  const parts = ['syncmedia-gate', 'confine', 'history', 'watch'].map((name) =>
     readFile(`gate/${name}.py`, 'utf8'),
   );
   const [main, ...included] = await Promise.all(parts);

@@ -31,6 +31,8 @@ export interface HostOptions {
   settings?: string[];
   /** The user that logs in there and runs it; default: the user of the tests. */
   user?: TestUser;
+  /** A command that starts sshd, such as `unshare --pid …`. Default: none. */
+  startedBy?: readonly string[];
 }
 
 /** A machine as seen from another: a real sshd on loopback with its own keys and directories. */
@@ -228,9 +230,10 @@ class Host implements TestHost {
   private async launch(): Promise<string | undefined> {
     const before = (await this.log()).length;
     const args = ['-D', '-E', join(this.dir, 'ssh/log'), '-f', join(this.dir, 'ssh/sshd_config')];
-    const [program, argv] = this.options.user?.command(this.sshd.program, args) ?? [
+    const [program = '', ...argv] = this.options.user?.command(this.sshd.program, args).flat() ?? [
+      ...(this.options.startedBy ?? []),
       this.sshd.program,
-      args,
+      ...args,
     ];
     // Its own session: a ctrl-C in the terminal is for us, and we end it in order.
     const child = spawn(program, argv, {
