@@ -41,6 +41,24 @@ export class HeartbeatMonitor {
   }
 
   /**
+   * Whether a host has been gone since before this process looked, by the heartbeats that the
+   * database dated. After an outage of the database the heartbeats of all hosts are old. So the
+   * counter must also have stood still for `watchedMs` here, in which a host that works sends
+   * another one.
+   *
+   * @param me this host, whose leader sends heartbeats
+   */
+  wasGoneBefore(
+    { id, heartbeatAt }: Pick<Host, 'id' | 'heartbeatAt'>,
+    me: Pick<Host, 'heartbeatAt'>,
+    watchedMs: number,
+  ): boolean {
+    if (!heartbeatAt || !me.heartbeatAt) return false;
+    const silentMs = me.heartbeatAt.getTime() - heartbeatAt.getTime();
+    return silentMs >= this.goneMs && (this.beats.get(id)?.silentMs ?? 0) >= watchedMs;
+  }
+
+  /**
    * Lists the hosts that deliver nothing any more: active hosts that are gone, and retired hosts.
    */
   listGone(hosts: readonly Host[]): HostId[] {

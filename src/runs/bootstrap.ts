@@ -9,6 +9,8 @@ import type { RunProgress } from './run-progress.js';
 import { pullFrom } from './pull.js';
 
 const checkMs = 200;
+/** Leases for which a host with an old heartbeat is watched. A working one renews several times. */
+const watchedLeases = 2;
 /**
  * In milliseconds. How long a new host waits until another one has installed its key, and how
  * often it tries. The others read the hosts every few seconds, and sshd may lock out clients that
@@ -99,17 +101,22 @@ async function tryPeers(
 
 /**
  * Waits until each working active host has announced that it counts this one. A host without a
- * lease has no process that creates entries.
+ * lease has no process that creates entries. One that was killed keeps its lease, and does not
+ * count once it has been silent for `goneMs`: in this process's sight, or by its heartbeat.
  */
 async function waitForMembership(context: LeaderContext, progress: RunProgress): Promise<boolean> {
-  const end = performance.now() + 2 * context.tuning.goneMs;
+  const { goneMs, leaseMs } = context.tuning;
+  const end = performance.now() + 2 * goneMs;
+  const isGone = (host: Host): boolean =>
+    context.heartbeats.isGone(host.id) ||
+    context.heartbeats.wasGoneBefore(host, context.registry.me(), watchedLeases * leaseMs);
   for (;;) {
     await context.refresh();
     const missing = context.registry
       .others()
       .filter(
-        ({ id, passive, lease, members: knows }) =>
-          !passive && lease && !context.heartbeats.isGone(id) && !knows?.includes(context.me),
+        (host) =>
+          !host.passive && host.lease && !host.members?.includes(context.me) && !isGone(host),
       );
     if (missing.length === 0) return true;
     if (performance.now() > end) {

@@ -168,3 +168,19 @@ test('a new host without access at first is bootstrapped once the others open', 
   await untilReady(four.app, 'four');
   await until(async () => (await four.read(`${dir}/a.jpg`)) === 'a', { timeout: 20_000 });
 });
+
+test('a new host does not wait for one that was killed long ago', async () => {
+  await site.close();
+  site = await openSite({ plugin: { rescan: false }, tuning: { goneMs: 600_000 } });
+  [one, two, three] = threeOf(site);
+  await holdEverywhere('a.jpg');
+  await two.app.close();
+  const lease = { leader: 'a process that was killed', beat: 7 };
+  await one.app.connection
+    .collection('syncmedia_hosts')
+    .updateOne({ hostname: 'two' }, { $set: { lease, heartbeatAt: new Date('2020-01-01') } });
+  const four = await site.addMachine('four');
+  await untilReady(four.app, 'four');
+  expect((await one.app.sync.hosts.show('two')).lease).toEqual(lease);
+  expect(await four.read(`${dir}/a.jpg`)).toBe('a.jpg');
+});

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { HeartbeatMonitor } from '../../src/hosts/heartbeats.js';
 import type { Host } from '../../src/model/host.js';
 import { makeHost } from '../admin/recording-instance.js';
@@ -62,4 +62,38 @@ test('a host never observed is not gone; retired hosts are gone at once; passive
   expect(beats.listGone(hosts)).toEqual(['R']);
   look(beats, hosts, 13);
   expect(beats.listGone(hosts)).toEqual(['B', 'R']);
+});
+
+describe('a host that was killed before this process looked', () => {
+  const at = (seconds: number): Date => new Date(1_000_000 + seconds);
+  const me = host(1, { id: 'A', heartbeatAt: at(500) });
+  const killed = host(5, { heartbeatAt: at(380) });
+
+  test('is gone once it was seen silent for a short while', () => {
+    const beats = open();
+    look(beats, [killed], 2);
+    expect(beats.wasGoneBefore(killed, me, 20)).toBe(false);
+    look(beats, [killed], 1);
+    expect(beats.wasGoneBefore(killed, me, 20)).toBe(true);
+    expect(beats.isGone('B')).toBe(false);
+  });
+
+  test('is not gone while its last heartbeat is younger, undated, or of a host never observed', () => {
+    const beats = open();
+    look(beats, [killed], 10);
+    const { heartbeatAt: _, ...undated } = killed;
+    expect(beats.wasGoneBefore(host(5, { heartbeatAt: at(381) }), me, 20)).toBe(false);
+    expect(beats.wasGoneBefore(undated, me, 20)).toBe(false);
+    expect(beats.wasGoneBefore(killed, {}, 20)).toBe(false);
+    expect(beats.wasGoneBefore({ ...killed, id: 'unheard' }, me, 20)).toBe(false);
+  });
+
+  test('is not gone if the database was away, and it goes on', () => {
+    const beats = open();
+    look(beats, [killed], 2);
+    now += 1_000_000;
+    beats.observe([killed]);
+    look(beats, [host(6, { heartbeatAt: at(380) })], 1);
+    expect(beats.wasGoneBefore(killed, me, 20)).toBe(false);
+  });
 });
