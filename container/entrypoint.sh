@@ -11,7 +11,8 @@
 #   SYNCMEDIA_INIT_OPTIONS  options of `syncmedia init`, such as --replace
 #   SYNCMEDIA_ON_STOP       `unregister` retires the host when the container stops in order, for
 #                           replicas that are scaled away; default: nothing. Before that the other
-#                           hosts get all that only this one has.
+#                           hosts get all that only this one has. The file `retire-on-stop` in the
+#                           state folder does the same once.
 #
 # The application's exit code is the container's. If sshd ends, it is started again.
 set -eu
@@ -151,10 +152,12 @@ done
 trap 'stop HUP' HUP
 "$@" &
 await $!
-if [ "$on_stop" = unregister ] && [ -n "$stopping" ]; then
-  # Retired first, the host would take along what was saved here a moment ago. A push skips hosts
-  # that are paused or wait for approval, so it alone does not tell that others have the files.
-  if node "$syncmedia" push && node "$syncmedia" unregister --safe; then :; else
+mark=$SYNCMEDIA_STATE_DIR/retire-on-stop
+if [ -n "$stopping" ] && { [ "$on_stop" = unregister ] || [ -e "$mark" ]; }; then
+  # Retired at once, the host would take along what was saved here a moment ago.
+  if node "$syncmedia" unregister --drain 45; then
+    rm -f "$mark"
+  else
     echo 'syncmedia-entrypoint: the host was not unregistered, since others may lack its files' >&2
   fi
 fi

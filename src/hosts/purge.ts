@@ -19,7 +19,7 @@ const maxCounted = 10_000;
 
 /** What this package puts into a state folder. Anything else there stays. */
 const ownStateFiles =
-  /^(?:host\.json|leader\.sock|l\.[0-9a-f]+|gate|ssh|sshd|git|git-shared\.json|id_ed25519(?:\.pub)?|init\.lock(?:\.break)?|(?:check-gate|try-host)-\w+)$/;
+  /^(?:host\.json|retire-on-stop|leader\.sock|l\.[0-9a-f]+|gate|ssh|sshd|git|git-shared\.json|id_ed25519(?:\.pub)?|init\.lock(?:\.break)?|(?:check-gate|try-host)-\w+)$/;
 
 /** Without the prefix. */
 const collections = [

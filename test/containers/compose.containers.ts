@@ -149,7 +149,7 @@ describe.skipIf(reason !== undefined)(
       const last = [];
       for (let index = 0; index < 20; index++) last.push(await site.upload('web4'));
       // The default of podman is ten seconds, and no period of compose.
-      await site.podmanOn('stop', 'web4', '--time=60');
+      await site.podmanOn('stop', 'web4', '--time=90');
       await site.untilOn(all, last);
       tell('scaled to three: web4 is stopped', since);
       await expectExchange();

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -111,14 +112,33 @@ test('SYNCMEDIA_ON_STOP=unregister retires the host once the application has end
   await start({ environment: { SYNCMEDIA_ON_STOP: 'unregister' } });
   await running.untilCalled('application umask');
   expect(await running.end('SIGTERM')).toBe(7);
-  expect((await running.calls()).slice(2)).toEqual(['application SIGTERM', 'push', 'unregister']);
+  expect((await running.calls()).slice(2)).toEqual([
+    'application SIGTERM',
+    'unregister --drain 45',
+  ]);
+});
+
+test('the file retire-on-stop retires the host at the next stop, and only then', async () => {
+  await start();
+  await running.untilCalled('application umask');
+  const mark = join(running.stateDir, 'retire-on-stop');
+  await writeFile(mark, '');
+  expect(await running.end('SIGTERM')).toBe(7);
+  expect((await running.calls()).slice(2)).toEqual([
+    'application SIGTERM',
+    'unregister --drain 45',
+  ]);
+  expect(existsSync(mark)).toBe(false);
 });
 
 test('a host whose files others may lack is not retired', async () => {
-  await start({ environment: { SYNCMEDIA_ON_STOP: 'unregister' }, push: '3' });
+  await start({ environment: { SYNCMEDIA_ON_STOP: 'unregister' }, unregister: '1' });
   await running.untilCalled('application umask');
   expect(await running.end('SIGTERM')).toBe(7);
-  expect((await running.calls()).slice(2)).toEqual(['application SIGTERM', 'push']);
+  expect((await running.calls()).slice(2)).toEqual([
+    'application SIGTERM',
+    'unregister --drain 45',
+  ]);
   expect(running.output).toContain('not unregistered');
 });
 

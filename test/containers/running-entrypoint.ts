@@ -49,8 +49,8 @@ setInterval(() => {}, 1000);
 export interface EntrypointOptions {
   /** The codes with which `init` ends, one after the other; `wait` ends by a signal only. */
   readonly init?: string;
-  /** The same for `push`. */
-  readonly push?: string;
+  /** The same for `unregister`. */
+  readonly unregister?: string;
   readonly environment?: Record<string, string>;
   /** Default: the application that notes its signals, and ends with 7. */
   readonly command?: string[];
@@ -91,7 +91,7 @@ export class RunningEntrypoint {
     await writeFile(join(dir.path, 'syncmedia.cjs'), standIn);
     await writeFile(join(dir.path, 'application.cjs'), application);
     await writeFile(join(dir.path, 'calls'), '');
-    for (const name of ['init', 'push'] as const)
+    for (const name of ['init', 'unregister'] as const)
       if (options[name] !== undefined)
         await writeFile(join(dir.path, `${name}.codes`), options[name]);
     const sshd = await findSshd();

@@ -88,6 +88,40 @@ test('doctor examines another host from here', async () => {
   });
 });
 
+test('unregister --drain lets a host send first what only it has, and else does nothing', async () => {
+  const { hosts } = one.app.sync;
+  const cli = (machine: Machine, ...args: string[]): ReturnType<typeof runCli> =>
+    runCli(['unregister', ...args], {
+      env: { ...machine.environment, SYNCMEDIA_MONGODB_URI: site.database.uri },
+    });
+  const four = await site.addMachine('four');
+  await until(async () => (await hosts.show('four')).readyAt !== undefined, { timeout: 40_000 });
+  // Nobody takes what is saved on it: the others are paused.
+  for (const name of ['one', 'two', 'three']) await hosts.edit(name, { status: 'paused' });
+  await four.write(`${dir}/saved.jpg`, 'saved');
+  await four.app.Photo.create({ title: 'saved', file: `${dir}/saved.jpg` });
+  await four.app.close();
+  await four.write(`${dir}/unnamed.jpg`, 'unnamed');
+  for (const [option, message] of [
+    ['--safe', /was not unregistered: .*(?:on no other host|not recorded yet)/],
+    ['--drain=1', /was not unregistered: after 1 s .*(?:on no other host|not recorded yet)/],
+  ] as const) {
+    const refused = await cli(four, option);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(message)]);
+  }
+  expect((await hosts.show('four')).status).toBe('approved');
+  await hosts.edit('three', { status: 'approved' });
+  const drained = await cli(four, '--drain=40');
+  expect([drained.code, drained.stdout]).toEqual([0, expect.stringContaining('host four')]);
+  expect([await three.read(`${dir}/saved.jpg`), await three.read(`${dir}/unnamed.jpg`)]).toEqual([
+    'saved',
+    'unnamed',
+  ]);
+  for (const name of ['one', 'two']) await hosts.edit(name, { status: 'approved' });
+  await untilNothingPending(site);
+  expect(await two.read(`${dir}/unnamed.jpg`)).toBe('unnamed');
+}, 120_000);
+
 test('a host is retired only as it was shown: with the files that no other host has', async () => {
   const { sync } = one.app;
   expect((await sync.hosts.previewChange('two', 'paused')).onlyHere).toEqual({

@@ -1,15 +1,22 @@
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { describeHost } from '../../api/describe-host.js';
 import type { PurgeReport } from '../../api/reports.js';
+import type { ShownHost } from '../../api/requests.js';
 import { SyncMediaError } from '../../model/errors.js';
 import type { CommandContext, RunCommand } from '../command-context.js';
+import { drainHost, requireUnneeded } from '../drain-host.js';
 import { askToConfirm, isInteractive } from '../prompt.js';
 
 interface UnregisterOptions {
   readonly purge?: boolean;
   readonly yes?: boolean;
   readonly safe?: boolean;
+  /** In seconds. */
+  readonly drain?: number;
 }
+
+/** In seconds. */
+const longestDrain = 3_600;
 
 export function addUnregisterCommand(program: Command, runCommand: RunCommand): void {
   program
@@ -27,12 +34,16 @@ export function addUnregisterCommand(program: Command, runCommand: RunCommand): 
       '--safe',
       'do nothing if the host has files that no other host has, or saves that are not recorded',
     )
+    .option(
+      '--drain <seconds>',
+      'let the host send such files first, and do nothing if some are left after this time',
+      parseSeconds,
+    )
     .action((name: string | undefined, options: UnregisterOptions, command: Command) =>
       runCommand(command, async (context) => {
         if (options.purge) return purge(name, options.yes === true, context);
         const { sync, screen, json } = context;
-        if (options.safe) await requireUnneeded(name, context);
-        const host = await sync.hosts.unregister(name);
+        const host = await sync.hosts.unregister(name, await makeSure(name, options, context));
         if (json) screen.printJson({ host: describeHost(host) });
         // The name and url of a retired host have its id as a suffix, which frees them for other
         // hosts.
@@ -48,16 +59,29 @@ export function addUnregisterCommand(program: Command, runCommand: RunCommand): 
     );
 }
 
-/** @throws CHANGED if files would be lost to the site */
-async function requireUnneeded(name: string | undefined, { sync }: CommandContext): Promise<void> {
+/**
+ * Returns what must still hold when the host is retired.
+ * @throws CHANGED, TIMED_OUT if files would be lost to the site
+ */
+async function makeSure(
+  name: string | undefined,
+  { safe, drain }: UnregisterOptions,
+  context: CommandContext,
+): Promise<ShownHost> {
+  if (!safe && drain === undefined) return {};
+  const { sync } = context;
   const { hostname } = await sync.hosts.show(name ?? (await sync.status()).thisHost?.id ?? '');
-  const { onlyHere, captures } = await sync.hosts.previewChange(hostname, 'retired');
-  if (onlyHere.count + captures.count > 0)
-    throw new SyncMediaError(
-      'CHANGED',
-      `${hostname} was not unregistered: ${String(onlyHere.count)} files are on no other host, ` +
-        `and ${String(captures.count)} saves are not recorded yet`,
+  if (drain !== undefined) await drainHost(hostname, drain, context);
+  await requireUnneeded(hostname, context);
+  return { onlyHere: 0 };
+}
+
+function parseSeconds(value: string): number {
+  if (!/^\d{1,4}$/.test(value) || Number(value) < 1 || Number(value) > longestDrain)
+    throw new InvalidArgumentError(
+      `It must be a number of seconds from 1 to ${String(longestDrain)}.`,
     );
+  return Number(value);
 }
 
 async function purge(
