@@ -2,6 +2,7 @@ import { getRemedy, type ErrorCode } from '../model/error-catalogue.js';
 import type { Failure } from '../model/failure.js';
 import type { Host } from '../model/host.js';
 import type { HostStateName } from '../model/host-state.js';
+import { absenceText, assessAbsence, type Absence } from './assess-absence.js';
 import {
   isSilent,
   isUnreachable,
@@ -82,8 +83,14 @@ const explanations: Readonly<Record<HostStateName, Explain>> = {
       `runs alone.`,
     ...withRemedy('HOST_CLONED'),
   }),
-  down: (host) =>
-    isUnreachable(host) && host.senders.length > 0 ? explainUnreachable(host) : explainSilent(host),
+  down: (host) => {
+    const explained =
+      isUnreachable(host) && host.senders.length > 0
+        ? explainUnreachable(host)
+        : explainSilent(host);
+    const absence = assessAbsence(host);
+    return absence ? { ...explained, ...explainAbsence(host, absence) } : explained;
+  },
   halted: ({ name, host: { halted } }) => {
     const dirs = Object.keys(halted);
     return {
@@ -163,6 +170,20 @@ function explainSilent({
         : `Nothing is lost: the other hosts go on sending to ${name} while its sshd answers. ` +
           `What was saved there and not delivered yet waits until it runs.`,
     ...withRemedy('HOST_SILENT'),
+  };
+}
+
+function explainAbsence(
+  { name }: ExplainedHost,
+  { since, command }: Absence,
+): Partial<HostExplanation> {
+  return {
+    note: `away for over ${absenceText}`,
+    since,
+    remedy:
+      `If ${name} comes back, start it, and it gets what it lacks. If it does not, run ` +
+      `\`${command}\` on another host: then nothing waits for it any more. The command refuses ` +
+      `while ${name} is the last host with some file.`,
   };
 }
 

@@ -3,8 +3,11 @@ import type { Failure } from '../model/failure.js';
 import type { Host } from '../model/host.js';
 import { hostStates, type HostStateName } from '../model/host-state.js';
 
-/** Limits in seconds: without a heartbeat, of the oldest pending file, and between two clocks. */
-export const hostLimits = { silent: 120, behind: 60, skew: 5 };
+/**
+ * Limits in seconds: without a heartbeat, until somebody is asked about a host that is down, of
+ * the oldest pending file, and between two clocks.
+ */
+export const hostLimits = { silent: 120, absent: 7 * 86_400, behind: 60, skew: 5 };
 
 /** The deliveries of one working host to the host in question. */
 export interface SenderFacts {

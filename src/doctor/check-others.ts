@@ -13,6 +13,7 @@ import type { SshConnections } from '../transport/ssh/connections.js';
 import type { Host } from '../model/host.js';
 import type { SyncDir } from '../model/sync-dir.js';
 import { runCheck, reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
+import { checkAbsence } from './check-absence.js';
 import { assessRsync } from './check-programs.js';
 
 const greetingMs = 5_000;
@@ -21,12 +22,14 @@ const minFreeBytes = 256 * 1024 ** 2;
 /**
  * Checks every other host over the same connections that its delivery queue uses.
  * @param now the time of the database, whose clock dates heartbeats
+ * @param registered all hosts
  */
 export async function checkOthers(
   connections: SshConnections,
   hosts: readonly Host[],
   dirs: readonly SyncDir[],
   now: Date,
+  registered: readonly Host[],
 ): Promise<DoctorCheck[]> {
   const all = await Promise.all(
     hosts.map(async (host): Promise<DoctorCheck[]> => {
@@ -51,7 +54,8 @@ export async function checkOthers(
           ),
       );
       const heartbeat = checkHeartbeat(host, now);
-      if (reached.state === 'failed') return [reached, ...heartbeat];
+      if (reached.state === 'failed')
+        return [reached, ...heartbeat, ...checkAbsence(host, registered, now)];
       const use = (
         what: string,
         remedy: string,

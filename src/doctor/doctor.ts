@@ -71,6 +71,7 @@ export async function examineHost(
         hosts.filter(({ id }) => id !== state.id),
         examined.dirs.current().list,
         now,
+        hosts,
       ),
     ]);
     return [...checks, ...checkHistory(examined), ...parts.flat()];
@@ -118,7 +119,7 @@ export async function examineOther(
     ]);
     return [
       ...parts,
-      ...(await checkOthers(ssh.connections, [host], examined.dirs.current().list, now)),
+      ...(await checkOthers(ssh.connections, [host], examined.dirs.current().list, now, others)),
     ];
   } finally {
     await ssh.close();

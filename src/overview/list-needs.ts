@@ -1,4 +1,5 @@
 import type { CappedCount, Need } from '../api/overview.js';
+import { absenceText, assessAbsence } from '../decisions/assess-absence.js';
 import { agree, formatFiles } from '../decisions/explain-host.js';
 import { countSeconds, hostLimits } from '../decisions/host-state.js';
 import { remedyForUnreadable } from '../hosts/seal.js';
@@ -47,9 +48,12 @@ function listHostNeeds(one: DescribedHost, now: Date): Need[] {
 }
 
 /** A host that somebody paused is left alone: they know. */
-function listStateNeeds({ overview }: DescribedHost, now: Date): Need[] {
+function listStateNeeds({ overview, facts }: DescribedHost, now: Date): Need[] {
   const { hostname, state, approval, since, cause = '', consequence = '', remedy = '' } = overview;
-  const title = makeStateTitle(overview);
+  const absence = assessAbsence(facts);
+  const title = absence
+    ? `${hostname} has been away for over ${absenceText}`
+    : makeStateTitle(overview);
   if (title === undefined || (approval === 'paused' && state !== 'cloned')) return [];
   return [
     {
@@ -65,7 +69,9 @@ function listStateNeeds({ overview }: DescribedHost, now: Date): Need[] {
         label: state === 'pending' ? `Compare the key of ${hostname} …` : `Open ${hostname}`,
         view: viewHost(hostname),
       },
-      command: state === 'pending' ? `syncmedia approve ${hostname}` : 'syncmedia status --details',
+      command:
+        absence?.command ??
+        (state === 'pending' ? `syncmedia approve ${hostname}` : 'syncmedia status --details'),
     },
   ];
 }

@@ -54,6 +54,7 @@ describe('doctor', () => {
         'authorized_keys',
         'confinement',
         'open sync dirs',
+        'open connections',
         'seals',
         'database rows',
         'lease',
@@ -165,6 +166,31 @@ describe('doctor', () => {
       message: expect.stringContaining('HOST_UNREACHABLE') as string,
     });
     await hosts.updateOne({ _id: row._id }, { $set: { sshPort } });
+    await until(async () => failures(await one.app.sync.doctor()).length === 0, {
+      timeout: 30_000,
+    });
+  });
+
+  test('a host that has been away for a week, with the command that gives up no last copy', async () => {
+    const hosts = site.database.connection.collection<{ _id: string }>('syncmedia_hosts');
+    const row = (await hosts.findOne({ hostname: 'two' })) ?? expect.fail('no row');
+    await hosts.insertOne({
+      ...row,
+      ...{
+        _id: 'gone',
+        hostname: 'gone',
+        url: 'gone.invalid',
+        heartbeatAt: new Date('2020-01-01'),
+      },
+    });
+    try {
+      expect(named(await one.app.sync.doctor(), 'host gone: absence')).toMatchObject({
+        state: 'failed',
+        remedy: expect.stringContaining('syncmedia unregister gone --safe') as string,
+      });
+    } finally {
+      await hosts.deleteOne({ _id: 'gone' });
+    }
     await until(async () => failures(await one.app.sync.doctor()).length === 0, {
       timeout: 30_000,
     });

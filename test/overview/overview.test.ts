@@ -164,6 +164,25 @@ describe('the overview', () => {
     ]);
   });
 
+  test('asks about a host that has been away for a week, with the command that gives up no last copy', async () => {
+    await site.addHost('A');
+    await site.addHost('B', { heartbeatAt: ago(8 * 86_400) });
+    const overview = await readAs('A');
+    expect(hostOf(overview, 'B')).toMatchObject({
+      state: 'down',
+      note: 'away for over 7 days',
+      code: 'HOST_SILENT',
+    });
+    expect(overview.needs).toMatchObject([
+      {
+        id: 'host down name-B',
+        title: 'name-B has been away for over 7 days',
+        command: 'syncmedia unregister name-B --safe',
+        remedy: hostOf(overview, 'B').remedy,
+      },
+    ]);
+  });
+
   test('ignores what hosts recorded that have stopped, were retired, or never worked', async () => {
     const deliveries = { C: { failure: unreachable, failingSince: ago(900) } };
     await site.addHost('A', { deliveries: { C: { deliveredAt: ago(5) } } });

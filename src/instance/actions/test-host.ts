@@ -12,7 +12,7 @@ import { useSsh } from './use-ssh.js';
  * approval: its check says so instead.
  */
 export async function testHost(
-  { config, state, dirs, me, database }: HostContext,
+  { config, state, dirs, me, database, registry }: HostContext,
   host: Host,
 ): Promise<InitReport['checks']> {
   const { timeoutMs } = config,
@@ -26,7 +26,7 @@ export async function testHost(
   }
   const now = await readDatabaseClock(database.connection);
   const checks = await useSsh(config, state, (ssh) =>
-    checkOthers(ssh.connections, [host], list, now),
+    checkOthers(ssh.connections, [host], list, now, registry.all()),
   );
   return checks.map(({ state: result, ...check }) => ({ ...check, ok: result !== 'failed' }));
 }
