@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import ssh2 from 'ssh2';
+import { findHome } from '../config/find-home.js';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import { parsePublicKey, type PublicKey } from '../util/public-key.js';
 
@@ -36,7 +36,7 @@ const MAX_KEY_FILE = 64 * 1024;
  * @throws BAD_KEY naming the file and the remedy
  */
 export async function findKeyPair(request: KeyRequest): Promise<KeyPair> {
-  const home = request.home ?? homedir();
+  const home = request.home ?? findHome();
   const identity =
     request.identityFile === undefined ? undefined : expandHome(request.identityFile, home);
   if (request.key !== undefined && isLiteralKey(request.key)) {
@@ -63,7 +63,7 @@ export async function findKeyPair(request: KeyRequest): Promise<KeyPair> {
 }
 
 /** Reads a public key from a file, or parses one that was given literally. @throws BAD_KEY */
-export async function readPublicKey(key: string, home = homedir()): Promise<PublicKey> {
+export async function readPublicKey(key: string, home = findHome()): Promise<PublicKey> {
   if (isLiteralKey(key)) return parsePublicKey(key, 'the literal key');
   const file = expandHome(key, home);
   return parsePublicKey(await readKeyFile(file, 'SYNCMEDIA_KEY'), file);

@@ -1,8 +1,8 @@
 import { readlinkSync, realpathSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve, sep } from 'node:path';
 import { SyncMediaError } from '../model/errors.js';
 import type { Config } from '../config/config.js';
+import { findHome } from '../config/find-home.js';
 import type { Path } from '../model/path.js';
 import { isInDir, type HostState } from '../state-dir/state.js';
 
@@ -59,7 +59,7 @@ export function listProtectedDirs(
       ...new Set(
         [...code, process.cwd()]
           .flatMap(listPackageFolders)
-          .concat(['.node_modules', '.node_libraries'].map((name) => join(homedir(), name))),
+          .concat(['.node_modules', '.node_libraries'].map((name) => join(findHome(), name))),
       ),
     ]
       .filter((path) => findRealPath(path) !== undefined)

@@ -1,10 +1,11 @@
-import { homedir, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Connection } from 'mongoose';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { SyncMedia } from '../api/sync-media.js';
 import type { Log } from '../model/log.js';
 import { type Environment, readEnvironment } from '../config/environment.js';
+import { findHome } from '../config/find-home.js';
 import { readEnvFile } from './read-env-file.js';
 import { nameCurrentUser } from '../util/current-user.js';
 
@@ -40,7 +41,7 @@ export async function openInstance(
   const variables = readEnvFile(options.envFile, process.env);
   // This reads only what is needed before there is an instance. The instance reads the variables
   // again, and warns of unknown ones.
-  const { environment } = readEnvironment(variables, variables.HOME ?? homedir());
+  const { environment } = readEnvironment(variables, findHome(variables.HOME));
   const uri = environment.SYNCMEDIA_MONGODB_URI;
   if (uri === undefined) {
     throw new SyncMediaError(

@@ -1,9 +1,9 @@
-import { homedir } from 'node:os';
 import { isAbsolute, join, normalize } from 'node:path';
 import { SyncMediaError } from '../model/errors.js';
 import { escapeMessages } from '../model/log.js';
 import type { Config, SyncMediaOptions } from './config.js';
 import { type Environment, fillDefaults, listVariables, readEnvironment } from './environment.js';
+import { findHome } from './find-home.js';
 import { resolveHistory } from './history-options.js';
 import { instanceOptions } from './instance-options.js';
 import { loadModelSync, type ModelSync, resolveModelSync } from './model-sync.js';
@@ -30,7 +30,7 @@ export function resolveConfig(options: SyncMediaOptions = {}): Config {
   } = parseOptions(instanceOptions, options, 'createSyncMedia');
   const log = escapeMessages(givenLog);
   const variables = given.environment ?? process.env;
-  const home = variables['HOME'] || homedir();
+  const home = findHome(variables['HOME']);
   const { environment: set, unknown } = readEnvironment(variables, home);
   const environment = fillDefaults(set);
   if (unknown.length > 0)
