@@ -135,7 +135,12 @@ export type {
   ShownHost,
   VerifyRequest,
 } from './api/requests.js';
-export type { HistoryActions, HistoryRestore, HistoryVersion } from './api/history.js';
+export type {
+  HistoryActions,
+  HistoryRestore,
+  HistoryRestoreOptions,
+  HistoryVersion,
+} from './api/history.js';
 export type { MetricsAnswer, MetricsRegistry } from './api/metrics.js';
 export type { SyncMedia } from './api/sync-media.js';
 export type { Log } from './model/log.js';

@@ -6,6 +6,7 @@ import { auditAnswer, doctorCheck, statusAnswer } from './answers/status.js';
 import { eventRoutes } from './events/event-routes.js';
 import { countField, textField } from './fields.js';
 import { fileRoutes } from './files.js';
+import { historyRoutes } from './history.js';
 import { hostRoutes } from './hosts.js';
 import { metricsRoutes } from './metrics.js';
 import { createOpenapiRoute } from './openapi/openapi-route.js';
@@ -96,6 +97,7 @@ export const routes: readonly AdminRoute[] = [
   ...eventRoutes,
   createOpenapiRoute(() => routes),
   ...fileRoutes,
+  ...historyRoutes,
   ...hostRoutes,
   ...runRoutes,
   ...recoverableRoutes,

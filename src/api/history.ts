@@ -1,5 +1,6 @@
 import type { RecordedVersion } from '../model/history.js';
 import type { Path } from '../model/path.js';
+import type { Run } from '../model/run.js';
 
 /** A version that the history remembers, with the name of the host that recorded it. */
 export interface HistoryVersion extends RecordedVersion {
@@ -21,22 +22,41 @@ export interface HistoryRestore {
   readonly hosts: readonly string[];
 }
 
+export interface HistoryRestoreOptions {
+  /** Default true: nothing changes. */
+  readonly dryRun?: boolean;
+  /**
+   * The sha256 of the file at the path as a dry run showed it; null if there was none. The restore
+   * counts for that alone.
+   */
+  readonly current?: string | null;
+  /** Who restores it: the author of the new version. */
+  readonly by?: string;
+}
+
 /** Throws NO_HISTORY where the backend keeps none. Paths are relative to the root, or absolute. */
 export interface HistoryActions {
   /** Lists the versions of a file, newest first; at most `limit`, default 100. */
   list(path: string, limit?: number): Promise<HistoryVersion[]>;
   /**
    * Finds one version: by the beginning of its revision, or as it was current at a time (ISO
-   * 8601). Throws NOT_RECORDED.
+   * 8601, with dashes). Throws NOT_RECORDED; BAD_OPTION for anything else, and for digits that may
+   * be either.
    */
   show(path: string, at: string): Promise<HistoryVersion>;
   /** Reads the bytes of a version. Fails at the end if they are damaged. Throws NOT_RECORDED. */
   read(path: string, at: string): Promise<AsyncIterable<Uint8Array>>;
   /**
    * Places an earlier version at its path again, as a new version for every host. Changes nothing
-   * unless `dryRun` is false. Throws NOT_RECORDED.
+   * unless `dryRun` is false. Throws NOT_RECORDED; CHANGED if the file is not `current`.
    */
-  restore(path: string, at: string, options?: { dryRun?: boolean }): Promise<HistoryRestore>;
+  restore(path: string, at: string, options?: HistoryRestoreOptions): Promise<HistoryRestore>;
+  /**
+   * Requests a run on this host that restores every file of a sync dir as it was at a time (ISO
+   * 8601). Files that were saved since the request, and files that the history does not know of
+   * that time, stay. Changes nothing unless `dryRun` is false. Throws BAD_OPTION, BAD_SYNC_DIR.
+   */
+  restoreDir(dir: string, at: string, options?: { dryRun?: boolean; by?: string }): Promise<Run>;
   /** The history of all days since `since`, as a bundle that git can read. */
   bundle(since: Date): Promise<AsyncIterable<Uint8Array>>;
   /**

@@ -1,10 +1,26 @@
 import type { Host } from '../model/host.js';
-import type { Run } from '../model/run.js';
+import type { LeftOutReason, Run } from '../model/run.js';
 import type { CommandContext } from './command-context.js';
 import type { ExitCode } from './exit-codes.js';
 import { formatFindings, hasUnrepairedDamage } from './findings.js';
-import { describeCounts, describeProgress, drawProgress, formatBytes } from './progress.js';
+import {
+  describeCounts,
+  describeProgress,
+  drawProgress,
+  formatBytes,
+  formatCount,
+} from './progress.js';
 import { formatPairs, formatTable } from './table.js';
+
+const doneNames: Partial<Record<Run['kind'], string>> = {
+  verify: 'verified',
+  restore: 'restored',
+};
+const leftOutReasons: Readonly<Record<LeftOutReason, string>> = {
+  'no version': 'the history has no version of that time: it came later, or was not recorded',
+  'removed then': 'it did not exist at that time, and a restore removes nothing',
+  'hash only': 'it was too large for the history, and no copy is in the trash of the host',
+};
 
 /**
  * Follows a run to its end with progress on stderr, and prints its result. If the user
@@ -45,16 +61,20 @@ export async function printRun(
 function getRunExitCode(run: Run): ExitCode {
   if (run.state === 'cancelled') return 1;
   if (run.failures.length > 0 || hasUnrepairedDamage(run)) return 3;
+  if (run.leftOut?.some(({ why }) => why === 'hash only')) return 3;
   return run.state === 'failed' ? 1 : 0;
 }
 
 function formatRun(run: Run, names: ReadonlyMap<string, string>): string {
   const nameOf = (id: string): string => names.get(id) ?? id;
-  const pairs: [string, string][] = [
+  const pairs: (readonly [string, string])[] = [
     ['run', run.id],
     ['kind', run.dryRun ? `${run.kind}, dry run` : run.kind],
     ['state', run.waits === undefined ? run.state : `${run.state}: ${run.waits}`],
-    [run.kind === 'verify' ? 'verified' : 'transferred', describeCounts(run)],
+    ...(run.restoresTo
+      ? [['restores', `${run.dirs.join(', ')} as of ${run.restoresTo.toISOString()}`] as const]
+      : []),
+    [doneNames[run.kind] ?? 'transferred', describeCounts(run)],
     ['requested', `${run.requestedAt.toISOString()} by ${run.requestedBy}`],
   ];
   if (run.startedAt) pairs.push(['started', run.startedAt.toISOString()]);
@@ -71,13 +91,21 @@ function formatRun(run: Run, names: ReadonlyMap<string, string>): string {
     size === undefined ? '' : formatBytes(size),
     why ?? '',
   ]);
+  const wouldDo = run.restoresTo ? 'WOULD RESTORE' : 'WOULD TRANSFER';
+  const leftOut = run.leftOut?.flatMap(({ why, count, paths }) => [
+    ...paths.map((path) => [path, leftOutReasons[why]]),
+    ...(count > paths.length
+      ? [[`${formatCount(count - paths.length)} more`, leftOutReasons[why]]]
+      : []),
+  ]);
   return (
     formatPairs(pairs) +
     formatFindings(run, nameOf) +
     (failures.length > 0 ? `\n${formatTable(['HOST', 'FAILURE', ''], failures)}` : '') +
     (planned && planned.length > 0
-      ? `\n${formatTable(['HOST', 'WOULD TRANSFER', 'SIZE', 'WHY'], planned)}`
-      : '')
+      ? `\n${formatTable(['HOST', wouldDo, 'SIZE', 'WHY'], planned)}`
+      : '') +
+    (leftOut && leftOut.length > 0 ? `\n${formatTable(['STAYS AS IT IS', 'WHY'], leftOut)}` : '')
   );
 }
 

@@ -5,7 +5,7 @@ import type { PathReconciler } from '../ledger/reconcile-path.js';
 import type { ScanDisk } from '../ledger/scan.js';
 import type { Entry } from '../model/entry.js';
 import type { HostId } from '../model/host.js';
-import type { LocalFileInfo } from '../model/file.js';
+import type { FileInfo, LocalFileInfo } from '../model/file.js';
 import type { NamedPaths } from '../model/capture.js';
 import type { Path } from '../model/path.js';
 import type { SyncDir } from '../model/sync-dir.js';
@@ -27,6 +27,18 @@ interface LeaderDisk extends Omit<ReconcileDisk, 'hash'>, Omit<ScanDisk, 'hash'>
    * trash. Returns the path. Throws BAD_PATH if there is no such file; CHANGED.
    */
   restoreKept(dir: SyncDir, keptAs: string, shown: ShownContents): Promise<Path>;
+  /** Finds a copy with exactly these bytes in the trash or the conflicts. */
+  findCopy(path: Path, info: FileInfo): Promise<string | undefined>;
+  /**
+   * Places an earlier version at its path, from such a copy or from a stream, because a person
+   * decided so; the file there goes to the trash. Throws TRANSFER_FAILED if the bytes are others.
+   */
+  placeVersion(
+    path: Path,
+    info: FileInfo,
+    source: string | AsyncIterable<Uint8Array>,
+    fileMode: number,
+  ): Promise<void>;
   /** Moves the file to the conflicts. */
   moveToConflicts(path: Path): Promise<void>;
 }

@@ -33,6 +33,16 @@ export const runShape: RowShape = {
       current: isOptional(isText),
     }),
   ),
+  restoresTo: isOptional(isDate),
+  leftOut: isOptional(
+    isList(
+      hasFields({
+        why: isOneOf('no version', 'removed then', 'hash only'),
+        count: isNumber,
+        paths: isList(isText),
+      }),
+    ),
+  ),
   state: isOneOf('requested', 'running', 'done', 'failed', 'cancelled'),
   files: isNumber,
   bytes: isNumber,

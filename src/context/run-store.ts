@@ -57,6 +57,7 @@ export class RunStore {
     run: Pick<Run, 'kind' | 'at' | 'hosts' | 'dirs' | 'dryRun' | 'requestedBy'> & {
       repair?: boolean;
       restores?: RestoredFile;
+      restoresTo?: Date;
     },
   ): Promise<Run> {
     const row: RunRow = {
@@ -129,7 +130,11 @@ export class RunStore {
     hosts: readonly HostId[],
     { limit, maxTimeMS }: { limit: number; maxTimeMS: number },
   ): Promise<{ unfinished: Run[]; newest: Run[] }> {
-    const options = { projection: { wouldTransfer: 0, pathFindings: 0 }, limit, maxTimeMS };
+    const options = {
+      projection: { wouldTransfer: 0, pathFindings: 0, leftOut: 0 },
+      limit,
+      maxTimeMS,
+    };
     const open = { at: { $in: [...hosts] }, state: { $in: ['requested', 'running'] } };
     const [unfinished, newest] = await Promise.all([
       this.rows.find(open as mongo.Filter<RunRow>, options).toArray(),

@@ -119,6 +119,7 @@ export function createSyncMedia(
     ...createHistoryActions(
       thisHost,
       (hostContext) => election.getBackend(hostContext),
+      runs,
       (paths) => sync.capture(paths),
     ),
     hosts: createHostActions(thisHost),

@@ -129,6 +129,22 @@ export class LedgerQueries {
     return entries;
   }
 
+  /**
+   * Finds entries of a sync dir that were captured after `since` and not after `before`. Sorted by
+   * path, after `after`.
+   */
+  async findCaptured(
+    { below, since, before }: { below: Path; since: Date; before: Date },
+    limit: number,
+    after: Path | undefined,
+  ): Promise<Entry[]> {
+    const filter = {
+      _id: { ...matchBelow(below), ...(after === undefined ? {} : { $gt: after }) },
+      capturedAt: { $gt: since, $lte: before },
+    } as LedgerFilter;
+    return this.findEntries(filter, { limit, sort: { _id: 1 } });
+  }
+
   /** Finds versions of this host that its history lacks, sorted by path, after `after`. */
   async findUnrecorded(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
     const filter = {

@@ -18,6 +18,10 @@ export interface Run {
   repair: boolean;
   /** The file that a restore places at its path, and the contents that a person was shown. */
   restores?: RestoredFile;
+  /** Set for a restore of whole sync dirs: each file as it was at this time. */
+  restoresTo?: Date;
+  /** What such a restore leaves as it is, although it changed since, by reason. */
+  leftOut?: LeftOutFiles[];
   state: 'requested' | 'running' | 'done' | 'failed' | 'cancelled';
   /** `files` and `bytes` are done, of `filesFound` and `bytesFound`. */
   files: number;
@@ -48,6 +52,20 @@ export interface Run {
   /** Why a requested run has not begun: nothing leads its host. Never stored. */
   waits?: string;
 }
+
+/**
+ * Files that a restore of a sync dir leaves as they are; `paths` lists at most the first 300.
+ *
+ * - no version: the history has none of that time. The file came later, or was not recorded.
+ * - removed then: the file did not exist at that time. A restore removes nothing.
+ * - hash only: the version was too large for the history, and no copy is in the trash.
+ */
+export interface LeftOutFiles {
+  readonly why: LeftOutReason;
+  count: number;
+  readonly paths: Path[];
+}
+export type LeftOutReason = 'no version' | 'removed then' | 'hash only';
 
 /** A recoverable file of the host `at`, as its list names it. See `RecoverableDecision`. */
 export interface RestoredFile {

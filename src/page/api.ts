@@ -93,3 +93,8 @@ function parse(text: string): object {
 export function addressOf(...segments: string[]): string {
   return segments.map(encodeURIComponent).join('/');
 }
+
+/** The bytes of an earlier version. */
+export function contentAddress(path: string, revision: string): string {
+  return `history/content?${new URLSearchParams({ path, at: revision }).toString()}`;
+}

@@ -1,4 +1,5 @@
 import type { HostDescription } from '../api/describe-host.js';
+import type { HistoryRestore, HistoryVersion } from '../api/history.js';
 import type { OverviewChange } from '../api/live-events.js';
 import type { HostOverview, Overview } from '../api/overview.js';
 import type {
@@ -49,6 +50,8 @@ export type WireComparison = Omit<Wire<ConflictComparison>, 'conflict' | 'here'>
   here?: Content;
 };
 
+export type WireVersion = Wire<HistoryVersion>;
+export type WireRestore = Wire<HistoryRestore>;
 export type PageSession = Wire<SessionState>;
 export type WireChange = Wire<OverviewChange>;
 

@@ -1,5 +1,5 @@
 import type { Path } from '../model/path.js';
-import type { LocalFileInfo } from '../model/file.js';
+import type { FileInfo, LocalFileInfo } from '../model/file.js';
 import {
   areas,
   resolveInDir,
@@ -74,6 +74,23 @@ export async function discardRecoverableFile(
     moved ? areas.conflicts : areas.trash,
   );
   return moved;
+}
+
+/**
+ * Finds a copy in the trash or the conflicts with exactly these bytes. Returns its absolute path.
+ */
+export async function findCopyOf(
+  location: SyncDirLocation,
+  path: Path,
+  { size, sha256 }: FileInfo,
+): Promise<string | undefined> {
+  if (sha256 === undefined) return undefined;
+  return findRecoverableCopy(
+    location,
+    path,
+    async (info, hash) => info.size === size && (await hash()) === sha256,
+    { areas: ['trash', 'conflicts'] },
+  );
 }
 
 /**

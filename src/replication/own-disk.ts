@@ -10,19 +10,21 @@ import { toDiskError } from '../replica/disk-errors.js';
 import type { CreateResolver } from '../transport/options.js';
 import type { ReplacedFileResolver } from '../replica/disk.js';
 import { findKeptFile, requireContents, type ShownContents } from '../replica/kept-file.js';
-import { findRecoverableCopy } from '../replica/recoverable.js';
+import { findCopyOf, findRecoverableCopy } from '../replica/recoverable.js';
 import { isBackAtPath, resolveLeftovers } from '../replica/replaced.js';
 import { placeFile, removeFile, VanishedError } from '../replica/place.js';
 import { makeParentDirs } from '../replica/parents.js';
 import { nodeDisk } from '../replica/node-disk.js';
+import { placeBytes } from '../replica/place-bytes.js';
 import { placeIfAbsent } from '../replica/replace.js';
 import type { Replica } from '../replica/replica.js';
 import type { ScanScope } from '../replica/scan.js';
+import { TmpFolders } from '../replica/tmp-folders.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { Entry } from '../model/entry.js';
 import type { HostId, UnsyncableNames } from '../model/host.js';
 import type { Path } from '../model/path.js';
-import type { LocalFileInfo } from '../model/file.js';
+import type { FileInfo, LocalFileInfo } from '../model/file.js';
 import type { SyncDir } from '../model/sync-dir.js';
 
 const maxExamples = 20;
@@ -39,6 +41,8 @@ const trashLimits = { olderThanMs: 30 * 24 * 60 * 60_000, maxBytes: 10 * 1024 **
  * without its marker.
  */
 export class OwnDisk implements ReconcileDisk, ScanDisk {
+  private readonly tmpFolders = new TmpFolders();
+
   constructor(
     private readonly replica: Replica,
     private readonly rootPath: string,
@@ -207,6 +211,24 @@ export class OwnDisk implements ReconcileDisk, ScanDisk {
     const resolver = this.createResolver(this.me, () => ({ version: '', ruled: true }));
     await placeFile(kept.location, kept.path, kept.file, resolver);
     return kept.path;
+  }
+
+  async findCopy(path: Path, info: FileInfo): Promise<string | undefined> {
+    return findCopyOf(await this.requireLocation(path), path, info);
+  }
+
+  async placeVersion(
+    path: Path,
+    info: FileInfo,
+    source: string | AsyncIterable<Uint8Array>,
+    fileMode: number,
+  ): Promise<void> {
+    const location = await this.requireLocation(path),
+      { tmpFolders } = this;
+    // The file at the path loses, whatever the ledger says of it, and goes to the trash.
+    const resolver = this.createResolver(this.me, () => ({ version: '', ruled: true }));
+    if (typeof source === 'string') await placeFile(location, path, source, resolver);
+    else await placeBytes(location, path, info, source, { fileMode, tmpFolders, resolver });
   }
 
   /** Moves a file to the conflicts that a bootstrapping host may not contribute. */

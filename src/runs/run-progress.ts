@@ -1,11 +1,12 @@
 import { estimatePace, type ProgressMark } from '../decisions/pace.js';
 import type { Failure } from '../model/failure.js';
-import type { Finding, HostFindings, Run, TransferReason } from '../model/run.js';
+import type { Finding, HostFindings, LeftOutReason, Run, TransferReason } from '../model/run.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
 
 const wouldLimit = 1_000,
   foundAtLimit = 1_000,
+  leftOutLimit = 300,
   failureLimit = 100;
 /** The pace is estimated from this many of the last measurements. */
 const maxMarks = 20;
@@ -22,6 +23,7 @@ export class RunProgress {
     delete run.wouldTransfer;
     delete run.findings;
     delete run.pathFindings;
+    delete run.leftOut;
   }
 
   addFound(files: number, bytes: number): void {
@@ -60,6 +62,14 @@ export class RunProgress {
     this.getFindings(host)[finding]++;
     const listed = (this.run.pathFindings ??= []);
     if (listed.length < foundAtLimit) listed.push({ host, path, finding });
+  }
+
+  addLeftOut(path: Path, why: LeftOutReason): void {
+    const all = (this.run.leftOut ??= []);
+    let own = all.find((one) => one.why === why);
+    if (!own) all.push((own = { why, count: 0, paths: [] }));
+    own.count++;
+    if (own.paths.length < leftOutLimit) own.paths.push(path);
   }
 
   addRepaired(host: HostId, files: number): void {

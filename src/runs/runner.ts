@@ -8,6 +8,7 @@ import { runBootstrap } from './bootstrap.js';
 import { runPull } from './pull.js';
 import { runPush } from './push.js';
 import { runRestore } from './restore.js';
+import { runRestoreToTime } from './restore-to-time.js';
 import { RunProgress } from './run-progress.js';
 import { runVerify } from './verify.js';
 
@@ -127,7 +128,9 @@ export class Runner {
       case 'bootstrap':
         return runBootstrap(this.context, progress);
       case 'restore':
-        return runRestore(this.context, progress);
+        return progress.run.restoresTo === undefined
+          ? runRestore(this.context, progress)
+          : runRestoreToTime(this.context, progress, progress.run.restoresTo);
       default:
         throw new SyncMediaError(
           'BAD_OPTION',

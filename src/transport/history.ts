@@ -41,6 +41,15 @@ export interface History {
   /** Lists the versions of a path, newest first, by the clocks of the hosts that captured them. */
   list(path: Path, limit: number, signal: AbortSignal): Promise<RecordedVersion[]>;
   /**
+   * Finds for each path the version that was current at a time, by the clocks of the hosts that
+   * captured them. A path without one is missing in the answer.
+   */
+  findAt(
+    paths: readonly Path[],
+    time: Date,
+    signal: AbortSignal,
+  ): Promise<Map<Path, RecordedVersion>>;
+  /**
    * Opens the bytes of a version. The stream fails at its end if they are not the recorded ones.
    *
    * @throws NOT_RECORDED if the bytes are not stored here

@@ -122,6 +122,8 @@ test('the answers fit the JSON Schema that a client reads', async () => {
   const queries: Readonly<Record<string, string>> = {
     '/files': '?path=uploads/a.jpg',
     '/conflicts/compare': '?dir=uploads&keptAs=x',
+    '/history': '?path=uploads/a.jpg',
+    '/history/restore': '?path=uploads/a.jpg&at=2026-11-28',
   };
   const checked: string[] = [];
   for (const path of paths) {

@@ -11,6 +11,7 @@ import type {
   PictureContent,
   Status,
 } from '../../src/api/reports.js';
+import type { HistoryVersion } from '../../src/api/history.js';
 import type { HostOverview, Overview } from '../../src/api/overview.js';
 import type { SyncMedia } from '../../src/api/sync-media.js';
 import type { Host } from '../../src/model/host.js';
@@ -118,6 +119,25 @@ export function makeRun(over: Partial<Run> = {}): Run {
   };
 }
 
+export function makeVersion(bytes: readonly Uint8Array[] = []): HistoryVersion {
+  return {
+    path: 'uploads/a.jpg' as Path,
+    version: 'v1',
+    host: 'h1',
+    hostname: 'web1',
+    at: new Date('2026-01-02T03:04:05Z'),
+    as: 'stored',
+    author: 'Ada',
+    savedBy: { model: 'Photo', id: '7' },
+    info: {
+      size: bytes.reduce((sum, { length }) => sum + length, 0),
+      mtime: 1_767_323_045,
+      sha256: 'b'.repeat(64),
+    },
+    revision: 'a1b2c3d4'.repeat(5),
+  };
+}
+
 /**
  * Stands where an instance stands, so that what the router makes of a request can be seen without a
  * database: it notes each call and answers something fixed, or throws what `fail` says.
@@ -213,7 +233,34 @@ export class RecordingInstance implements SyncMedia {
   restoreRun: Run | undefined;
   picture: PictureContent | undefined;
 
-  readonly history = makePartial<SyncMedia['history']>({});
+  /** The bytes of every version; the stream fails at its end if `damaged`. */
+  versionBytes: Uint8Array[] = [Buffer.from('abc')];
+  damaged: Error | undefined;
+  readonly history = makePartial<SyncMedia['history']>({
+    list: (...args) => this.answer('history.list', args, [makeVersion()]),
+    show: (...args) => this.answer('history.show', args, makeVersion(this.versionBytes)),
+    read: (...args) => this.answer('history.read', args, this.readVersion()),
+    restore: (...args) =>
+      this.answer('history.restore', args, {
+        path: 'uploads/a.jpg' as Path,
+        version: makeVersion(),
+        dryRun: args[2]?.dryRun ?? true,
+        from: 'history',
+        current: {
+          size: 4,
+          mtime: new Date('2026-01-02T03:04:05Z'),
+          sha256: 'c'.repeat(64),
+        },
+        isCurrent: false,
+        hosts: ['web1', 'web2'],
+      }),
+    restoreDir: (...args) =>
+      this.answer('history.restoreDir', args, makeRun({ kind: 'restore', dryRun: true })),
+  });
+  private async *readVersion(): AsyncGenerator<Uint8Array> {
+    yield* this.versionBytes;
+    if (this.damaged) throw this.damaged;
+  }
   readonly withAuthor = <T>(_author: string, work: () => T): T => work();
 
   readonly conflicts = {

@@ -338,6 +338,20 @@ export const orderFiles = [
   file('label.pdf', 61_022, ['web1', 'web2', 'web6'], [notAnswering, isFull, isPaused]),
 ];
 
+/** Three versions of a file: one that is current, one of which only the hash is kept, and one. */
+export const versions = (['stored', 'named', 'stored'] as const).map((as, index) => ({
+  path: 'uploads/orders/4711/front.jpg',
+  version: `v${String(3 - index)}`,
+  host: 'id-web1',
+  hostname: 'web1',
+  at: secondsBefore(724 + index * 86_400),
+  as,
+  author: index === 0 ? 'Ada' : 'syncmedia',
+  savedBy: { model: 'Order', id: '4711' },
+  info: { size: 301_557 - index, mtime: 0, sha256: String(index).repeat(64) },
+  revision: String(index).repeat(40),
+}));
+
 export const conflict = {
   host: 'web2',
   dir: 'uploads/photos',

@@ -15,6 +15,7 @@ import {
   removals,
   runSummaries,
   trashFiles,
+  versions,
 } from './fake-data.js';
 
 const policy =
@@ -121,7 +122,7 @@ export async function startFakeSite(mount = '/sync-admin'): Promise<FakeSite> {
       sendAsset(address === '' ? 'index.html' : address.slice('assets/'.length), response);
       return;
     }
-    if (address === 'conflicts/content') {
+    if (address === 'conflicts/content' || address === 'history/content') {
       response.writeHead(200, { 'Content-Type': 'image/png' }).end(picture);
       return;
     }
@@ -227,6 +228,19 @@ function makeRoutes(site: FakeSite): Record<string, FakeRoute> {
           : orderFiles.slice(1),
     }),
     'POST files/retry': () => ({ retried: 1 }),
+    'GET history': () => new FakeRefusal(409, 'NO_HISTORY', 'The backend rsync keeps no history.'),
+    'GET history/restore': (query) => ({
+      restore: {
+        path: query.get('path'),
+        version: versions.find(({ revision }) => revision === query.get('at')),
+        dryRun: true,
+        from: 'history',
+        current: { size: 301_557, mtime: '2026-11-27T14:00:00Z', sha256: '0'.repeat(64) },
+        isCurrent: query.get('at') === versions[0]?.revision,
+        hosts: ['web1', 'web2', 'web3'],
+      },
+    }),
+    'POST history/restore': () => ({}),
     'GET hosts/:one': (_query, _body, address) => {
       const host = hostOf(address);
       return host

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { HostFindings, RestoredFile, Run } from '../../model/run.js';
+import type { HostFindings, LeftOutFiles, RestoredFile, Run } from '../../model/run.js';
 import { failureAnswer } from './failure.js';
 import { count, dateText, objectOf } from './json.js';
 
@@ -30,6 +30,16 @@ export const runAnswer = objectOf<Run>({
       kept: v.exactOptional(v.string()),
       current: v.exactOptional(v.nullable(v.string())),
     }),
+  ),
+  restoresTo: v.exactOptional(dateText),
+  leftOut: v.exactOptional(
+    v.array(
+      objectOf<LeftOutFiles>({
+        why: v.picklist(['no version', 'removed then', 'hash only']),
+        count,
+        paths: v.array(v.string()),
+      }),
+    ),
   ),
   state: runState,
   files: count,

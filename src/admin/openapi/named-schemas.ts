@@ -2,6 +2,7 @@ import type { GenericSchema } from 'valibot';
 import { errorAnswer } from '../answers/error.js';
 import { failureAnswer } from '../answers/failure.js';
 import { documentAnswer, fileAnswer } from '../answers/file.js';
+import { historyRestore, historyVersion } from '../answers/history.js';
 import { hostAnswer, hostName } from '../answers/host.js';
 import { changeAnswer, endAnswer } from '../answers/live-events.js';
 import { hostOverview, needAnswer, overviewAnswer, runSummary } from '../answers/overview.js';
@@ -18,6 +19,8 @@ export const namedSchemas: Readonly<Record<string, GenericSchema>> = {
   Error: errorAnswer,
   Failure: failureAnswer,
   FileStatus: fileAnswer,
+  HistoryRestore: historyRestore,
+  HistoryVersion: historyVersion,
   Host: hostAnswer,
   HostName: hostName,
   HostOverview: hostOverview,

@@ -1,13 +1,21 @@
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { InvalidArgumentError, type Command } from 'commander';
+import { SyncMediaError } from '../../model/errors.js';
 import type { HistoryRestore, HistoryVersion } from '../../api/history.js';
 import type { RunCommand } from '../command-context.js';
+import { followRun } from '../follow-run.js';
 import type { Layout } from '../layout.js';
 import { formatBytes } from '../progress.js';
 
 const at = '--at <revision-or-time>';
 const atMeaning = 'a revision as `history` lists it, or a time such as 2026-11-28T12:00';
+
+interface RestoreOptions {
+  readonly at: string;
+  readonly dir?: string;
+  readonly yes?: true;
+}
 
 export function addHistoryCommands(program: Command, runCommand: RunCommand): void {
   const history = program
@@ -74,13 +82,27 @@ export function addHistoryCommands(program: Command, runCommand: RunCommand): vo
 export function addRestoreCommand(program: Command, runCommand: RunCommand): void {
   program
     .command('restore')
-    .description('Restores an earlier version of a file on every host; without --yes only tells.')
-    .argument('<path>', 'of the file, relative to the root or absolute')
+    .description(
+      'Restores an earlier version of a file, or of every file of a sync dir, on every host; ' +
+        'without --yes only tells.',
+    )
+    .argument('[path]', 'of the file, relative to the root or absolute')
     .requiredOption(at, atMeaning)
-    .option('--yes', 'restore; the file that is there now goes to the trash')
-    .action((path: string, options: { at: string; yes?: true }, command: Command) =>
-      runCommand(command, async ({ sync, screen, json }) => {
+    .option('--dir <dir>', 'instead of a file: a sync dir, as it was at a time')
+    .option('--yes', 'restore; files that are there now go to the trash')
+    .action((path: string | undefined, options: RestoreOptions, command: Command) =>
+      runCommand(command, async (context) => {
+        const { sync, screen, json } = context;
         const dryRun = options.yes !== true;
+        if (options.dir !== undefined && path === undefined) {
+          const request = { dryRun, by: 'command line' };
+          const run = await sync.history.restoreDir(options.dir, options.at, request);
+          const code = await followRun(run.id, context);
+          if (dryRun && !json) screen.print('Nothing was changed. Add --yes to do it.\n');
+          return code;
+        }
+        if (options.dir !== undefined || path === undefined)
+          throw new SyncMediaError('BAD_OPTION', 'give the path of a file, or --dir, not both');
         const restore = await sync.history.restore(path, options.at, { dryRun });
         if (json) screen.printJson({ restore });
         else screen.print(describeRestore(restore));

@@ -3,6 +3,7 @@ import type { HistoryRestore, HistoryVersion } from '../../api/history.js';
 import type { SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import type { ThisHost } from '../../context/this-host.js';
+import { findVersion, parseVersionReference, requireTime } from '../../decisions/find-version.js';
 import { wantsPath } from '../../decisions/wants.js';
 import { SyncMediaError } from '../../model/errors.js';
 import type { RecordedVersion } from '../../model/history.js';
@@ -11,13 +12,15 @@ import type { SyncDirLocation } from '../../replica/areas.js';
 import { makeParentDirs } from '../../replica/parents.js';
 import { placeFile } from '../../replica/place.js';
 import { quotePath } from '../../replica/paths.js';
-import { findRecoverableCopy } from '../../replica/recoverable.js';
+import { findCopyOf } from '../../replica/recoverable.js';
 import { TmpFolders } from '../../replica/tmp-folders.js';
 import { createReplacedFileResolver } from '../../replication/resolve-replaced.js';
-import { openReplicaDir, receiveFile } from '../../serving/receive-file.js';
+import { placeBytes } from '../../replica/place-bytes.js';
+import { openReplicaDir } from '../../serving/receive-file.js';
 import type { Backend } from '../../transport/backend.js';
 import type { History } from '../../transport/history.js';
 import { parseFileMode } from '../../transport/rsync/small-files/put.js';
+import type { RunActions } from './runs.js';
 
 const defaultLimit = 100;
 /** How many versions a search for one of them reads. */
@@ -27,6 +30,7 @@ const searchLimit = 10_000;
 export function createHistoryActions(
   thisHost: ThisHost,
   getBackend: (hostContext: HostContext) => Backend,
+  runs: Pick<RunActions, 'requestRestoreToTime'>,
   capture: (paths: readonly Path[]) => Promise<void>,
 ): Pick<SyncMedia, 'history' | 'withAuthor'> {
   async function open(): Promise<{ hostContext: HostContext; history: History }> {
@@ -46,12 +50,14 @@ export function createHistoryActions(
   ): Promise<{ hostContext: HostContext; history: History; version: HistoryVersion }> {
     const { hostContext, history } = await open();
     const path = thisHost.toPath(given);
+    const reference = parseVersionReference(at);
     const versions = await history.list(path, searchLimit, thisHost.ending);
-    const found = findVersion(versions, at);
+    const found = findVersion(versions, reference);
     if (!found)
       throw new SyncMediaError(
         'NOT_RECORDED',
-        `the history has no version of ${quotePath(path)} ${describeAt(at)}; ` +
+        `the history has no version of ${quotePath(path)} ` +
+          `${'time' in reference ? 'at' : 'with the revision'} ${at}; ` +
           `\`syncmedia history\` lists those it has`,
       );
     return { hostContext, history, version: addHostname(hostContext, found) };
@@ -70,17 +76,30 @@ export function createHistoryActions(
       },
       async read(path, at) {
         const { history, version } = await find(path, at);
+        if (version.as !== 'stored') throw makeNotStoredError(version);
         return history.read(version, thisHost.ending);
       },
-      async restore(path, at, { dryRun = true } = {}) {
+      async restore(path, at, { dryRun = true, current, by } = {}) {
         const { hostContext, history, version } = await find(path, at);
         const plan = await planRestore(hostContext, version, dryRun);
+        if (current !== undefined && (plan.restore.current?.sha256 ?? null) !== current)
+          throw new SyncMediaError(
+            'CHANGED',
+            `${quotePath(version.path)} has other bytes than those that were shown: look at it ` +
+              'again, then decide',
+          );
         if (dryRun || plan.restore.isCurrent) return plan.restore;
         await placeVersion(hostContext, history, version, plan, thisHost.ending);
         // Size and date may be those of a superseded version, so only an assertion makes the file
         // a new version.
-        await capture([version.path]);
+        const assert = (): Promise<void> => capture([version.path]);
+        await (by === undefined ? assert() : runAsAuthor(by, assert));
         return plan.restore;
+      },
+      async restoreDir(dir, at, { dryRun = true, by = 'the app' } = {}) {
+        const time = requireTime(at);
+        const { hostContext } = await open();
+        return runs.requestRestoreToTime(hostContext, dir, time, { dryRun, by });
       },
       async bundle(since) {
         const { history } = await open();
@@ -106,29 +125,13 @@ async function planRestore(
   version: HistoryVersion,
   dryRun: boolean,
 ): Promise<RestorePlan> {
-  const { path, info, as, revision } = version;
+  const { path, info, as } = version;
   const dir = dirs.current().findFor(path);
   if (!dir) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir`);
-  if (as === 'removed' || !info)
-    throw new SyncMediaError(
-      'NOT_RECORDED',
-      `${quotePath(path)} was removed in ${revision.slice(0, 12)}: choose an earlier version`,
-    );
+  if (as === 'removed' || !info) throw makeNotStoredError(version);
   const location = await openReplicaDir(replica, dir);
-  const copy =
-    as === 'stored'
-      ? undefined
-      : await findRecoverableCopy(
-          location,
-          path,
-          async ({ size }, hash) => size === info.size && (await hash()) === info.sha256,
-        );
-  if (as === 'named' && copy === undefined)
-    throw new SyncMediaError(
-      'NOT_RECORDED',
-      `the history has only the name and the hash of this version of ${quotePath(path)}, and no ` +
-        `copy is in the trash of this host: try it on another host`,
-    );
+  const copy = as === 'stored' ? undefined : await findCopyOf(location, path, info);
+  if (as === 'named' && copy === undefined) throw makeNotStoredError(version);
   const here = await replica.hash(path);
   const others = registry.recipients().filter((host) => host.id !== me && wantsPath(host, path));
   return {
@@ -170,41 +173,28 @@ async function placeVersion(
     await placeFile(location, path, copy, resolver);
     return;
   }
-  const { sha256, size } = info;
-  const body = history.read(version, signal);
-  const incoming = await receiveFile(
-    { fileMode: parseFileMode(config.chmod) ?? 0o644, tmpFolders: new TmpFolders() },
+  await placeBytes(
     location,
+    path,
     // The restored file is new: caches of visitors must notice it.
-    { path, info: { size, mtime: Math.floor(Date.now() / 1000), ...(sha256 && { sha256 }) } },
-    body,
+    { ...info, mtime: Math.floor(Date.now() / 1000) },
+    history.read(version, signal),
+    {
+      fileMode: parseFileMode(config.chmod) ?? 0o644,
+      tmpFolders: new TmpFolders(),
+      resolver,
+    },
   );
-  const result = await incoming.finish(resolver);
-  if ('error' in result) throw result.error;
 }
 
-/** Finds a version by its revision, or the one that was current at a time. */
-function findVersion(
-  versions: readonly RecordedVersion[],
-  at: string,
-): RecordedVersion | undefined {
-  if (/^[0-9a-f]{4,64}$/.test(at)) {
-    const found = versions.filter(({ revision }) => revision.startsWith(at));
-    if (found.length > 0) return found[0];
-  }
-  const time = parseTime(at);
-  return time && versions.find((version) => version.at <= time);
-}
-
-function describeAt(at: string): string {
-  return parseTime(at) ? `at ${at}` : `with the revision ${JSON.stringify(at.slice(0, 80))}`;
-}
-
-/** A day alone means its end: "as it was on that day". */
-function parseTime(at: string): Date | undefined {
-  if (!/^\d{4}-\d\d-\d\d/.test(at)) return undefined;
-  const time = new Date(at.length === 10 ? `${at}T23:59:59.999Z` : at);
-  return Number.isNaN(time.getTime()) ? undefined : time;
+function makeNotStoredError({ path, as, revision }: RecordedVersion): SyncMediaError {
+  return new SyncMediaError(
+    'NOT_RECORDED',
+    as === 'removed'
+      ? `${quotePath(path)} was removed in ${revision.slice(0, 12)}: choose an earlier version`
+      : `the history has only the name and the hash of this version of ${quotePath(path)}, and ` +
+          'no copy is in the trash of this host: try it on another host',
+  );
 }
 
 function addHostname({ registry }: HostContext, version: RecordedVersion): HistoryVersion {

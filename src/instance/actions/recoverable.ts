@@ -4,7 +4,7 @@ import type { SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import type { ThisHost } from '../../context/this-host.js';
 import { explainConflict } from '../../decisions/kept-reason.js';
-import { findPictureType } from '../../decisions/picture-type.js';
+import { findPictureType } from '../../model/picture-type.js';
 import type { Path } from '../../model/path.js';
 import type { Run } from '../../model/run.js';
 import {

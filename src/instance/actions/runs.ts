@@ -150,6 +150,30 @@ export class RunActions {
     return addWait(hostContext, run);
   }
 
+  /**
+   * Requests that this host restores a sync dir as it was at a time.
+   * @throws BAD_SYNC_DIR
+   */
+  async requestRestoreToTime(
+    hostContext: HostContext,
+    dir: string,
+    restoresTo: Date,
+    { dryRun, by }: { readonly dryRun: boolean; readonly by: string },
+  ): Promise<Run> {
+    await hostContext.refresh();
+    const run = await hostContext.runs.request({
+      kind: 'restore',
+      at: hostContext.me,
+      hosts: [],
+      dirs: chooseRunDirs(hostContext, hostContext.registry.me(), [dir]),
+      dryRun,
+      restoresTo,
+      requestedBy: by,
+    });
+    this.election.sendHint({ run: true });
+    return addWait(hostContext, run);
+  }
+
   /** @throws BAD_ENVIRONMENT */
   checkCrons(): void {
     for (const [, expression, variable] of this.listCrons()) validateCron(expression, variable);

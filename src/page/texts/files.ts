@@ -36,6 +36,25 @@ export const fileTexts = {
   triedAgain: 'It is tried again by itself.',
   triedAgainAt: (iso: string): string => `It is tried again by itself at ${formatClock(iso)}.`,
 
+  // Versions
+  versions: 'Versions',
+  versionsOf: (path: string): string => `Versions of ${path}`,
+  versionsKnown: (count: number): string =>
+    count === 100 ? 'the newest 100' : formatNumber(count),
+  noVersions: 'The history has no version of this file.',
+  saveFile: 'Save',
+  saveVersion: (when: string): string => `Save the version of ${when}`,
+  look: 'Look',
+  lookAtVersion: (when: string): string => `Look at the version of ${when}`,
+  restoreVersion: (when: string): string => `Restore the version of ${when}`,
+  versionFrom: (when: string): string => `The version of ${when}`,
+  restoreVersionQuestion: 'Restore this version?',
+  versionThen: (when: string, size: string, hosts: number): string =>
+    `The version of ${when} (${size}) becomes a new version on ` +
+    `${hosts === 1 ? 'this host' : `all ${formatNumber(hosts)} hosts`}.`,
+  isCurrentVersion: 'The file that is there now has these bytes already: nothing is to do.',
+  fromTrash: 'The history knows its hash only: the bytes come from the trash of this host.',
+
   // Removals
   noRemovals: 'No removals wait',
   removalsTitle: 'Removals wait for a yes or no',

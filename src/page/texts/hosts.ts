@@ -34,6 +34,7 @@ export const hostTexts = {
     done: 'Done',
     hosts: 'Hosts',
     took: 'Time',
+    restoresTo: 'Files as of',
     pausedBy: 'Paused by',
   },
   passive: 'none: passive',

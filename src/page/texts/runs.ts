@@ -1,4 +1,4 @@
-import type { Finding, Run } from '../../model/run.js';
+import type { Finding, LeftOutReason, Run } from '../../model/run.js';
 import { formatFiles } from '../format.js';
 
 type Transfer = 'push' | 'pull' | 'adopt';
@@ -9,7 +9,7 @@ const kinds: Readonly<Record<Run['kind'], string>> = {
   verify: 'Verification',
   adopt: 'Adoption',
   bootstrap: 'First fill',
-  restore: 'Restoring a file',
+  restore: 'Restore',
 };
 
 export const runTexts = {
@@ -44,6 +44,15 @@ export const runTexts = {
     extra: 'only here, gets an entry',
     different: 'differs between hosts',
   } satisfies Record<Finding, string>,
+  leftOut: 'What stays as it is',
+  leftOutBecause: (files: string, why: LeftOutReason): string =>
+    ({
+      'no version':
+        `${files} of which the history has no version of that time: they came later, or were ` +
+        'not recorded.',
+      'removed then': `${files} that did not exist at that time. A restore removes nothing.`,
+      'hash only': `${files} that were too large for the history, without a copy in the trash.`,
+    })[why],
   pathsOfDryRun: 'What it would transfer',
   whyTransfer: {
     missing: 'missing there',

@@ -45,6 +45,7 @@ export const stateTexts = {
     when: 'When',
     what: 'What',
     who: 'By',
+    document: 'Document',
     outcome: 'Outcome',
     run: 'Run',
     files: 'Files',

@@ -1,5 +1,4 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
 import { capitalise, formatBytes, showHidden } from '../format.js';
 import { useMayChange, usePage } from '../page-context.js';
 import { Since } from '../parts/ages.js';
@@ -8,6 +7,7 @@ import { Heading, Section } from '../parts/heading.js';
 import { Load, useLoaded } from '../parts/loaded.js';
 import { HostLink, PathText, shorten, Text } from '../parts/names.js';
 import { ErrorNotice } from '../parts/notice.js';
+import { isPicturePath, Picture } from '../parts/picture.js';
 import { DecideConflictDialog } from '../dialogs/decide-conflict.js';
 import { viewAddress } from '../routes.js';
 import { texts } from '../texts.js';
@@ -200,29 +200,10 @@ function VersionFacts({
   );
 }
 
-/** The router decides by the bytes whether it is a picture; where it is none, nothing is shown. */
-function Picture({ address }: { address: string }): JSX.Element | null {
-  const [isBroken, setBroken] = useState(false);
-  if (isBroken) return null;
-  return (
-    <img
-      class="shot"
-      src={address}
-      alt={texts.preview}
-      loading="lazy"
-      onError={() => {
-        setBroken(true);
-      }}
-    />
-  );
-}
-
-const maxPictureBytes = 10 * 1024 * 1024;
-
 function pictureAddress(
   { host, dir, keptAs, path, size }: WireRecoverable & { host: string },
   side: 'kept' | 'current',
 ): string | undefined {
-  if (!/\.(?:jpe?g|png|gif|webp|avif)$/i.test(path) || size > maxPictureBytes) return undefined;
+  if (!isPicturePath(path, size)) return undefined;
   return `conflicts/content?${new URLSearchParams({ host, dir, keptAs, side }).toString()}`;
 }

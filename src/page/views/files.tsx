@@ -12,6 +12,7 @@ import { viewAddress } from '../routes.js';
 import { takeSearchRequest } from '../search-request.js';
 import { texts } from '../texts.js';
 import type { WireModel, WireFile } from '../wire.js';
+import { Versions } from './versions.js';
 
 const pageSize = 50;
 /** Queries of the address that the router takes as they are. */
@@ -141,6 +142,7 @@ function Listed({
         // The stream reports the one file that is watched; anything else is as it was asked for.
         const files = (path !== undefined && live.files?.files) || read;
         const captured = files.filter(({ captured: isKnown, version }) => isKnown || version);
+        const [only, second] = captured;
         return (
           <>
             <Section
@@ -154,6 +156,7 @@ function Listed({
                 captured.length > 0 && <FilePlaces files={captured} label={title} />
               )}
             </Section>
+            {only && !second && <Versions file={only} />}
             <div class="acts">
               {after.length > 0 && (
                 <button

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import {
   capitalise,
   formatBytes,
+  formatDateTime,
   formatFiles,
   formatNumber,
   formatSpan,
@@ -75,12 +76,16 @@ function KnownRun({ run, nameOf }: RunProps): JSX.Element {
           { name: texts.facts.done, value: describeAmount(run), isBig: true },
           { name: texts.facts.hosts, value: listOr(run.hosts.map(nameOf), texts.allHostsMeant) },
           { name: texts.facts.syncDirs, value: listOr(run.dirs, texts.allDirs) },
+          ...(run.restoresTo === undefined
+            ? []
+            : [{ name: texts.facts.restoresTo, value: formatDateTime(run.restoresTo) }]),
           { name: texts.facts.took, value: tookOf(run) },
         ]}
       />
       <Findings run={run} nameOf={nameOf} />
       <FailureTable run={run} nameOf={nameOf} />
       <WouldTransfer run={run} nameOf={nameOf} />
+      <LeftOut run={run} />
       <RunActions run={run} nameOf={nameOf} />
     </>
   );
@@ -186,6 +191,26 @@ function WouldTransfer({ run, nameOf }: RunProps): JSX.Element | null {
             .join(', '),
         }))}
       />
+    </Section>
+  );
+}
+
+/** What a restore of a sync dir leaves as it is, and why. */
+function LeftOut({ run }: Pick<RunProps, 'run'>): JSX.Element | null {
+  const { leftOut = [] } = run;
+  if (leftOut.length === 0) return null;
+  return (
+    <Section title={texts.leftOut}>
+      {leftOut.map(({ why, count, paths }) => (
+        <div key={why}>
+          <p>
+            {texts.leftOutBecause(formatFiles(count), why)}
+            {count > paths.length &&
+              ` ${texts.firstOf(formatNumber(paths.length), formatFiles(count))}`}
+          </p>
+          <PathBox label={texts.leftOut} paths={paths.map((path) => ({ path }))} />
+        </div>
+      ))}
     </Section>
   );
 }

@@ -6,6 +6,7 @@ import type { Path } from '../../model/path.js';
 import type { History, HistorySize, UnrecordedVersion } from '../history.js';
 import type { BackendOptions, HistoryPlace } from '../options.js';
 import { joinSignals } from '../../util/join-signals.js';
+import { findVersionsAt } from './find-at.js';
 import { forgetPath } from './forget.js';
 import { writeBundle } from './bundle.js';
 import { listVersions, readVersion } from './list.js';
@@ -71,6 +72,14 @@ export class GitHistory implements History {
 
   list(path: Path, limit: number, signal: AbortSignal): Promise<RecordedVersion[]> {
     return this.run(signal, (both) => listVersions(this.repository, path, limit, both));
+  }
+
+  findAt(
+    paths: readonly Path[],
+    time: Date,
+    signal: AbortSignal,
+  ): Promise<Map<Path, RecordedVersion>> {
+    return this.run(signal, (both) => findVersionsAt(this.repository, paths, time, both));
   }
 
   async *read(version: RecordedVersion, signal: AbortSignal): AsyncGenerator<Uint8Array> {

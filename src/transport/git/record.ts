@@ -106,13 +106,17 @@ async function writeBlobs(
   return marked;
 }
 
-/** Groups what one document's save changed, in order. */
+/**
+ * Groups what one document's save changed, in order. Two versions of one path get a commit each,
+ * so that a revision names one version of it.
+ */
 function groupByChange(marked: readonly MarkedVersion[]): MarkedVersion[][] {
   const groups: MarkedVersion[][] = [];
   for (const one of marked) {
     const last = groups.at(-1);
     const isSame = last?.[0] !== undefined && describeChange(last[0]) === describeChange(one);
-    if (isSame && last.length < MAX_FILES) last.push(one);
+    const hasPath = last?.some(({ described: { path } }) => path === one.described.path) === true;
+    if (isSame && !hasPath && last.length < MAX_FILES) last.push(one);
     else groups.push([one]);
   }
   return groups;

@@ -114,6 +114,18 @@ describe('recording', () => {
     expect(await list(request.path)).toHaveLength(1);
   });
 
+  test('two versions of a file within a second have a revision each', async () => {
+    const first = await site.save('a.jpg', 'first', 'v1');
+    await site.record([
+      { ...first, bytes: Buffer.from('first') },
+      await site.save('b.jpg', 'of the same save', 'v1'),
+      { ...(await site.save('a.jpg', 'second', 'v2')), at: first.at },
+    ]);
+    const versions = await list(first.path);
+    expect(versions.map(({ version }) => version).sort()).toEqual(['v1', 'v2']);
+    expect(new Set(versions.map(({ revision }) => revision)).size).toBe(2);
+  });
+
   test('bytes that are not those of the version are refused, and the others are recorded', async () => {
     const [changed, kept] = [
       await site.save('changed.jpg', 'before', 'v1'),

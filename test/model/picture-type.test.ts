@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findPictureType } from '../../src/decisions/picture-type.js';
+import { findPictureType } from '../../src/model/picture-type.js';
 
 test.each([
   ['image/png', '\x89PNG\r\n\x1a\n\0\0\0\rIHDR'],

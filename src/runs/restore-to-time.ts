@@ -1,0 +1,137 @@
+import type { LeaderContext } from '../context/leader-context.js';
+import { chooseRequestedDirs } from '../decisions/differences.js';
+import { answerRestore } from '../decisions/restore-to-time.js';
+import type { Entry } from '../model/entry.js';
+import { SyncMediaError } from '../model/errors.js';
+import type { RecordedVersion } from '../model/history.js';
+import type { SyncDir } from '../model/sync-dir.js';
+import type { History } from '../transport/history.js';
+import { parseFileMode } from '../transport/rsync/small-files/put.js';
+import { toFailure } from '../transport/to-failure.js';
+import { mapConcurrently } from '../util/map-concurrently.js';
+import type { RunProgress } from './run-progress.js';
+
+/** Entries that are looked up in the history by one walk, and how many are placed at once. */
+const batchSize = 200,
+  placedAtOnce = 4;
+
+/** The version to place, and a copy of its bytes where the history has none. */
+interface Planned {
+  readonly entry: Entry;
+  readonly version: RecordedVersion & { readonly info: NonNullable<RecordedVersion['info']> };
+  readonly copy: string | undefined;
+}
+
+/**
+ * Restores the files of sync dirs as they were at a time. It looks at the entries that were
+ * captured between that time and the request: saves after the request stay, and nothing is
+ * removed. Each restored file is a new version for every host, like a save.
+ *
+ * A run that its leader could not end starts again, and finds nothing to do at the files that it
+ * has restored.
+ *
+ * @throws NO_HISTORY; errors of the history
+ */
+export async function runRestoreToTime(
+  context: LeaderContext,
+  progress: RunProgress,
+  time: Date,
+): Promise<void> {
+  const { history } = context.backend;
+  if (!history)
+    throw new SyncMediaError(
+      'NO_HISTORY',
+      `the backend ${context.config.backend} of this host keeps no history`,
+    );
+  const { run, signal } = progress;
+  for (const dir of chooseRequestedDirs(context.dirs.current().list, run.dirs)) {
+    const captured = { below: dir.path, since: time, before: run.requestedAt };
+    let after: Entry['path'] | undefined;
+    do {
+      signal.throwIfAborted();
+      const entries = await context.ledger.findCaptured(captured, batchSize, after);
+      await restoreEntries(context, progress, history, dir, entries, time);
+      after = entries.length < batchSize ? undefined : entries.at(-1)?.path;
+    } while (after !== undefined);
+  }
+}
+
+async function restoreEntries(
+  context: LeaderContext,
+  progress: RunProgress,
+  history: History,
+  dir: SyncDir,
+  all: readonly Entry[],
+  time: Date,
+): Promise<void> {
+  // Entries of a sync dir within this one, and excluded ones, are not of it.
+  const entries = all.filter(({ path }) => context.findSyncDir(path)?.path === dir.path);
+  const paths = entries.map(({ path }) => path);
+  const versions = await history.findAt(paths, time, progress.signal);
+  const planned: Planned[] = [];
+  for (const entry of entries) {
+    const one = await planEntry(context, progress, entry, versions.get(entry.path));
+    if (one) planned.push(one);
+  }
+  if (progress.run.dryRun) return;
+  await mapConcurrently(planned, placedAtOnce, async (one) => {
+    progress.signal.throwIfAborted();
+    try {
+      await placePlanned(context, progress, history, one);
+    } catch (error) {
+      progress.signal.throwIfAborted();
+      progress.addFailure(context.me, toFailure(error, 'path'));
+    }
+  });
+}
+
+async function planEntry(
+  { me, disk }: LeaderContext,
+  progress: RunProgress,
+  entry: Entry,
+  version: RecordedVersion | undefined,
+): Promise<Planned | undefined> {
+  const { path, kind } = entry;
+  const answer = answerRestore(entry, version);
+  if (answer === 'same') return undefined;
+  const info = version?.info;
+  const copy = answer === 'hash only' && info ? await disk.findCopy(path, info) : undefined;
+  if (!version || !info || (answer !== 'restore' && copy === undefined)) {
+    progress.addLeftOut(path, answer === 'restore' ? 'no version' : answer);
+    return undefined;
+  }
+  if (progress.run.dryRun)
+    progress.addWouldTransfer(me, path, info.size, kind === 'file' ? 'different' : 'missing');
+  else progress.addFound(1, info.size);
+  return { entry, copy, version: { ...version, info } };
+}
+
+async function placePlanned(
+  context: LeaderContext,
+  progress: RunProgress,
+  history: History,
+  { entry, version, copy }: Planned,
+): Promise<void> {
+  const { disk, ledger, reconciler, config } = context,
+    { path, info } = version;
+  // Somebody may have saved the file since it was looked at. That save stays.
+  if ((await ledger.read(path))?.version !== entry.version) return;
+  const fileMode = parseFileMode(config.chmod) ?? 0o644;
+  await disk.placeVersion(
+    path,
+    // The restored file is new: caches of visitors must notice it.
+    { ...info, mtime: Math.floor(Date.now() / 1000) },
+    copy ?? history.read(version, progress.signal),
+    fileMode,
+  );
+  const placed = await disk.observe(path);
+  if (!placed) return;
+  context.enqueue(
+    await reconciler.reconcilePaths([path], {
+      why: 'named',
+      asserted: [{ path, info: placed }],
+      author: progress.run.requestedBy,
+    }),
+  );
+  progress.addDone(1, info.size);
+}

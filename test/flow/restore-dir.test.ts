@@ -1,0 +1,148 @@
+import { rm } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Run } from '../../src/model/run.js';
+import { runCli } from '../cli/run-cli.js';
+import { gateIsMissing } from '../gate/confined.js';
+import { until } from '../harness/wait.js';
+import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } from './site.js';
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+
+const environment = {
+  SYNCMEDIA_BACKEND: 'git',
+  SYNCMEDIA_HISTORY_MAX_FILE_BYTES: '1K',
+};
+
+describe.skipIf(gateIsMissing !== undefined)('restoring a sync dir to a time', () => {
+  let site: Site, one: Machine, two: Machine, three: Machine;
+  /** After the first version of each file, before everything else. */
+  let then: Date;
+
+  const pathOf = (name: string): string => `${dir}/${name}`;
+  const save = async (name: string, content: string): Promise<void> => {
+    await one.write(pathOf(name), content);
+    await one.app.Photo.create({ title: `photo of ${name}`, file: pathOf(name) });
+  };
+  const untilListed = (name: string, count: number): Promise<unknown> =>
+    until(
+      async () =>
+        (await Promise.all([one, two].map(({ app }) => app.sync.history.list(pathOf(name)))).then(
+          (lists) => lists.every(({ length }) => length === count),
+        )) || undefined,
+      { what: `${String(count)} versions of ${name}` },
+    );
+  const restore = async (options: { dryRun: boolean }, at = then): Promise<Run> => {
+    const { id } = await two.app.sync.history.restoreDir(dir, at.toISOString(), options);
+    return two.app.sync.runs.follow(id);
+  };
+
+  beforeAll(async () => {
+    site = await openSite({ environment, plugin: { onDelete: 'propagate' } });
+    [one, two, three] = threeOf(site);
+    for (const name of ['replaced.jpg', 'removed.jpg', 'same.jpg', 'again.jpg'])
+      await save(name, `${name} then`);
+    await save('large.jpg', 'x'.repeat(2_000));
+    for (const name of ['replaced.jpg', 'removed.jpg', 'same.jpg', 'again.jpg', 'large.jpg'])
+      await untilListed(name, 1);
+    await untilNothingPending(site);
+    then = new Date();
+    await until(() => Date.now() > then.getTime() + 5);
+    await save('replaced.jpg', 'replaced.jpg now');
+    await save('again.jpg', 'again.jpg between');
+    await save('large.jpg', 'y'.repeat(2_000));
+    await save('later.jpg', 'later.jpg now');
+    await one.app.Photo.deleteOne({ file: pathOf('removed.jpg') });
+    await rm(one.path(pathOf('removed.jpg')));
+    for (const name of ['replaced.jpg', 'again.jpg', 'large.jpg', 'removed.jpg'])
+      await untilListed(name, 2);
+    await untilListed('later.jpg', 1);
+    await save('again.jpg', 'again.jpg then');
+    await untilListed('again.jpg', 3);
+    await untilNothingPending(site);
+    // Its bytes are nowhere any more.
+    for (const { path } of [one, two, three])
+      await rm(path(`${dir}/.syncmedia/trash`), { recursive: true, force: true });
+  });
+  afterAll(() => site.close());
+
+  test('a dry run lists what it would restore and what it leaves out, and changes nothing', async () => {
+    const before = await three.tree();
+    const run = await restore({ dryRun: true });
+    expect(run).toMatchObject({ state: 'done', kind: 'restore', dryRun: true, filesFound: 2 });
+    expect(run.wouldTransfer?.map(({ path, why }) => [path, why])).toEqual([
+      [pathOf('removed.jpg'), 'missing'],
+      [pathOf('replaced.jpg'), 'different'],
+    ]);
+    expect(run.leftOut).toEqual([
+      { why: 'hash only', count: 1, paths: [pathOf('large.jpg')] },
+      { why: 'no version', count: 1, paths: [pathOf('later.jpg')] },
+    ]);
+    expect(await three.tree()).toEqual(before);
+  });
+
+  test('the command tells the same, and names both forms of a time that could be a revision', async () => {
+    const command = (...args: string[]): ReturnType<typeof runCli> =>
+      runCli(['restore', ...args], {
+        env: { ...two.environment, SYNCMEDIA_MONGODB_URI: site.database.uri },
+      });
+    const told = await command('--dir', dir, '--at', then.toISOString());
+    expect([told.code, told.stdout]).toEqual([
+      3,
+      expect.stringMatching(
+        /WOULD RESTORE[^]*removed\.jpg[^]*replaced\.jpg[^]*STAYS AS IT IS[^]*large\.jpg[^]*--yes/,
+      ),
+    ]);
+    const unclear = await command(pathOf('replaced.jpg'), '--at', '2026');
+    expect([unclear.code, unclear.stderr]).toEqual([
+      2,
+      expect.stringMatching(/may be a time or the beginning of a revision/),
+    ]);
+    expect((await command('--dir', dir, '--at', 'a1b2c3d4')).code).toBe(2);
+    expect((await command('--at', then.toISOString())).code).toBe(2);
+    expect((await command('x', '--dir', dir, '--at', then.toISOString())).code).toBe(2);
+  });
+
+  test('each file becomes a new version on all hosts, and a second run has nothing to do', async () => {
+    const run = await restore({ dryRun: false });
+    expect(run).toMatchObject({ state: 'done', files: 2, filesFound: 2, failures: [] });
+    for (const name of ['replaced.jpg', 'removed.jpg'])
+      await until(async () =>
+        (await Promise.all([one, two, three].map((machine) => machine.read(pathOf(name))))).every(
+          (content) => content === `${name} then`,
+        ),
+      );
+    expect(await three.read(pathOf('later.jpg'))).toBe('later.jpg now');
+    expect((await three.read(pathOf('large.jpg')))?.startsWith('y')).toBe(true);
+    await untilListed('replaced.jpg', 3);
+    const [newest] = await one.app.sync.history.list(pathOf('replaced.jpg'));
+    expect([newest?.hostname, newest?.author]).toEqual(['two', 'the app']);
+    await untilNothingPending(site);
+    expect(await restore({ dryRun: false })).toMatchObject({ state: 'done', filesFound: 0 });
+    await untilListed('replaced.jpg', 3);
+  });
+
+  test('what was saved after the request stays', async () => {
+    const at = new Date();
+    await until(() => Date.now() > at.getTime() + 5);
+    await save('racing.jpg', 'first');
+    await untilListed('racing.jpg', 1);
+    await save('racing.jpg', 'second');
+    await untilListed('racing.jpg', 2);
+    await untilNothingPending(site);
+    const between = (await one.app.sync.history.list(pathOf('racing.jpg'))).at(-1)?.at;
+    await two.app.close();
+    // Nothing leads the host that is to restore, so the save comes after the request.
+    two.app = await two.startApp({ start: false });
+    const { id } = await two.app.sync.history.restoreDir(dir, between?.toISOString() ?? '', {
+      dryRun: false,
+    });
+    await save('racing.jpg', 'after the request');
+    await until(
+      async () => (await one.app.sync.statusOf(pathOf('racing.jpg'))).files[0]?.size === 17,
+    );
+    await two.app.sync.start();
+    expect(await two.app.sync.runs.follow(id)).toMatchObject({ state: 'done', filesFound: 0 });
+    await untilNothingPending(site);
+    expect(await two.read(pathOf('racing.jpg'))).toBe('after the request');
+  });
+});

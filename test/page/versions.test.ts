@@ -1,0 +1,125 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { until } from '../harness/wait.js';
+import {
+  findViolations,
+  hasBrowser,
+  launchBrowser,
+  openPage,
+  orInstall,
+  showView,
+  type WatchedPage,
+} from './browser.js';
+import { orderFiles, versions } from './fake-data.js';
+import { FakeRefusal, startFakeSite, type FakeSite } from './fake-site.js';
+
+describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
+  let site: FakeSite, browser: Browser, watched: WatchedPage, page: Page;
+
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    site = await startFakeSite();
+    const [front] = orderFiles as { version: string }[];
+    site.routes.set('GET files', () => ({ files: [{ ...front, version: versions[0]?.version }] }));
+    site.routes.set('GET history', () => ({ versions }));
+  });
+  afterEach(async () => {
+    await watched.close();
+    await site.close();
+  });
+
+  const open = async (): Promise<void> => {
+    watched = await openPage(browser, site.url);
+    page = watched.page;
+    await page.getByRole('heading', { name: '4 of 7 hosts lack files' }).waitFor();
+    await showView(page, '#/files?path=uploads/orders/4711/front.jpg', 'Where is a file?');
+  };
+  const table = () => page.getByRole('table', { name: /^Versions of uploads/ });
+
+  test('are listed with date, host, size, document and person', async () => {
+    await open();
+    await table().waitFor();
+    const [first] = await table().locator('tbody tr').allTextContents();
+    expect(first).toMatch(/12 min.*web1.*302 kB.*Order 4711.*Ada/);
+    expect(await findViolations(page)).toEqual([]);
+  });
+
+  test('are restored after their picture and the effect were shown', async () => {
+    await open();
+    const restore = table().getByRole('button', { name: /^Restore the version of/ });
+    expect(await restore.count()).toBe(3);
+    await restore.last().click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('becomes a new version on all 3 hosts.').waitFor();
+    await dialog.getByText('The current one (302 kB) goes to the trash').waitFor();
+    await until(() =>
+      dialog
+        .getByRole('img', { name: 'Preview' })
+        .evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth > 0),
+    );
+    expect(await findViolations(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Restore it' }).click();
+    await until(
+      async () =>
+        (await page.locator('[aria-live=polite]').textContent()) === 'The file is restored',
+    );
+    expect(site.requests.filter(({ method }) => method === 'POST')).toEqual([
+      {
+        method: 'POST',
+        address: 'history/restore',
+        body: { path: versions[2]?.path, at: versions[2]?.revision, current: '0'.repeat(64) },
+      },
+    ]);
+  });
+
+  test('one that is there already cannot be restored', async () => {
+    await open();
+    await table()
+      .getByRole('button', { name: /^Restore/ })
+      .first()
+      .click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('nothing is to do').waitFor();
+    expect(await dialog.locator('.acts button').allTextContents()).toEqual(['Close']);
+  });
+
+  test('are only looked at and saved where nothing may be changed', async () => {
+    site.session = { ...site.session, mayChange: false };
+    await open();
+    await table()
+      .getByRole('button', { name: /^Look at the version/ })
+      .last()
+      .click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('becomes a new version').waitFor();
+    expect(await dialog.locator('.acts button').allTextContents()).toEqual(['Close']);
+    // The history has no bytes of the second one.
+    expect(
+      await table()
+        .getByRole('link', { name: /^Save the version/ })
+        .count(),
+    ).toBe(2);
+  });
+
+  test('are looked for again while the newest is not recorded yet', async () => {
+    let asked = 0;
+    site.routes.set('GET history', () => ({ versions: asked++ === 0 ? [] : versions }));
+    await open();
+    await table().waitFor();
+    expect(asked).toBe(2);
+  });
+
+  test('are not mentioned where the backend keeps none', async () => {
+    site.routes.set(
+      'GET history',
+      () => new FakeRefusal(409, 'NO_HISTORY', 'The backend rsync keeps no history.'),
+    );
+    await open();
+    await page.getByRole('table').getByText('front.jpg').waitFor();
+    await until(() => site.requests.some(({ address }) => address === 'history'));
+    expect(await page.getByRole('heading', { name: 'Versions' }).count()).toBe(0);
+  });
+});
