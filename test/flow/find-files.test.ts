@@ -123,7 +123,11 @@ test('a blocked path is found with cause and remedy, and a retry on a third host
   await one.app.Photo.create({ title: 'blocked', file });
   const { sync } = three.app;
   const found = await until(
-    async () => (await sync.files.find({ blockedOn: 'two' })).files[0]?.pending[0],
+    async () => {
+      const [found] = (await sync.files.find({ blockedOn: 'two' })).files;
+      // Host three gets it at the same time.
+      return found?.pending.length === 1 && found.pending[0];
+    },
     { timeout: 20_000 },
   );
   expect(found).toMatchObject({ hostname: 'two', blocked: true, failure: { code: 'NOT_A_FILE' } });
@@ -146,9 +150,10 @@ test('a retry of a host that came back ends its long backoff on every origin', a
   await one.app.Photo.create({ title: 'down', file });
   const { sync } = three.app;
   await until(
-    async () =>
-      (await sync.files.find({ pendingOn: 'two' })).files[0]?.pending[0]?.failure?.code ===
-      'HOST_UNREACHABLE',
+    async () => {
+      const [found] = (await sync.files.find({ pendingOn: 'two' })).files;
+      return found?.pending.some(({ failure }) => failure?.code === 'HOST_UNREACHABLE');
+    },
     { timeout: 20_000 },
   );
   await two.ssh.start();

@@ -2,8 +2,9 @@ import type { Reporter, SerializedError, TestCase, TestModule, TestSuite } from 
 import { describeCount } from './hostile-inputs.js';
 
 /**
- * After the usual report: what was skipped, and why, how many hostile inputs were tried, and one
- * closing line with the counts.
+ * After the usual report: what was skipped, and why, how many hostile inputs were tried, what
+ * failed, and one closing line with the counts. The failures come last, because the end of a long
+ * log is what people see first.
  */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
@@ -13,7 +14,7 @@ export default class ClosingLine implements Reporter {
     // A file that could not be read, or a hook that threw, fails without a failing test.
     const broken = modules
       .flatMap((module) => [module, ...module.children.allSuites()])
-      .filter(hasOwnError).length;
+      .filter(hasOwnError);
     const skipped = tests.filter((test) => test.result().state === 'skipped');
     if (skipped.length > 0)
       console.log(`SKIPPED:\n${skipped.map((test) => `  ${describe(test)}\n`).join('')}`);
@@ -28,16 +29,41 @@ export default class ClosingLine implements Reporter {
           `${describeCount({ tried: sum('tried'), succeeded: sum('succeeded') })}`,
       );
     }
-    const failed = count('failed') + broken + unhandled.length;
+    const failures = [
+      ...tests.filter((test) => test.result().state === 'failed').map(describeFailure),
+      ...broken.map((part) => `${nameOf(part)}: ${firstLine(part.errors()[0]?.message)}`),
+      ...unhandled.map(({ message }) => `unhandled: ${firstLine(message)}`),
+    ];
+    if (failures.length > 0)
+      console.log(`FAILED:\n${failures.map((failure) => `  ${failure}\n`).join('')}`);
     console.log(
-      `${String(count('passed'))} passed, ${String(failed)} failed, ${String(skipped.length)} ` +
-        `skipped`,
+      `${String(count('passed'))} passed, ${String(failures.length)} failed, ` +
+        `${String(skipped.length)} skipped`,
     );
   }
 }
 
 function hasOwnError(part: TestModule | TestSuite): boolean {
   return part.errors().length > 0;
+}
+
+function describeFailure(test: TestCase): string {
+  const { errors } = test.result();
+  const ms = Math.round(test.diagnostic()?.duration ?? 0);
+  return (
+    `${test.module.relativeModuleId} > ${test.fullName} (${String(ms)} ms): ` +
+    firstLine(errors?.[0]?.message)
+  );
+}
+
+function nameOf(part: TestModule | TestSuite): string {
+  return part.type === 'module'
+    ? part.relativeModuleId
+    : `${part.module.relativeModuleId} > ${part.fullName}`;
+}
+
+function firstLine(message = ''): string {
+  return (message.split('\n').find((line) => line.trim() !== '') ?? '').slice(0, 300);
 }
 
 function describe(test: TestCase): string {

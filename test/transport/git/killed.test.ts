@@ -57,9 +57,10 @@ async function recordUntilKilled(gitDir: string, first: number, kill: number): P
   const moment = 1 + Math.floor(Math.random() * 150) + (kill % 4) * 30;
   let timer: NodeJS.Timeout | undefined;
   const strike = (): void => {
-    // Every other time git dies first, and the process that started it sees that.
+    // Every other time git dies first, and the process that started it ends because of that. A git
+    // that had just exited dies of nothing, so the next one has to.
     if (kill % 2 === 1) child.kill('SIGKILL');
-    else if (!killChildren(child.pid)) timer = setTimeout(strike, 1);
+    else timer = setTimeout(strike, killChildren(child.pid) ? 100 : 1);
   };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
@@ -73,10 +74,15 @@ async function recordUntilKilled(gitDir: string, first: number, kill: number): P
 
 /** Whether there were any. */
 function killChildren(pid: number | undefined): boolean {
-  const file = `/proc/${String(pid)}/task/${String(pid)}/children`;
-  const children = readFileSync(file, 'utf8')
-    .split(' ')
-    .filter((one) => /^\d+$/.test(one));
-  for (const one of children) process.kill(Number(one), 'SIGKILL');
-  return children.length > 0;
+  try {
+    const children = readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8')
+      .split(' ')
+      .filter((one) => /^\d+$/.test(one));
+    for (const one of children) process.kill(Number(one), 'SIGKILL');
+    return children.length > 0;
+  } catch (error) {
+    // The process or its git has ended by itself.
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
 }
