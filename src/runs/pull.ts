@@ -6,15 +6,14 @@ import type { Entry } from '../model/entry.js';
 import type { Failure } from '../model/failure.js';
 import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
+import { SyncMediaError } from '../model/errors.js';
 import { chooseRunHosts, compareWithHost } from './compare.js';
+import { FetchQueue } from './fetch-queue.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';
 
-/**
- * Differences kept from counting until fetching. If there are more, the hosts are compared once
- * more.
- */
-const countedLimit = 10_000;
+/** Differences that may wait to be fetched. The comparison waits while there are more. */
+const queueLimit = 50_000;
 /**
  * Files fetched in one call. The backend transfers parts of it concurrently, and each call starts
  * processes on both hosts.
@@ -29,11 +28,6 @@ export interface FetchPlan {
   readonly unknown: { difference: Difference; rule: ConflictRule; entry: Entry | undefined }[];
   /** Entries to deliver to the other host again. */
   readonly pending: Entry[];
-}
-
-interface CountedDifference {
-  readonly dir: SyncDir;
-  readonly difference: Difference;
 }
 
 type PlanFetch = (dir: SyncDir, some: readonly Difference[]) => Promise<FetchPlan>;
@@ -70,8 +64,9 @@ export function pullFrom(
 }
 
 /**
- * Counts the files to fetch first, so that progress can be shown, then fetches them. A dry run
- * ends after counting. An interrupted run starts again and finds only what is still missing.
+ * Compares this host with the other one and fetches meanwhile. The comparison is far ahead of the
+ * fetching, so the number of files that the progress shows is soon complete. A dry run only
+ * counts. An interrupted run starts again and finds only what is still missing.
  */
 export async function fetchFrom(
   context: LeaderContext,
@@ -80,58 +75,62 @@ export async function fetchFrom(
   dirs: readonly SyncDir[],
   planFetch: PlanFetch,
 ): Promise<Failure | undefined> {
-  let toFetch: CountedDifference[] | undefined = [];
-  let failure: Failure | undefined;
-  const fetchBatch: HandleBatch = async (dir, some) => {
-    failure =
-      (await fetchPlanned(context, progress, host, dir, await planFetch(dir, some))) ?? failure;
-  };
-  // Files missing on an active host are pending in the ledger already. For a passive host nobody
-  // else finds out.
-  const from = host.passive ? 'both' : 'other';
-  const counted = await compareWithHost(
+  const queue = new FetchQueue(queueLimit, batch);
+  const comparing = compareWithHost(
     context,
     progress,
     host,
     dirs,
     'time',
     async (dir, some) => {
-      const { known, unknown, pending } = await planFetch(dir, some);
-      if (!progress.run.dryRun)
-        for (const { path, version } of pending)
-          await context.ledger.markPending(path, [host.id], version);
-      for (const { difference, entry } of [...known, ...unknown]) {
-        const { path, here, there } = difference,
-          size = there?.size ?? 0;
-        if (progress.run.dryRun)
-          progress.addWouldTransfer(host.id, path, size, explainTransfer(here, there, entry));
-        else progress.addFound(1, size);
-        if (toFetch && toFetch.length < countedLimit) toFetch.push({ dir, difference });
-        else toFetch = undefined;
-      }
+      const toFetch = await countPlanned(context, progress, host, await planFetch(dir, some));
+      if (!progress.run.dryRun && !(await queue.put(dir, toFetch)))
+        throw new SyncMediaError('CANCELLED', 'the files of the comparison are not fetched');
     },
-    from,
-  );
-  if (progress.run.dryRun) return counted.failure;
-  if (toFetch === undefined)
-    return (
-      (
-        await overlapBatches(context, fetchBatch, (fetchNext) =>
-          compareWithHost(context, progress, host, counted.dirs, 'time', fetchNext, from, batch),
-        )
-      ).failure ??
-      failure ??
-      counted.failure
-    );
-  const all = toFetch;
-  await overlapBatches(context, fetchBatch, async (fetchNext) => {
-    for (const dir of dirs) {
-      const ofDir = all.filter((one) => one.dir === dir).map(({ difference }) => difference);
-      for (let at = 0; at < ofDir.length; at += batch)
-        await fetchNext(dir, ofDir.slice(at, at + batch));
-    }
+    // Files missing on an active host are pending in the ledger already. For a passive host nobody
+    // else finds out.
+    host.passive ? 'both' : 'other',
+  ).finally(() => {
+    queue.end();
   });
-  return failure ?? counted.failure;
+  // Thrown below, once the fetching has ended. Until then Node would treat the rejection as
+  // unhandled and end the process.
+  comparing.catch(() => undefined);
+  let failure: Failure | undefined;
+  const fetchBatch: HandleBatch = async (dir, some) => {
+    failure =
+      (await fetchPlanned(context, progress, host, dir, await planFetch(dir, some))) ?? failure;
+  };
+  try {
+    await overlapBatches(context, fetchBatch, async (fetchNext) => {
+      for await (const { dir, differences } of queue.takeBatches())
+        await fetchNext(dir, differences);
+    });
+  } finally {
+    queue.stop();
+    await Promise.allSettled([comparing]);
+  }
+  return failure ?? (await comparing).failure;
+}
+
+/** Counts what a plan fetches, for the progress, and makes its pending entries pending. */
+async function countPlanned(
+  { ledger }: LeaderContext,
+  progress: RunProgress,
+  host: Host,
+  { known, unknown, pending }: FetchPlan,
+): Promise<Difference[]> {
+  const { dryRun } = progress.run;
+  if (!dryRun)
+    for (const { path, version } of pending) await ledger.markPending(path, [host.id], version);
+  const toFetch = [...known, ...unknown];
+  for (const { difference, entry } of toFetch) {
+    const { path, here, there } = difference,
+      size = there?.size ?? 0;
+    if (dryRun) progress.addWouldTransfer(host.id, path, size, explainTransfer(here, there, entry));
+    else progress.addFound(1, size);
+  }
+  return toFetch.map(({ difference }) => difference);
 }
 
 type HandleBatch = (dir: SyncDir, some: readonly Difference[]) => Promise<void>;
@@ -141,11 +140,11 @@ type HandleBatch = (dir: SyncDir, some: readonly Difference[]) => Promise<void>;
  * checked. Waits for both, also after an error. A bandwidth limit counts for each rsync, so then
  * one batch follows the other.
  */
-async function overlapBatches<T>(
+async function overlapBatches(
   { config }: Pick<LeaderContext, 'config'>,
   handle: HandleBatch,
-  run: (handleNext: HandleBatch) => Promise<T>,
-): Promise<T> {
+  run: (handleNext: HandleBatch) => Promise<void>,
+): Promise<void> {
   if (config.bandwidthLimit !== undefined) return run(handle);
   let last: Promise<void> = Promise.resolve();
   const handleNext: HandleBatch = async (dir, some) => {
@@ -157,7 +156,7 @@ async function overlapBatches<T>(
     await before;
   };
   try {
-    return await run(handleNext);
+    await run(handleNext);
   } finally {
     await last;
   }

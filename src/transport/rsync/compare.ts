@@ -3,6 +3,7 @@ import { isSafePath } from '../../replica/paths.js';
 import type { Difference } from '../../model/change.js';
 import type { FileInfo, LocalFileInfo } from '../../model/file.js';
 import type { Path } from '../../model/path.js';
+import { mapConcurrently } from '../../util/map-concurrently.js';
 import { throwFailure } from '../to-failure.js';
 import type { BackendOptions } from '../options.js';
 import { haveSameSizeAndTime } from '../../decisions/file-state.js';
@@ -33,6 +34,10 @@ const OF_ONE_PATH = new RegExp(
  */
 const SILENCE_FACTOR = 60;
 
+/** Listed files whose paths are looked at together, and how many of these at the same time. */
+const OBSERVED_TOGETHER = 100,
+  OBSERVED_AT_ONCE = 8;
+
 /**
  * Lists the differences of both ends with two rsync listings that change nothing: first files
  * that this host lacks or that differ, then files that the other host lacks. Both listings
@@ -49,15 +54,8 @@ export async function* compareEnds(
   from: 'both' | 'other',
   signal: AbortSignal,
 ): AsyncGenerator<Difference> {
-  for await (const { path, info, sameBytes } of listDifferences(
-    options,
-    rsyncTarget,
-    route,
-    by,
-    'fetch',
-    signal,
-  )) {
-    const here = await observeLocalFile(options, path);
+  const listed = listDifferences(options, rsyncTarget, route, by, 'fetch', signal);
+  for await (const { path, info, sameBytes, here } of observeListed(options, listed)) {
     if (here === undefined || by === 'bytes' || !haveSameSizeAndTime(here, info))
       yield {
         path,
@@ -67,10 +65,36 @@ export async function* compareEnds(
       };
   }
   if (from === 'other') return;
-  for await (const { path } of listDifferences(options, rsyncTarget, route, by, 'send', signal)) {
-    const here = await observeLocalFile(options, path);
+  const lacking = listDifferences(options, rsyncTarget, route, by, 'send', signal);
+  for await (const { path, here } of observeListed(options, lacking))
     if (here !== undefined) yield { path, here: pickSizeAndTime(here) };
+}
+
+interface ListedFile {
+  readonly path: Path;
+  readonly info: FileInfo;
+  readonly sameBytes?: true;
+}
+
+/** Adds to each listed file what lies at its path on this host, in the order of the list. */
+async function* observeListed(
+  options: BackendOptions,
+  listed: AsyncIterable<ListedFile>,
+): AsyncGenerator<ListedFile & { readonly here: LocalFileInfo | undefined }> {
+  const observe = async (
+    file: ListedFile,
+  ): Promise<ListedFile & { here: LocalFileInfo | undefined }> => ({
+    ...file,
+    here: await observeLocalFile(options, file.path),
+  });
+  let some: ListedFile[] = [];
+  for await (const file of listed) {
+    if (some.push(file) < OBSERVED_TOGETHER) continue;
+    const full = some;
+    some = [];
+    yield* await mapConcurrently(full, OBSERVED_AT_ONCE, observe);
   }
+  yield* await mapConcurrently(some, OBSERVED_AT_ONCE, observe);
 }
 
 /**
@@ -84,7 +108,7 @@ async function* listDifferences(
   by: 'time' | 'bytes',
   direction: 'send' | 'fetch',
   signal: AbortSignal,
-): AsyncGenerator<{ path: Path; info: FileInfo; sameBytes?: true }> {
+): AsyncGenerator<ListedFile> {
   const { dir, host } = route;
   const inner = options
     .dirs()
