@@ -48,15 +48,22 @@ export class WarmSsh {
   }
 
   /**
-   * One rsync of listed files. @param folder that they are relative to, on either side; default:
-   * the sync dir
+   * One rsync of listed files.
+   *
+   * @param folder that they are relative to, on either side; default: the sync dir
+   * @param options more options of rsync
    */
-  async send(files: readonly string[], folder: string = dir): Promise<void> {
+  async send(
+    files: readonly string[],
+    folder: string = dir,
+    options: readonly string[] = [],
+  ): Promise<void> {
     const list = `${files.join('\0')}\0`;
     await run(
       'rsync',
       [
         '-t',
+        ...options,
         '--from0',
         '--files-from=-',
         '-e',
