@@ -30,6 +30,11 @@ export interface Known {
    * meanwhile.
    */
   readonly runs: boolean;
+  /**
+   * A delivery took the file away from the path while the app wrote to it in place. The app's
+   * bytes are in the file that the delivery moved, and not at the path.
+   */
+  readonly isMissed?: boolean;
 }
 
 interface OfPath {
@@ -107,6 +112,7 @@ function mayWinOver(old: Write, write: Write, known: Known): boolean {
   }
   // Its bytes are gone from that disk, unless a delivery that a crash ended left them among the
   // replaced ones: they may be put back once the path is empty.
+  if (known.isMissed === true) return true;
   if (old.host === write.host && write.sha256 !== undefined)
     return known.unresolved.includes(old.sha256);
   if (!known.isCalm || known.touchedWaits) return true;

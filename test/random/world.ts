@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  fstatSync,
   futimesSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -220,10 +222,10 @@ export class World {
 
   private async save(saves: readonly Save[], killedAfter: number | undefined): Promise<void> {
     const known = await Promise.all(saves.map((save) => this.look(save.host, save.path)));
-    const writes = saves.map((save, n) => ({
-      write: this.write(save, killedAfter === undefined),
-      known: this.lookAgain(save, known[n] as Known),
-    }));
+    const writes = saves.map((save, n) => {
+      const written = this.write(save, killedAfter === undefined);
+      return { write: written.write, known: this.lookAgain(save, known[n] as Known, written) };
+    });
     this.model.note(saves[0]?.path ?? '', writes);
     await Promise.all(
       saves.map(({ host, path, by }, n) => {
@@ -264,8 +266,9 @@ export class World {
 
   private async writeBeside(save: Save): Promise<void> {
     const known = await this.look(save.host, save.path);
+    const written = this.write(save, false);
     this.model.note(save.path, [
-      { write: this.write(save, false), known: this.lookAgain(save, known) },
+      { write: written.write, known: this.lookAgain(save, known, written) },
     ]);
   }
 
@@ -278,7 +281,10 @@ export class World {
     await app.ask({ do: 'remove', path: `${dir}/${path}` });
   }
 
-  private write({ host, path, size, writing }: Save, named: boolean): Write {
+  private write(
+    { host, path, size, writing }: Save,
+    named: boolean,
+  ): { write: Write; isMissed: boolean } {
     const { machine } = this.one(host);
     // Each content is the only one of its kind; some have the same length.
     const content = Buffer.concat([
@@ -287,11 +293,13 @@ export class World {
     ]).subarray(0, size);
     const file = join(machine.path(dir), path);
     mkdirSync(dirname(file), { recursive: true });
+    let isMissed = false;
     if (writing === 'in place') {
       const before = readIfThere(file),
         open = openSync(file, 'w');
       writeSync(open, content);
       futimesSync(open, ...this.tick(host, 0));
+      isMissed = fstatSync(open).ino !== ifThere(() => lstatSync(file))?.ino;
       closeSync(open);
       this.noteDestroyed(host, path, before);
     } else {
@@ -313,7 +321,7 @@ export class World {
     }
     const write: Write = { step: this.at, host: machine.name, sha256: hashOf(content), named };
     this.saved.set(write.sha256 ?? '', write);
-    return write;
+    return { write, isMissed };
   }
 
   /**
@@ -398,9 +406,14 @@ export class World {
   }
 
   /** After the write: it did not replace the files that deliveries have replaced meanwhile. */
-  private lookAgain({ host, path }: Save, known: Known): Known {
+  private lookAgain(
+    { host, path }: Save,
+    known: Known,
+    { isMissed }: { isMissed: boolean },
+  ): Known {
     return {
       ...known,
+      isMissed,
       unresolved: [...known.unresolved, ...listUnresolved(this.replicas[host] as Replica, path)],
     };
   }
