@@ -1,7 +1,7 @@
+import { describeRunResult } from '../api/describe-run-result.js';
 import type { Host } from '../model/host.js';
 import type { Run } from '../model/run.js';
 import type { Colour, PaintCell } from './colours.js';
-import { describeRunResult } from './describe-run-result.js';
 import type { Layout } from './layout.js';
 import { formatCount } from './progress.js';
 

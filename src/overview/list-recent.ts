@@ -1,3 +1,4 @@
+import { describeRunResult } from '../api/describe-run-result.js';
 import type { RecentEvent } from '../api/overview.js';
 import type { AuditEntry } from '../api/reports.js';
 import { formatFiles } from '../decisions/explain-host.js';
@@ -5,7 +6,6 @@ import type { HostId } from '../model/host.js';
 import type { Run } from '../model/run.js';
 import type { DescribedHost } from './describe-hosts.js';
 import type { SiteReading } from './read-site.js';
-import { describeResult } from './summarise-runs.js';
 
 const maxEvents = 20;
 const maxTextLength = 300;
@@ -37,7 +37,7 @@ function listRunEvents(run: Run, nameOf: NameOf): RecentEvent[] {
     { at: requestedAt, host, text: `${what} requested by ${requestedBy}` },
   ];
   if (endedAt)
-    events.push({ at: endedAt, host, text: `${what} ${state}: ${describeResult(run, nameOf)}` });
+    events.push({ at: endedAt, host, text: `${what} ${state}: ${describeRunResult(run, nameOf)}` });
   return events;
 }
 
