@@ -16,7 +16,6 @@ const scopeFields = {
   dirs: v.exactOptional(listField(textField(4096))),
 };
 const runFields = { ...scopeFields, dryRun: v.exactOptional(booleanField) };
-const by = 'admin';
 
 const oneRun = objectOf<{ run: Run }>({ run: runAnswer });
 /** 202: the run is stored, and the leader of its host carries it out. */
@@ -32,25 +31,29 @@ export const runRoutes: readonly AdminRoute[] = [
     about: 'request a push',
     body: runFields,
     ...accepted,
-    handle: async (sync, { body }) => answerAccepted(await sync.push({ ...body, by })),
+    handle: async (sync, { body, requester: { description: by } }) =>
+      answerAccepted(await sync.push({ ...body, by })),
   }),
   post('/pull', {
     about: 'request a pull',
     body: runFields,
     ...accepted,
-    handle: async (sync, { body }) => answerAccepted(await sync.pull({ ...body, by })),
+    handle: async (sync, { body, requester: { description: by } }) =>
+      answerAccepted(await sync.pull({ ...body, by })),
   }),
   post('/verify', {
     about: 'request a verification, with repair if wanted',
     body: { ...scopeFields, repair: v.exactOptional(booleanField) },
     ...accepted,
-    handle: async (sync, { body }) => answerAccepted(await sync.verify({ ...body, by })),
+    handle: async (sync, { body, requester: { description: by } }) =>
+      answerAccepted(await sync.verify({ ...body, by })),
   }),
   post('/adopt', {
     about: 'request an adoption; a dry run unless dryRun is false',
     body: runFields,
     ...accepted,
-    handle: async (sync, { body }) => answerAccepted(await sync.adopt({ ...body, by })),
+    handle: async (sync, { body, requester: { description: by } }) =>
+      answerAccepted(await sync.adopt({ ...body, by })),
   }),
   get('/runs', {
     about: 'the newest runs',
