@@ -48,6 +48,7 @@ export const runShape: RowShape = {
   bytes: isNumber,
   filesFound: isOptional(isNumber),
   bytesFound: isOptional(isNumber),
+  from: isOptional(isText),
   bytesPerSecond: isOptional(isNumber),
   secondsLeft: isOptional(isNumber),
   findings: isOptional(isList(hasFields({ host: isText, ...counts }))),

@@ -23,6 +23,9 @@ export interface RunFilter {
 /** How many runs are kept. Older ones are removed once they have ended. */
 const maxRuns = 1_000;
 
+/** Fields that a run has only while it works. */
+const whileWorking = { from: 1, bytesPerSecond: 1, secondsLeft: 1 } as const;
+
 /** Ids are hexadecimal digits and dashes, so `g` follows each longer one. */
 function matchId(id: string): { $eq: string } | { $gte: string; $lt: string } {
   return /^[0-9a-f-]+$/.test(id) && id.length >= leastIdLength && id.length < idLength
@@ -165,6 +168,7 @@ export class RunStore {
             bytesFound: 0,
             failures: [],
           },
+          $unset: whileWorking,
         } as unknown as mongo.UpdateFilter<RunRow>,
         { sort: { startedAt: 1, requestedAt: 1 }, returnDocument: 'after' },
       );
@@ -183,6 +187,7 @@ export class RunStore {
     bytes,
     filesFound,
     bytesFound,
+    from,
     bytesPerSecond,
     secondsLeft,
     findings,
@@ -202,6 +207,7 @@ export class RunStore {
           bytesFound,
           failures,
           ...pace,
+          ...(from !== undefined && { from }),
           ...(findings ? { findings } : {}),
         },
       },
@@ -210,10 +216,10 @@ export class RunStore {
   }
 
   /** Ends a run, unless it was cancelled meanwhile. */
-  async endRun({ id, bytesPerSecond: _, secondsLeft: __, ...run }: Run): Promise<Run> {
+  async endRun({ id, from: _, bytesPerSecond: __, secondsLeft: ___, ...run }: Run): Promise<Run> {
     await this.rows.updateOne(
       { _id: id, state: 'running' },
-      { $set: { ...run, endedAt: new Date() }, $unset: { bytesPerSecond: 1, secondsLeft: 1 } },
+      { $set: { ...run, endedAt: new Date() }, $unset: whileWorking },
     );
     return this.read(id);
   }
@@ -229,7 +235,7 @@ export class RunStore {
       { _id: id, state: { $in: ['requested', 'running'] } },
       {
         $set: { state: 'cancelled', endedAt: new Date() },
-        $unset: { bytesPerSecond: 1, secondsLeft: 1 },
+        $unset: whileWorking,
       } as unknown as mongo.UpdateFilter<RunRow>,
       { returnDocument: 'before' },
     );

@@ -28,6 +28,8 @@ export interface Run {
   bytes: number;
   filesFound: number;
   bytesFound: number;
+  /** The host from which a bootstrap fetches, while it works. */
+  from?: HostId;
   /** The recent rate, and the remaining time at that rate. Set only while the run works. */
   bytesPerSecond?: number;
   secondsLeft?: number;

@@ -173,20 +173,25 @@ function toBlockedFacts(one: SiteReading['blocked'][number]): BlockedFacts {
   };
 }
 
-/** The progress of the bootstrap of a host, and the hosts that send to it meanwhile. */
+/**
+ * The progress of the bootstrap of a host, and where its files come from: the host from which it
+ * fetches, then those that deliver to it meanwhile.
+ */
 function findFilling(
   { id }: Host,
   working: readonly Host[],
-  { runs, now }: SiteReading,
+  { hosts, runs, now }: SiteReading,
 ): (NonNullable<ExplainedHost['filling']> & { secondsLeft?: number }) | undefined {
   const run = runs.unfinished.find(({ kind, at }) => kind === 'bootstrap' && at === id);
   if (!run) return undefined;
-  const from = working
-    .filter(({ deliveries }) => {
-      const deliveredAt = deliveries[id]?.deliveredAt;
-      return deliveredAt && countSeconds(deliveredAt, now) <= recentSeconds;
-    })
-    .map(nameHost);
+  const isSender = ({ deliveries }: Host): boolean => {
+    const deliveredAt = deliveries[id]?.deliveredAt;
+    return deliveredAt !== undefined && countSeconds(deliveredAt, now) <= recentSeconds;
+  };
+  const from = [
+    ...hosts.filter((host) => host.id === run.from),
+    ...working.filter((host) => host.id !== run.from && isSender(host)),
+  ].map(nameHost);
   const { files, filesFound, secondsLeft } = run;
   return { files, filesFound, from, ...(secondsLeft !== undefined && { secondsLeft }) };
 }

@@ -92,6 +92,7 @@ async function tryPeers(
   const peers = active.length > 0 ? active : capable;
   const failed: { peer: Host; failure: Failure }[] = [];
   for (const peer of peers) {
+    progress.run.from = peer.id;
     const failure = await pullFrom(context, progress, peer, dirs);
     if (!failure) return 'filled';
     failed.push({ peer, failure });

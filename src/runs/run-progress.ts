@@ -30,9 +30,13 @@ export class RunProgress {
     this.run.filesFound += files;
     this.run.bytesFound += bytes;
   }
+  /** More may arrive than was counted first, since files are saved meanwhile. */
   addDone(files: number, bytes: number): void {
-    this.run.files += files;
-    this.run.bytes += bytes;
+    const { run } = this;
+    run.files += files;
+    run.bytes += bytes;
+    run.filesFound = Math.max(run.filesFound, run.files);
+    run.bytesFound = Math.max(run.bytesFound, run.bytes);
   }
 
   /** Call this regularly; estimates the pace. */

@@ -31,6 +31,11 @@ const full: Failure = {
 async function addThree(): Promise<void> {
   for (const id of ['A', 'B', 'C']) await site.addHost(id);
 }
+const openRuns = (): RunStore =>
+  new RunStore(
+    () => getNativeCollection<RunRow>(site.database.connection, 'syncmedia_runs'),
+    makeRowReader(site.database.connection),
+  );
 const readAs = async (id?: string): Promise<Overview> => (await site.open(id)).overview();
 const hostOf = ({ hosts }: Overview, id: string): HostOverview => {
   const found = hosts.find((host) => host.id === id);
@@ -349,10 +354,7 @@ describe('the overview', () => {
 
   test('shows unfinished runs first, and what came of the newest others', async () => {
     await addThree();
-    const runs = new RunStore(
-      () => getNativeCollection<RunRow>(site.database.connection, 'syncmedia_runs'),
-      makeRowReader(site.database.connection),
-    );
+    const runs = openRuns();
     const request = (kind: 'pull' | 'verify', at: string) =>
       runs.request({ kind, at, hosts: [], dirs: [], dryRun: false, requestedBy: 'ops' });
     const verify = await request('verify', 'A');
@@ -370,6 +372,30 @@ describe('the overview', () => {
     ]);
     expect(overview.recent.map(({ text }) => text)).toContain('pull requested by ops');
     expect(overview.recent.length).toBeLessThanOrEqual(20);
+  });
+
+  test('of a host that is filled says how far, and from where', async () => {
+    await site.addHost('A', { deliveries: { C: { deliveredAt: ago(5) } } });
+    await site.addHost('B');
+    await site.addHost('C', { readyAt: undefined as never });
+    const runs = openRuns();
+    const bootstrap = await runs.request({
+      kind: 'bootstrap',
+      at: 'C',
+      hosts: [],
+      dirs: [],
+      dryRun: false,
+      requestedBy: 'this host, which is new',
+    });
+    await runs.claimNext('C');
+    await runs.storeProgress({ ...bootstrap, files: 62, filesFound: 100, from: 'B' });
+    expect(hostOf(await readAs('A'), 'C')).toMatchObject({
+      state: 'filling',
+      note: '62 %, from name-B, name-A',
+      filling: { files: 62, filesFound: 100, from: ['name-B', 'name-A'] },
+    });
+    await runs.endRun({ ...bootstrap, from: 'B', state: 'done' });
+    expect(await runs.read(bootstrap.id)).not.toHaveProperty('from');
   });
 
   test('tells what people changed, by the audit log', async () => {

@@ -46,6 +46,7 @@ export const runAnswer = objectOf<Run>({
   bytes: count,
   filesFound: count,
   bytesFound: count,
+  from: v.exactOptional(v.string()),
   bytesPerSecond: v.exactOptional(v.number()),
   secondsLeft: v.exactOptional(v.number()),
   findings: v.exactOptional(v.array(findings)),
