@@ -162,12 +162,11 @@ export interface Tuning {
   readonly leaseMs: number;
   readonly beatMs: number;
   /**
-   * How often the hosts are read again. Every second time, sync dirs and runs that other hosts
-   * requested are read too.
+   * How often the hosts are read again. Every second time, the sync dirs are read too.
    */
   readonly pollMs: number;
   /**
-   * How often the database is read for work that no hint announced: due captures, pending
+   * How often the database is read for work that no hint announced: due captures, runs, pending
    * entries, and orphaned ones.
    */
   readonly fullPollMs: number;

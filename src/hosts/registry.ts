@@ -29,6 +29,7 @@ const volatileFields = [
   'lastSeenAt',
   'received',
   'retries',
+  'requestedRuns',
   'reload',
   'history',
   'backfilled',
@@ -167,6 +168,11 @@ export class Registry {
   /** Requests that every origin tries its deliveries to these hosts again, despite its backoff. */
   async requestRetries(hosts: readonly HostId[]): Promise<void> {
     await this.rows().updateMany({ _id: { $in: [...hosts] } }, { $inc: { retries: 1 } });
+  }
+
+  /** Tells another host that a run was requested there. */
+  async announceRun(host: HostId): Promise<void> {
+    await this.rows().updateOne({ _id: host }, { $inc: { requestedRuns: 1 } });
   }
 
   /**

@@ -48,6 +48,7 @@ const fieldReaders: Readonly<Record<string, FieldReader>> = {
   backend: makeWholeReader(isOneOf(...backendNames)),
   received: makeWholeReader(isNumber),
   retries: makeWholeReader(isNumber),
+  requestedRuns: makeWholeReader(isNumber),
   backfilled: makeWholeReader(isList(isText)),
   members: makeWholeReader(isList(isText)),
   lease: makeWholeReader(hasFields({ leader: isText, beat: isNumber, socket: isOptional(isText) })),

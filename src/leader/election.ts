@@ -110,6 +110,10 @@ export class LeaderElection {
       log: config.log,
       software: { syncmedia: version, node: process.version },
       socketPath: getWakeSocketPath(config.stateDir),
+      // A leader that starts looks for runs by itself.
+      onRunRequested: () => {
+        this.leader?.handleHint({ run: true });
+      },
     });
     this.lease = lease;
     this.installedKeys = new KeyInstaller(

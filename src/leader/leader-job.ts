@@ -1,11 +1,5 @@
 import type { LeaderHint } from './wake-socket.js';
 
-/** One poll of the database. */
-export interface PollRound {
-  /** Whether everything was read, not only the hosts: every second poll. */
-  readonly readsAll: boolean;
-}
-
 /**
  * One kind of work that the leader of a host does for as long as it leads. The leader calls all
  * methods but `close` in the order of the list in `jobs/list.ts`, each after the one before has
@@ -17,7 +11,7 @@ export interface LeaderJob {
   /** Called once. If it rejects, this process does not lead, and tries again. */
   start?(): void | Promise<void>;
   /** Called every few seconds, after the hosts were read. If it rejects, the poll ends. */
-  poll?(round: PollRound): void | Promise<void>;
+  poll?(): void | Promise<void>;
   /**
    * Called in fewer polls, after all jobs have polled: finds everything whose hint was lost. Also
    * called soon after a host changed.

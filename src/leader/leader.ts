@@ -3,7 +3,7 @@ import { getErrorMessage } from '../model/errors.js';
 import type { Backend } from '../transport/backend.js';
 import type { CreateResolver } from '../transport/options.js';
 import { createJobs } from './jobs/list.js';
-import type { LeaderJob, PollRound } from './leader-job.js';
+import type { LeaderJob } from './leader-job.js';
 import { openLeaderContext, type OpenedLeaderContext } from './open-leader-context.js';
 import type { LeaderHint } from './wake-socket.js';
 
@@ -78,11 +78,11 @@ export class Leader {
   private async pollJobs(): Promise<void> {
     let doing = 'polling the database';
     try {
-      const round = await this.readHosts();
+      await this.readHosts();
       if (this.ending.signal.aborted) return;
       for (const job of this.jobs) {
         doing = job.name;
-        await job.poll?.(round);
+        await job.poll?.();
       }
       if (performance.now() < this.nextThoroughAt && !this.jobs.some((job) => job.isBehind)) return;
       this.nextThoroughAt = performance.now() + this.hostContext.tuning.fullPollMs;
@@ -95,11 +95,10 @@ export class Leader {
     }
   }
 
-  private async readHosts(): Promise<PollRound> {
+  /** Reads the hosts; every second time the sync dirs, too, which change less often. */
+  private async readHosts(): Promise<void> {
     const { registry } = this.hostContext;
-    const readsAll = this.polls++ % 2 === 0;
-    await (readsAll ? this.hostContext.refresh() : registry.refresh());
+    await (this.polls++ % 2 === 0 ? this.hostContext.refresh() : registry.refresh());
     this.opened.context.heartbeats.observe(registry.all());
-    return { readsAll };
   }
 }

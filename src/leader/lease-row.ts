@@ -7,6 +7,9 @@ const CLONED_FIELD = `halted.${encodeFieldName('HOST_CLONED')}`;
 /** An answer that took longer says too little about the moment of its beat, in milliseconds. */
 const MAX_ROUND_TRIP_MS = 1_000;
 
+/** What a beat reads. */
+export type BeatView = Pick<HostRow, 'halted' | 'requestedRuns'>;
+
 /** What a process that competes for a lease reads in the row of its host. */
 export type LeaseView = Pick<HostRow, 'lease' | 'status' | 'halted'>;
 
@@ -39,7 +42,7 @@ export class LeaseRow {
    * @param socket the file at which the leader listens
    * @returns null if the lease is another one's, or a later beat came first
    */
-  async beat(number: number, socket: string | undefined): Promise<Pick<HostRow, 'halted'> | null> {
+  async beat(number: number, socket: string | undefined): Promise<BeatView | null> {
     const sentAt = Date.now();
     const row = await this.rows().findOneAndUpdate(
       {
@@ -59,7 +62,7 @@ export class LeaseRow {
       },
       {
         returnDocument: 'after',
-        projection: { halted: 1, heartbeatAt: 1 },
+        projection: { halted: 1, heartbeatAt: 1, requestedRuns: 1 },
         includeResultMetadata: false,
       },
     );

@@ -7,7 +7,7 @@ import { assessRival, type Rival } from '../decisions/rival.js';
 import type { Failure } from '../model/failure.js';
 import type { HostId } from '../model/host.js';
 import type { HostRow, HostCollection } from '../hosts/host-model.js';
-import { findCloneMark, LeaseRow, type LeaseView } from './lease-row.js';
+import { type BeatView, findCloneMark, LeaseRow, type LeaseView } from './lease-row.js';
 import { describeThisProcess, isProcessDead, nameProcess } from '../state-dir/process-identity.js';
 
 export interface LeaseOptions {
@@ -24,6 +24,11 @@ export interface LeaseOptions {
   socketPath?: string;
   /** Stored when the lease is taken. */
   software?: HostRow['software'];
+  /**
+   * Called when a beat finds that another host has requested a run here: the beat is the one
+   * operation that an idle leader sends anyway, and the most frequent one.
+   */
+  onRunRequested?: () => void;
   /**
    * Called once when another machine works with this host id. This lease has then stopped for
    * good.
@@ -90,6 +95,8 @@ export class Lease {
   /** A mark from before this process started. Only a different mark concerns this process. */
   private oldMark: string | undefined;
   private hasReadMark = false;
+  /** As the last beat read it. */
+  private requestedRuns: unknown;
   private unregistered = false;
   private lastWarning = '';
 
@@ -229,8 +236,17 @@ export class Lease {
     if (!row) {
       // A later beat may have overtaken this one.
       if (number === this.lastBeatSent) this.recordLoss();
-    } else if (!this.checkMark(row)) this.recordGain(sentAt, signal);
+    } else if (!this.checkMark(row)) {
+      this.recordGain(sentAt, signal);
+      this.noticeRuns(row);
+    }
     return row !== null;
+  }
+
+  private noticeRuns({ requestedRuns }: BeatView): void {
+    if (Object.is(requestedRuns, this.requestedRuns)) return;
+    this.requestedRuns = requestedRuns;
+    this.options.onRunRequested?.();
   }
 
   private async challenge(lease: StoredLease, signal: AbortSignal): Promise<void> {

@@ -73,6 +73,8 @@ export interface Host {
   received: number;
   /** A person's requests to try the deliveries to this host again, counted. */
   retries?: number;
+  /** The runs that other hosts have requested here, counted. Each heartbeat reads it. */
+  requestedRuns?: number;
   /**
    * For each sync dir: why its removals wait for a person. The host writes it, and the person's
    * decision removes it. The key `HOST_CLONED` is written by a second machine that runs with this

@@ -1,5 +1,6 @@
 import type { LeaderContext } from '../context/leader-context.js';
 import { computeBackoff } from '../decisions/backoff.js';
+import type { Runner } from './runner.js';
 
 /** In milliseconds. How often this host records that it is at work. */
 const recordSeenMs = 60 * 60_000;
@@ -19,6 +20,7 @@ export class BootstrapRequests {
 
   constructor(
     private readonly context: Pick<LeaderContext, 'registry' | 'runs' | 'me' | 'tuning'>,
+    private readonly runner: Pick<Runner, 'handleHint'>,
   ) {}
 
   /** Called when this process begins to lead. */
@@ -71,5 +73,6 @@ export class BootstrapRequests {
       requestedBy:
         this.requested === 1 ? 'this host, which is new' : 'this host, which is not ready yet',
     });
+    this.runner.handleHint({ run: true });
   }
 }

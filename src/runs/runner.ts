@@ -29,8 +29,8 @@ export class Runner {
   }
 
   /** Finds runs whose hint was lost. */
-  poll({ readsAll }: { readsAll: boolean }): void {
-    if (readsAll) this.wake();
+  pollThoroughly(): void {
+    this.wake();
   }
 
   handleHint({ run }: { run?: boolean }): boolean {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { HostOverview } from '../../src/api/overview.js';
 import { formatRunCursor } from '../../src/api/run-cursor.js';
 import type { Run } from '../../src/model/run.js';
 import { runCli } from '../cli/run-cli.js';
@@ -103,3 +104,17 @@ test('runs are listed by state and host, page by page, while new ones are reques
     await expect(sync.runs.list(limit)).rejects.toMatchObject({ code: 'BAD_OPTION' });
   expect((await sync.runs.list(10_000_000)).length).toBeGreaterThan(0);
 });
+
+test('a leader learns of a run from its own heartbeat, not from a poll', async () => {
+  const never = 3_600_000;
+  await two.app.close();
+  const app = await two.startApp({ tuning: { pollMs: never, fullPollMs: never } });
+  await until(async () => (await one.app.sync.overview()).hosts.find(isLedTwo) !== undefined);
+  for (const kind of ['push', 'verify'] as const) {
+    const { id } = await one.app.sync[kind]({ at: 'two' });
+    expect(await one.app.sync.runs.follow(id)).toMatchObject({ state: 'done' });
+  }
+  await app.close();
+});
+const isLedTwo = ({ hostname, leader }: HostOverview): boolean =>
+  hostname === 'two' && leader !== undefined;

@@ -8,6 +8,7 @@ import {
   getHostCollection,
   type HostCollection,
 } from '../../src/hosts/host-model.js';
+import { Registry } from '../../src/hosts/registry.js';
 import { getWakeSocketPath } from '../../src/leader/wake-socket.js';
 import { Lease, type LeaseOptions } from '../../src/leader/lease.js';
 import { describeThisProcess, readInode } from '../../src/state-dir/process-identity.js';
@@ -88,6 +89,23 @@ describe('Lease', () => {
     expect(changes[0]).toBe(true);
     expect(changes.at(-1)).toBe(false);
     expect(said).toEqual([]);
+  });
+
+  test('finds at a beat that another host has requested a run', async () => {
+    let found = 0;
+    const lease = start({ onRunRequested: () => found++ });
+    await until(() => lease.isHeld());
+    const beats = async (): Promise<number> => (await stored())?.beat ?? 0;
+    await until(async () => (await beats()) >= 3);
+    expect(found).toBe(0);
+    const registry = new Registry(() => rows, 'b');
+    for (let requested = 1; requested <= 2; requested++) {
+      await registry.announceRun('a');
+      await until(() => found === requested);
+      const before = await beats();
+      await until(async () => (await beats()) >= before + 2);
+      expect(found).toBe(requested);
+    }
   });
 
   test('of 40 rivals has one winner, and again when that one is gone', async () => {

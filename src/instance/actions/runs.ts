@@ -11,7 +11,7 @@ import { readDatabaseClock } from '../../database/database-clock.js';
 import type { RunFilter } from '../../context/run-store.js';
 import { CronRuns } from '../../runs/cron.js';
 import { followRun } from '../../runs/follow.js';
-import type { Host } from '../../model/host.js';
+import type { Host, HostId } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
 import type { Run } from '../../model/run.js';
 import { makeNotKeptError } from '../../replica/kept-file.js';
@@ -117,8 +117,7 @@ export class RunActions {
       repair,
       requestedBy,
     });
-    // The leader of another host finds the run when it polls.
-    if (runHost.id === hostContext.me) this.election.sendHint({ run: true });
+    await this.announceRun(hostContext, runHost.id);
     return addWait(hostContext, run);
   }
 
@@ -147,6 +146,7 @@ export class RunActions {
       restores: { dir, keptAs, ...shown },
       requestedBy: by,
     });
+    await this.announceRun(hostContext, host.id);
     return addWait(hostContext, run);
   }
 
@@ -172,6 +172,22 @@ export class RunActions {
     });
     this.election.sendHint({ run: true });
     return addWait(hostContext, run);
+  }
+
+  /** Tells the leader of a host that a run was requested. Untold, it finds the run later. */
+  private async announceRun({ me, registry, events }: HostContext, host: HostId): Promise<void> {
+    if (host === me) {
+      this.election.sendHint({ run: true });
+      return;
+    }
+    try {
+      await registry.announceRun(host);
+    } catch (error) {
+      events.emit('failed', {
+        doing: 'telling another host of a run, which it finds half a minute later',
+        error,
+      });
+    }
   }
 
   /** @throws BAD_ENVIRONMENT */

@@ -36,6 +36,7 @@ export function createJobs(context: LeaderContext, queues: DeliveryQueues): Lead
   const outbox = new OutboxProcessor(context, rescans);
   const history = new HistoryStateStore(context);
   const sharing = new ShareHistory(context, history);
+  const runner = new Runner(context);
   return [
     new ReloadRunner(context),
     new ReceivedFiles(context),
@@ -43,8 +44,8 @@ export function createJobs(context: LeaderContext, queues: DeliveryQueues): Lead
     new Membership(context),
     rescans,
     new EarlierCaptures(context, outbox),
-    new BootstrapRequests(context),
-    new Runner(context),
+    new BootstrapRequests(context, runner),
+    runner,
     outbox,
     new RecheckOrigin(context),
     new TakeOver(context),
