@@ -15,7 +15,8 @@ export interface Requester {
   /** Throws a Refusal if the requester is not admitted, or not any more. */
   readonly requireAuthorized: () => Promise<Session | undefined>;
   readonly mayApprove: () => Promise<boolean>;
-  readonly canSignIn: boolean;
+  /** Undefined where nobody can sign in. */
+  readonly cookieName: string | undefined;
   /** Returns a sealed session. Throws a Refusal if the token is wrong. */
   readonly signIn: (token: string, name: string) => string;
 }

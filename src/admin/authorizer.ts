@@ -69,9 +69,9 @@ export class Authorizer {
     return undefined;
   }
 
-  /** Whether a person can sign in: without a token there is nothing to give. */
-  get hasToken(): boolean {
-    return this.seal !== undefined;
+  /** The name of the cookie of a session. Undefined without a token, which nobody can sign in. */
+  get cookieName(): string | undefined {
+    return this.seal?.cookieName;
   }
 
   /**
@@ -114,7 +114,7 @@ export class Authorizer {
    * session locks out nobody at all.
    */
   private readSession({ headers }: Request): Session | undefined {
-    const sealed = readSessionCookie(headers);
+    const sealed = this.seal && readSessionCookie(this.seal.cookieName, headers);
     return sealed === undefined ? undefined : this.seal?.open(sealed);
   }
 

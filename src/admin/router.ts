@@ -91,7 +91,7 @@ export function createRouter(
       session,
       requireAuthorized: () => authorizer.requireAuthorized(request),
       mayApprove: () => authorizer.mayApprove(request),
-      canSignIn: authorizer.hasToken,
+      cookieName: authorizer.cookieName,
       signIn: (token, name) => authorizer.signIn(token, name),
     };
   }

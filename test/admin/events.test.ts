@@ -214,8 +214,8 @@ describe('the end of a stream', () => {
   test('comes with the end of the session', async () => {
     await serve();
     const almostOver = Date.now() - 12 * 60 * 60 * 1000 + 500;
-    const sealed = new SessionSeal(token, () => almostOver).seal('ada');
-    const client = await open('', { Cookie: `syncmedia_session=${sealed}` });
+    const seal = new SessionSeal(token, () => almostOver);
+    const client = await open('', { Cookie: `${seal.cookieName}=${seal.seal('ada')}` });
     await client.waitFor('overview');
     expect(await endOf(client)).toEqual({ reason: 'signed out' });
   });

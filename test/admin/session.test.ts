@@ -9,6 +9,7 @@ import { version } from '../../src/util/version.js';
 import { RecordingInstance } from './recording-instance.js';
 
 const token = 'a-token-of-these-tests-0123456789abcdef';
+const { cookieName } = new SessionSeal(token);
 const hour = 60 * 60 * 1000;
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let sync: RecordingInstance;
@@ -40,11 +41,28 @@ describe('signing in', () => {
     expect([answer.status, answer.text]).toEqual([204, '']);
     expect(answer.get('Set-Cookie')).toEqual([
       expect.stringMatching(
-        /^syncmedia_session=[\w-]+\.[\w-]{43}; Max-Age=43200; HttpOnly; SameSite=Strict$/,
+        /^syncmedia_session_[0-9a-f]{4}=[\w-]+\.[\w-]{43}; Max-Age=43200; HttpOnly; SameSite=Strict$/,
       ),
     ]);
     expect((await get(app, cookieOf(answer))).status).toBe(200);
     expect((await get(app, '')).status).toBe(401);
+  });
+
+  // Browsers share the cookies of a machine between its ports.
+  test('two sites on one machine do not end each other’s sessions', async () => {
+    const [app, other] = [makeApp(), makeApp({ token: `${token}2` })];
+    const cookies = [
+      cookieOf(await signIn(app)),
+      cookieOf(await signIn(other, { token: `${token}2` })),
+    ];
+    expect(new Set(cookies.map((cookie) => cookie.split('=')[0])).size).toBe(2);
+    for (const site of [app, other]) expect((await get(site, cookies.join('; '))).status).toBe(200);
+  });
+
+  test('without a token there is no cookie to remove', async () => {
+    const app = makeApp({ authorize: () => true });
+    const answer = await request(app).delete('/a/sync-admin/session').send({});
+    expect([answer.status, answer.get('Set-Cookie')]).toEqual([204, undefined]);
   });
 
   test('the cookie is for TLS only where the browser speaks TLS', async () => {
@@ -104,7 +122,7 @@ describe('signing in', () => {
   test('cookies that do not count use up no attempts', async () => {
     const app = makeApp();
     for (let tries = 0; tries < 40; tries++)
-      expect((await get(app, `syncmedia_session=old.${'x'.repeat(43)}`)).status).toBe(401);
+      expect((await get(app, `${cookieName}=old.${'x'.repeat(43)}`)).status).toBe(401);
     expect((await signIn(app)).status).toBe(204);
   });
 
@@ -112,7 +130,7 @@ describe('signing in', () => {
     const answer = await request(makeApp()).delete('/a/sync-admin/session').send({});
     expect([answer.status, answer.get('Set-Cookie')]).toEqual([
       204,
-      ['syncmedia_session=; Max-Age=0; HttpOnly; SameSite=Strict'],
+      [`${cookieName}=; Max-Age=0; HttpOnly; SameSite=Strict`],
     ]);
   });
 
@@ -142,7 +160,7 @@ describe('GET /session', () => {
 
   test('tells a stranger only how to sign in, and not the version', async () => {
     expect(await show(makeApp())).toEqual(nobody);
-    expect(await show(makeApp(), { Cookie: 'syncmedia_session=x' })).toEqual(nobody);
+    expect(await show(makeApp(), { Cookie: `${cookieName}=x` })).toEqual(nobody);
     expect(await show(makeApp({ authorize: () => false }))).toEqual({ ...nobody, signIn: 'none' });
     expect(await show(makeApp({}))).toEqual({ ...nobody, signIn: 'none' });
   });
@@ -188,7 +206,7 @@ describe('which cookies count', () => {
     const content = Buffer.from(text).toString('base64url');
     return `${content}.${createHmac('sha256', key).update(content).digest('base64url')}`;
   };
-  const named = (value: string): string => `syncmedia_session=${value}`;
+  const named = (value: string): string => `${cookieName}=${value}`;
   const [content = '', signature = ''] = seal.seal('ada').split('.');
 
   test.each<[string, string, number]>([
@@ -202,9 +220,9 @@ describe('which cookies count', () => {
     ['two, both good', `${named(seal.seal('ada'))}; ${named(seal.seal('bob'))}`, 401],
     ['a good and a bad one', `${named('x')}; ${named(seal.seal('ada'))}`, 401],
     ['an oversized one', named(sealText(JSON.stringify({ name: 'x'.repeat(3000), from: 1 }))), 401],
-    ['another name', `syncmedia_session2=${seal.seal('ada')}`, 401],
-    ['a name in capitals', `SYNCMEDIA_SESSION=${seal.seal('ada')}`, 401],
-    ['a quoted one', `syncmedia_session="${seal.seal('ada')}"`, 401],
+    ['another name', `${cookieName}2=${seal.seal('ada')}`, 401],
+    ['a name in capitals', `${cookieName.toUpperCase()}=${seal.seal('ada')}`, 401],
+    ['a quoted one', `${cookieName}="${seal.seal('ada')}"`, 401],
     ['another content', named(`${content}A.${signature}`), 401],
     ['another signature', named(`${content}.${signature.slice(1)}A`), 401],
     ['no signature', named(content), 401],
@@ -244,7 +262,7 @@ describe('the name of a session', () => {
 
   test('is cut, and loses characters that control or reorder text', async () => {
     const sealed = new SessionSeal(token).seal(`a\r\nb\u202e\u2028${'\u{1f5bc}'.repeat(200)}`);
-    await push(makeApp(), `syncmedia_session=${sealed}`);
+    await push(makeApp(), `${cookieName}=${sealed}`);
     expect(sync.names).toEqual([
       expect.stringMatching(new RegExp(`^"ab${'\u{1f5bc}'.repeat(98)}" through`, 'u')),
     ]);

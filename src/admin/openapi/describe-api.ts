@@ -5,7 +5,7 @@ import type { AdminRoute } from '../admin-route.js';
 import { eventSchemas } from '../answers/live-events.js';
 import type { Fields } from '../fields.js';
 import { listParams } from '../read-request.js';
-import { cookieName } from '../session/session-cookie.js';
+import { cookieNameStart } from '../session/session-seal.js';
 import { type JsonSchemaObject, SchemaConverter } from './convert-schema.js';
 import { describeErrorResponses, describeErrorsOf } from './describe-errors.js';
 import { namedSchemas } from './named-schemas.js';
@@ -49,8 +49,9 @@ export function describeApi(routes: readonly AdminRoute[]): JsonSchemaObject {
         cookie: {
           type: 'apiKey',
           in: 'cookie',
-          name: cookieName,
-          description: 'A session: POST /session sets it.',
+          name: cookieNameStart,
+          description:
+            'A session. POST /session sets it; four digits that depend on the token end its name.',
         },
       },
     },

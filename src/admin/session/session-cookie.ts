@@ -1,13 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { sessionSeconds } from './session-seal.js';
 
-export const cookieName = 'syncmedia_session';
-
 /**
  * Reads the sealed session. With several cookies of that name none counts, since another site
  * below the same domain may have set one of them.
  */
-export function readSessionCookie({ cookie = '' }: IncomingHttpHeaders): string | undefined {
+export function readSessionCookie(
+  cookieName: string,
+  { cookie = '' }: IncomingHttpHeaders,
+): string | undefined {
   const prefix = `${cookieName}=`;
   const [sealed, ...others] = cookie
     .split(';')
@@ -24,7 +25,11 @@ export function readSessionCookie({ cookie = '' }: IncomingHttpHeaders): string 
  * right behind any prefix of a proxy. Only the browser knows whether it speaks TLS, too, and says
  * so by `Origin`.
  */
-export function formatSessionCookie(sealed: string, { origin = '' }: IncomingHttpHeaders): string {
+export function formatSessionCookie(
+  cookieName: string,
+  sealed: string,
+  { origin = '' }: IncomingHttpHeaders,
+): string {
   const maxAge = sealed === '' ? 0 : sessionSeconds;
   const isSecure = /^https:/i.test(origin);
   return (

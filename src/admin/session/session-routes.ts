@@ -1,7 +1,15 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import * as v from 'valibot';
 import type { SessionState } from '../../api/session.js';
 import { version } from '../../util/version.js';
-import { type AdminRoute, get, post, remove } from '../admin-route.js';
+import {
+  type AdminAnswer,
+  type AdminRoute,
+  get,
+  post,
+  remove,
+  type Requester,
+} from '../admin-route.js';
 import { dateText, objectOf } from '../answers/json.js';
 import { maxNameLength } from '../describe-requester.js';
 import { textField } from '../fields.js';
@@ -26,10 +34,8 @@ export const sessionRoutes: readonly AdminRoute[] = [
     changesNothing: true,
     body: { token: textField(4_096), name: v.exactOptional(textField(maxNameLength)) },
     statuses: [204],
-    handle: (_sync, { body: { token, name = '' }, headers, requester }) => ({
-      status: 204,
-      headers: { 'Set-Cookie': formatSessionCookie(requester.signIn(token, name), headers) },
-    }),
+    handle: (_sync, { body: { token, name = '' }, headers, requester }) =>
+      answerCookie(requester.signIn(token, name), headers, requester),
   }),
   get('/session', {
     about: 'who is signed in, and what the person may do; without credentials',
@@ -41,7 +47,7 @@ export const sessionRoutes: readonly AdminRoute[] = [
       const state: SessionState = {
         signedIn: admission !== undefined,
         ...describeSession(admission?.session),
-        signIn: requester.canSignIn ? 'token' : 'none',
+        signIn: requester.cookieName === undefined ? 'none' : 'token',
         mayChange,
         mayApprove: mayChange && (await requester.mayApprove()),
         // Whoever may not use the router need not know which faults its version has.
@@ -55,12 +61,22 @@ export const sessionRoutes: readonly AdminRoute[] = [
     isPublic: true,
     changesNothing: true,
     statuses: [204],
-    handle: (_sync, { headers }) => ({
-      status: 204,
-      headers: { 'Set-Cookie': formatSessionCookie('', headers) },
-    }),
+    handle: (_sync, { headers, requester }) => answerCookie('', headers, requester),
   }),
 ];
+
+function answerCookie(
+  sealed: string,
+  headers: IncomingHttpHeaders,
+  { cookieName }: Requester,
+): AdminAnswer {
+  return {
+    status: 204,
+    ...(cookieName !== undefined && {
+      headers: { 'Set-Cookie': formatSessionCookie(cookieName, sealed, headers) },
+    }),
+  };
+}
 
 /** Returns nothing if the requester is refused. */
 async function admit(

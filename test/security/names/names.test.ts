@@ -179,7 +179,7 @@ describe('the router', () => {
       session: undefined,
       requireAuthorized: async () => undefined,
       mayApprove: async () => true,
-      canSignIn: true,
+      cookieName: undefined,
       signIn: () => 'sealed',
     },
   };
