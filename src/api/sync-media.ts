@@ -154,10 +154,10 @@ export interface SyncMedia {
   status(): Promise<Status>;
   /**
    * Shows the whole site: the state of each host with its remedy, what needs a person, runs, and
-   * what happened last. Everyone in this process gets the same reading, which is at most a second
-   * old, or ten times as old as it took. If the database does not answer any more, `unavailable`
-   * says since when the last reading is out of date. Also works on a machine without a host id.
-   * Throws NO_CONNECTION, TIMED_OUT if nothing was read before.
+   * what happened last. Everyone in this process gets the same reading, which is at most two
+   * seconds old, or twenty times as old as it took; `at` is its time. If the database does not
+   * answer any more, `unavailable` says since when the last reading is out of date. Also works on
+   * a machine without a host id. Throws NO_CONNECTION, TIMED_OUT if nothing was read before.
    */
   overview(): Promise<Overview>;
   /**

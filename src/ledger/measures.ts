@@ -26,6 +26,7 @@ export const missingIndex = {
  * the server longer than counting, and a connection of the app.
  */
 const hostsPerQuery = 25,
+  oldestHostsPerQuery = 100,
   concurrency = 4;
 
 /** The files that one host waits for. `count` is at most one more than `countLimit`. */
@@ -65,6 +66,15 @@ function makePendingPipeline(host: HostId): object[] {
         oldest: { $min: pickDate('$capturedAt') },
       },
     },
+  ];
+}
+
+function makeOldestPipeline(host: HostId): object[] {
+  return [
+    { $match: { pending: host } },
+    { $sort: { capturedAt: 1 } },
+    { $limit: 1 },
+    { $project: { _id: { $literal: host }, oldest: pickDate('$capturedAt') } },
   ];
 }
 
@@ -112,20 +122,45 @@ export class LedgerMeasures {
    * that wait for nothing are left out.
    */
   async measurePending(hosts: readonly HostId[]): Promise<Map<HostId, PendingMeasure>> {
-    const groups = splitIntoGroups(hosts, hostsPerQuery);
+    const rows = await this.askForHosts<PendingMeasure & { _id: HostId }>(
+      hosts,
+      hostsPerQuery,
+      makePendingPipeline,
+    );
+    return new Map(rows.map(({ _id, ...measure }) => [_id, measure]));
+  }
+
+  /** Asks the same about many hosts in few queries. */
+  private async askForHosts<T extends object>(
+    hosts: readonly HostId[],
+    perQuery: number,
+    makePipeline: (host: HostId) => object[],
+  ): Promise<T[]> {
+    const groups = splitIntoGroups(hosts, perQuery);
     const found = await mapConcurrently(groups, concurrency, async ([first, ...others]) => {
       const rows = this.collection();
       const coll = rows.collectionName;
       const unions = others.map((host) => ({
-        $unionWith: { coll, pipeline: makePendingPipeline(host) },
+        $unionWith: { coll, pipeline: makePipeline(host) },
       }));
       return rows
-        .aggregate<PendingMeasure & { _id: HostId }>([...makePendingPipeline(first), ...unions], {
-          maxTimeMS: this.maxTimeMS,
-        })
+        .aggregate<T>([...makePipeline(first), ...unions], { maxTimeMS: this.maxTimeMS })
         .toArray();
     });
-    return new Map(found.flat().map(({ _id, ...measure }) => [_id, measure]));
+    return found.flat();
+  }
+
+  /**
+   * Finds what each of these hosts has waited for longest, which reads one key of the index for
+   * each. Hosts that wait for nothing are left out. A date is null if the row holds none.
+   */
+  async findOldestPending(hosts: readonly HostId[]): Promise<Map<HostId, Date | null>> {
+    const rows = await this.askForHosts<{ _id: HostId; oldest: Date | null }>(
+      hosts,
+      oldestHostsPerQuery,
+      makeOldestPipeline,
+    );
+    return new Map(rows.map(({ _id, oldest }) => [_id, oldest]));
   }
 
   /** Measures the blocked files of these hosts by code, up to `countLimit` entries in all. */

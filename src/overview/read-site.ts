@@ -8,6 +8,7 @@ import { countLimit, type BlockedMeasure, type PendingMeasure } from '../ledger/
 import type { Host, HostId } from '../model/host.js';
 import type { Run } from '../model/run.js';
 import type { UnreadableRow } from '../model/unreadable-row.js';
+import type { PendingCounts } from './pending-counts.js';
 
 /** No query of a reading takes longer. In milliseconds. */
 export const maxQueryMs = 2_000;
@@ -45,6 +46,7 @@ export interface SiteReading {
 export async function readSite(
   context: ReadContext,
   listAudit: (limit: number) => Promise<AuditEntry[]>,
+  pendingCounts: PendingCounts,
 ): Promise<SiteReading> {
   const { config, counters, database, registry, ledger, runs, unreadable, me, dirs } = context;
   const limits = { limit: countLimit, maxTimeMS: maxQueryMs };
@@ -62,7 +64,7 @@ export async function readSite(
     await Promise.all([
       ledger.measures.estimateEntries(),
       ledger.measures.countMissing(),
-      ledger.measures.measurePending(ids),
+      pendingCounts.read(ledger.measures, ids),
       ledger.measures.measureBlocked(ids),
       runs.listBriefly(ids, { limit: runLimit, maxTimeMS: maxQueryMs }),
       listAudit(auditLimit),

@@ -4,18 +4,22 @@ import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import { withTimeout } from '../util/with-timeout.js';
 
 /**
- * In milliseconds: the shortest time between two readings, how long callers wait for one, and after
- * which time one that never ended is given up.
+ * In milliseconds: the shortest time between two readings; how long callers wait for one, and for
+ * one that follows a recent one; and after which time one that never ended is given up.
  */
-const defaultLimits = { pauseMs: 1_000, waitMs: 4_000, abandonMs: 30_000 };
+const defaultLimits = { pauseMs: 1_000, waitMs: 4_000, hasteMs: 50, abandonMs: 30_000 };
 /** After a reading its duration times this passes, so that readings take a tenth of the time. */
 const restFactor = 9;
+/** A reading counts as recent for this many times the planned time until the next one. */
+const recentFactor = 2;
 /** A failed reading burdens the database little, and everyone waits for the next one. */
 const failedRestFactor = 1;
 
 /**
  * One overview for everyone in this process who asks. It is read only while somebody asks, at most
- * once a second and at most a tenth of the time; in between everyone gets the last reading.
+ * once a second and at most a tenth of the time; in between everyone gets the last reading. Nobody
+ * waits long for a new one while the last one is recent: every answer has its time, and the next
+ * caller gets the new one. So a slow database delays only the first who asks after a while.
  *
  * While the database does not answer, the last reading stays, and says since when. It has no timer.
  */
@@ -26,6 +30,7 @@ export class SharedOverview {
   /** A reading that callers may no longer wait for. There is one at a time. */
   private work: { readonly result: Promise<Overview>; readonly begunAt: number } | undefined;
   private nextAt = -Infinity;
+  private recentUntil = -Infinity;
 
   /** @param now milliseconds of a monotonic clock */
   constructor(
@@ -36,10 +41,13 @@ export class SharedOverview {
 
   /** @throws the error of the reading, if there is no earlier one */
   async get(): Promise<Overview> {
-    if (this.reading || this.now() >= this.nextAt)
-      await (this.reading ??= this.readAgain().finally(() => {
+    if (this.reading || this.now() >= this.nextAt) {
+      const reading = (this.reading ??= this.readAgain().finally(() => {
         this.reading = undefined;
       }));
+      if (this.isRecent()) await endsWithin(reading, this.limits.hasteMs);
+      else await reading;
+    }
     const { last, failure } = this;
     if (!last) throw toError(failure?.error);
     return failure
@@ -50,6 +58,10 @@ export class SharedOverview {
   /** Waits for a reading under way, which has a time limit. */
   async close(): Promise<void> {
     await this.reading;
+  }
+
+  private isRecent(): boolean {
+    return this.last !== undefined && !this.failure && this.now() < this.recentUntil;
   }
 
   /** Never rejects. */
@@ -63,6 +75,7 @@ export class SharedOverview {
     const endedAt = this.now();
     const rest = (this.failure ? failedRestFactor : restFactor) * (endedAt - begunAt);
     this.nextAt = Math.max(begunAt + this.limits.pauseMs, endedAt + rest);
+    this.recentUntil = begunAt + recentFactor * (this.nextAt - begunAt);
   }
 
   /** Joins an earlier reading that has not ended yet, unless it never will. */
@@ -96,6 +109,11 @@ export class SharedOverview {
       remedy: getRemedy(code),
     };
   }
+}
+
+/** @param work never rejects */
+async function endsWithin(work: Promise<void>, ms: number): Promise<void> {
+  await withTimeout(work, ms, 'the database').catch(() => undefined);
 }
 
 function toError(error: unknown): Error {

@@ -4,7 +4,7 @@ import { SyncMediaError } from '../../src/model/errors.js';
 import { SharedOverview } from '../../src/overview/shared-overview.js';
 
 const at = new Date('2026-01-02T12:00:00Z');
-const limits = { pauseMs: 1_000, waitMs: 50, abandonMs: 30_000 };
+const limits = { pauseMs: 1_000, waitMs: 50, hasteMs: 10, abandonMs: 30_000 };
 
 /** A shared overview whose clock and readings the test controls. */
 function makeShared() {
@@ -118,6 +118,20 @@ test('callers wait for a limited time, and no second reading begins beside one t
   end(makeOverview(7));
   await new Promise(setImmediate);
   expect(await shared.get()).toEqual(makeOverview(7));
+});
+
+test('nobody waits long for a reading while the last one is recent, and the next caller gets it', async () => {
+  const { shared, countReads, pass, answerWith } = makeShared();
+  const first = await shared.get();
+  let end: (overview: Overview) => void = () => undefined;
+  answerWith(() => new Promise((resolve) => (end = resolve)));
+  pass(1_999);
+  expect(await shared.get()).toBe(first);
+  expect(await shared.get()).toBe(first);
+  expect(countReads()).toBe(2);
+  end(makeOverview(7));
+  await shared.close();
+  expect((await shared.get()).entries).toBe(7);
 });
 
 test('a reading that never ends is given up after half a minute', async () => {

@@ -19,6 +19,8 @@ const defaultTuning: StreamsTuning = {
 /** How long a stream may take to say that it ends. */
 const endMs = 1_000;
 const overviewMs = 30_000;
+/** Between two readings if the first one was the last again: a newer one is on its way. */
+const soonMs = 250;
 
 /**
  * The event streams of one instance. Each event comes from the database, so a client may be
@@ -90,14 +92,20 @@ export class EventStreams {
     this.isPolling = true;
     const { signal } = this.closing;
     while (this.running.size > 0 && !signal.aborted) {
+      let isOld = false;
       try {
-        this.latest = await withTimeout(this.readOverview(), overviewMs, 'the database');
+        const read = await withTimeout(this.readOverview(), overviewMs, 'the database');
+        isOld = read === this.latest;
+        this.latest = read;
         for (const stream of this.running.keys()) stream.wake();
       } catch {
         // The clients connect again, and get the error as an answer.
         for (const stream of this.running.keys()) stream.end('closing');
       }
-      await sleep(this.tuning.pollMs, undefined, { signal }).catch(() => undefined);
+      const { pollMs } = this.tuning;
+      await sleep(isOld ? Math.min(pollMs, soonMs) : pollMs, undefined, { signal }).catch(
+        () => undefined,
+      );
     }
     this.latest = undefined;
     this.isPolling = false;

@@ -4,6 +4,7 @@ import type { SyncMedia } from '../../api/sync-media.js';
 import type { ThisHost } from '../../context/this-host.js';
 import { readDatabaseClock } from '../../database/database-clock.js';
 import { getHostCollection } from '../../hosts/host-model.js';
+import { PendingCounts } from '../../overview/pending-counts.js';
 import { createOverview } from '../../overview/create-overview.js';
 import { maxQueryMs, readSite } from '../../overview/read-site.js';
 import { SharedOverview } from '../../overview/shared-overview.js';
@@ -14,6 +15,7 @@ const maxHosts = 1_000;
 
 /** Shows the whole site, to everyone in this process from the same reading. */
 export class OverviewActions {
+  private readonly pendingCounts = new PendingCounts();
   private readonly shared = new SharedOverview(() => this.read());
 
   readonly actions: Pick<SyncMedia, 'overview'> = {
@@ -35,7 +37,9 @@ export class OverviewActions {
   private async read(): Promise<Overview> {
     const { thisHost } = this;
     if (!thisHost.state) return this.readUnregistered();
-    return createOverview(await readSite(await thisHost.openContext(), this.listAudit));
+    return createOverview(
+      await readSite(await thisHost.openContext(), this.listAudit, this.pendingCounts),
+    );
   }
 
   private async readUnregistered(): Promise<Overview> {
