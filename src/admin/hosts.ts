@@ -1,8 +1,13 @@
 import * as v from 'valibot';
-import { describeHost, type HostDescription } from '../api/describe-host.js';
+import {
+  describeHost,
+  describeHostDetails,
+  type HostDescription,
+  type HostDetails,
+} from '../api/describe-host.js';
 import type { InitReport } from '../api/reports.js';
 import { type AdminRoute, get, patch, post, remove } from './admin-route.js';
-import { changePreview, hostAnswer, initCheck } from './answers/host.js';
+import { changePreview, hostAnswer, hostDetails, initCheck } from './answers/host.js';
 import { objectOf } from './answers/json.js';
 import { choiceField, integerField, listField, publicKeyField, textField } from './fields.js';
 
@@ -36,10 +41,10 @@ export const hostRoutes: readonly AdminRoute[] = [
   }),
   get('/hosts/:host', {
     about: 'one host, by name or id',
-    answer: oneHost,
+    answer: objectOf<{ host: HostDetails }>({ host: hostDetails }),
     handle: async (sync, { params }) => ({
       status: 200,
-      body: { host: describeHost(await sync.hosts.show(params.host)) },
+      body: { host: describeHostDetails(await sync.hosts.show(params.host)) },
     }),
   }),
   post('/hosts/init', {

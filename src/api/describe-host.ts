@@ -93,6 +93,33 @@ export function describeHost(host: Host): HostDescription {
   };
 }
 
+/** A host as the router shows it alone: also what is too long for a list. */
+export interface HostDetails extends HostDescription {
+  /** The last run of its reload command, with the end of its output. */
+  readonly reload?: NonNullable<Host['reload']>;
+  /** Names on its disk that cannot be synced: the first of each sync dir. */
+  readonly unsyncable?: readonly { readonly path: string; readonly why: string }[];
+}
+
+/** Another host wrote these into its row, so their size is limited here as well. */
+const maxOutput = 4_096,
+  maxUnsyncable = 50,
+  maxPath = 4_096,
+  maxReason = 500;
+
+export function describeHostDetails(host: Host): HostDetails {
+  const { reload, unsyncable = {} } = host;
+  const names = Object.values(unsyncable)
+    .flatMap(({ examples }) => examples)
+    .slice(0, maxUnsyncable)
+    .map(({ path, why }) => ({ path: path.slice(0, maxPath), why: why.slice(0, maxReason) }));
+  return {
+    ...describeHost(host),
+    ...(reload && { reload: { ...reload, output: reload.output.slice(-maxOutput) } }),
+    ...(names.length > 0 && { unsyncable: names }),
+  };
+}
+
 /**
  * Computes the SHA-256 of a host's trusted fields except its status. A change of key, address,
  * user or root changes it.

@@ -68,7 +68,10 @@ export interface HostOverview {
   /** What a person does about it; absent if there is nothing to do. */
   remedy?: string;
   code?: ErrorCode;
-  /** Files that the host waits for; `bytes` belong to the counted ones. */
+  /**
+   * Files that the host waits for; `bytes` belong to the counted ones. Long backlogs are counted in
+   * turn, so these may be some seconds older than `at`.
+   */
   pending: CappedCount & { bytes: number };
   /** How long the oldest of them has waited. */
   oldestSeconds?: number;
@@ -79,6 +82,8 @@ export interface HostOverview {
   conflicts?: number;
   /** Names in its sync dirs that cannot be synced. */
   unsyncable: number;
+  /** The last run of its reload command; `exitCode` is null if it could not start or was killed. */
+  reload?: { at: Date; exitCode: number | null };
   /** Since the newest delivery to it, from any sender. */
   deliveredSecondsAgo?: number;
   /** Files delivered to it in the last hour: 20 counts of three minutes each, the oldest first. */

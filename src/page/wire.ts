@@ -1,4 +1,4 @@
-import type { HostDescription } from '../api/describe-host.js';
+import type { HostDetails } from '../api/describe-host.js';
 import type { HistoryRestore, HistoryVersion } from '../api/history.js';
 import type { OverviewChange } from '../api/live-events.js';
 import type { HostOverview, Overview } from '../api/overview.js';
@@ -41,7 +41,7 @@ export type WireFile = Omit<Wire<FileStatus>, 'pending'> & {
   })[];
 };
 export type WireDocument = Omit<Wire<DocumentStatus>, 'files'> & { files: WireFile[] };
-export type WireHostDescription = Wire<HostDescription>;
+export type WireHostDescription = Wire<HostDetails>;
 export type WireAudit = Wire<AuditEntry>;
 export type WireCheck = Wire<DoctorCheck>;
 type Content = { size: number; mtime: string; sha256?: string };

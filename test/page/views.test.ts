@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   findViolations,
   hasBrowser,
@@ -10,8 +10,24 @@ import {
   phone,
   showView,
 } from './browser.js';
-import { emptySite, makeFiftyHosts, makeHost, makeOverview } from './fake-data.js';
+import {
+  audit,
+  conflict,
+  describeFakeHost,
+  emptySite,
+  makeFiftyHosts,
+  makeHost,
+  makeOverview,
+  makeRun,
+  orderFiles,
+  removals,
+  runSummaries,
+  trashFiles,
+} from './fake-data.js';
 import { startFakeSite, type FakeSite } from './fake-site.js';
+
+const script = '<img src=x onerror="document.title=\'owned\'"><script>alert(1)</script>';
+const hostile = [script, '"\'`&lt;', 'photo\u202egpj.exe', 'x'.repeat(4_000)];
 
 const views: readonly [hash: string, title: string | RegExp][] = [
   ['#/', '4 of 7 hosts lack files'],
@@ -33,11 +49,15 @@ const views: readonly [hash: string, title: string | RegExp][] = [
 ];
 
 describe.skipIf(!hasBrowser)(`the views of the page ${orInstall}`, () => {
-  let site: FakeSite, browser: Browser;
+  let site: FakeSite, browser: Browser, routes: FakeSite['routes'];
 
   beforeAll(async () => {
     site = await startFakeSite();
+    routes = new Map(site.routes);
     browser = await launchBrowser();
+  });
+  afterEach(() => {
+    for (const [route, answer] of routes) site.routes.set(route, answer);
   });
   afterAll(async () => {
     await browser.close();
@@ -124,8 +144,6 @@ describe.skipIf(!hasBrowser)(`the views of the page ${orInstall}`, () => {
   });
 
   test('show hostile names as text', async () => {
-    const script = '<img src=x onerror="document.title=\'owned\'"><script>alert(1)</script>';
-    const hostile = [script, '"\'`&lt;', 'photo\u202egpj.exe', 'x'.repeat(4_000)];
     site.overview = makeOverview({
       headline: script,
       hosts: hostile.map((text, index) =>
@@ -159,4 +177,122 @@ describe.skipIf(!hasBrowser)(`the views of the page ${orInstall}`, () => {
     await close();
     site.overview = makeOverview();
   });
+
+  test('show hostile files, messages, audit entries and outputs as text', async () => {
+    for (const [route, answer] of Object.entries(makeHostileAnswers()))
+      site.routes.set(route, () => answer);
+    const { page, errors, close } = await openPage(browser, site.url, { viewport: phone });
+    for (const hash of [
+      '#/hosts/web2',
+      '#/files?contains=x',
+      '#/runs',
+      '#/runs/x',
+      '#/conflicts',
+      '#/removals',
+      '#/trash',
+      '#/audit',
+    ]) {
+      await showView(page, hash);
+      const main = page.locator('main');
+      for (const text of ['‹U+202E›gpj.exe', '<img src=x', '(4,000 characters)'])
+        await main.getByText(text).first().waitFor({ state: 'attached' });
+      expect([hash, await main.textContent()]).toEqual([
+        hash,
+        expect.not.stringContaining('\u202e') as unknown,
+      ]);
+      expect([hash, await page.locator('main img[src="x"], main script').count()]).toEqual([
+        hash,
+        0,
+      ]);
+      expect([hash, await measureSideways(page)]).toEqual([hash, 0]);
+      expect([hash, await findViolations(page)]).toEqual([hash, []]);
+    }
+    expect(await page.title()).not.toBe('owned');
+    expect(errors).toEqual([]);
+    await close();
+  });
+
+  test('of a host shows what its last reload printed, and each name that cannot be synced', async () => {
+    site.routes.set('GET hosts/:one', () => ({
+      host: {
+        ...describeFakeHost(makeHost('web2')),
+        reload: { at: new Date(), exitCode: 1, output: 'nginx: [emerg] no such file\nfailed\n' },
+        unsyncable: [{ path: 'uploads/photos/\ufffd.jpg', why: 'its name is not valid UTF-8' }],
+      },
+    }));
+    const { page, close } = await openPage(browser, site.url);
+    await showView(page, '#/hosts/web2', 'web2');
+    await page.getByText('It failed with exit code 1.').waitFor();
+    const output = page.getByRole('region', { name: 'Its output' });
+    expect(await output.innerText()).toBe('nginx: [emerg] no such file\nfailed');
+    const names = page.getByRole('region', { name: 'Names that cannot be synced' });
+    expect(await names.innerText()).toBe('uploads/photos/\ufffd.jpg its name is not valid UTF-8');
+    expect(await findViolations(page)).toEqual([]);
+    await close();
+  });
 });
+
+/** Answers of the router whose names and messages another host or a visitor chose. */
+function makeHostileAnswers(): Record<string, unknown> {
+  const [file] = orderFiles;
+  const [change] = audit;
+  const [kept] = trashFiles;
+  const failures = hostile.map((message) => ({
+    host: 'id-web1',
+    failure: { code: 'TRANSFER_FAILED', message, retryable: true, scope: 'path' },
+  }));
+  const runs = hostile.map((text) => ({
+    ...makeRun({ ...firstRun(), id: text, state: 'failed', requestedBy: text }),
+    at: 'id-web1',
+    failures,
+    failure: { code: 'RUN_FAILED', message: text, retryable: true, scope: 'host' },
+    wouldTransfer: hostile.map((path) => ({ host: 'id-web1', path, size: 1, why: 'missing' })),
+    endedAt: new Date(),
+  }));
+  return {
+    'GET hosts/:one': {
+      host: {
+        ...describeFakeHost(makeHost('web2')),
+        rootPath: script,
+        reload: { at: new Date(), exitCode: 1, output: hostile.join('\n') },
+        unsyncable: hostile.map((text) => ({ path: text, why: text })),
+      },
+    },
+    'GET files': {
+      files: hostile.map((path) => ({
+        ...file,
+        path,
+        savedBy: { model: path, id: path },
+        pending: [
+          { id: 'x', hostname: path, since: new Date(), blocked: false, why: path, remedy: path },
+        ],
+      })),
+    },
+    'GET runs': { runs },
+    'GET runs/:one': { run: { ...runs[0], requestedBy: hostile[2] } },
+    'GET conflicts': { files: hostile.map((text) => ({ ...conflict, path: text, why: text })) },
+    'GET removals': {
+      removals: hostile.map((dir) => ({ ...removals, dir, host: dir, paths: hostile })),
+    },
+    'GET trash': {
+      files: hostile.map((text) => ({ ...kept, dir: text, path: text, keptAs: text })),
+    },
+    'GET audit': {
+      audit: hostile.map((text, id) => ({
+        ...change,
+        id: String(id),
+        by: text,
+        what: text,
+        args: text,
+        host: text,
+        outcome: text,
+      })),
+    },
+  };
+}
+
+function firstRun(): (typeof runSummaries)[number] {
+  const [run] = runSummaries;
+  if (!run) throw new Error('there is no run');
+  return run;
+}

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { HostDescription } from '../../api/describe-host.js';
+import type { HostDescription, HostDetails } from '../../api/describe-host.js';
 import type { CappedCount } from '../../api/overview.js';
 import type { HostChangePreview, InitReport } from '../../api/reports.js';
 import { backendNames } from '../../model/backend-name.js';
@@ -14,12 +14,22 @@ export const hostName = objectOf<{ id: HostId; hostname: string }>({
   hostname: v.string(),
 });
 
+export const reloadAnswer = objectOf<NonNullable<HostDetails['reload']>>({
+  at: dateText,
+  exitCode: v.nullable(v.number()),
+  output: v.string(),
+});
+export const unsyncableName = objectOf<NonNullable<HostDetails['unsyncable']>[number]>({
+  path: v.string(),
+  why: v.string(),
+});
+
 const keyAnswer = objectOf<HostDescription['hostKeys'][number]>({
   type: v.string(),
   fingerprint: v.string(),
 });
 
-export const hostAnswer = objectOf<HostDescription>({
+const hostFields = {
   id: v.string(),
   hostname: v.string(),
   url: v.string(),
@@ -49,6 +59,13 @@ export const hostAnswer = objectOf<HostDescription>({
   hostKeys: v.array(keyAnswer),
   unsealed: v.exactOptional(v.literal(true)),
   digest: v.string(),
+};
+
+export const hostAnswer = objectOf<HostDescription>(hostFields);
+export const hostDetails = objectOf<HostDetails>({
+  ...hostFields,
+  reload: v.exactOptional(reloadAnswer),
+  unsyncable: v.exactOptional(v.array(unsyncableName)),
 });
 
 export const initCheck = objectOf<InitReport['checks'][number]>({

@@ -53,6 +53,12 @@ export const hostOverview = objectOf<HostOverview>({
   ),
   conflicts: v.exactOptional(count),
   unsyncable: count,
+  reload: v.exactOptional(
+    objectOf<NonNullable<HostOverview['reload']>>({
+      at: dateText,
+      exitCode: v.nullable(v.number()),
+    }),
+  ),
   deliveredSecondsAgo: optionalSeconds,
   deliveries: v.array(count),
   heartbeatSecondsAgo: optionalSeconds,

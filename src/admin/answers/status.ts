@@ -3,12 +3,11 @@ import type { AuditEntry, DoctorCheck, HostStatus, Status } from '../../api/repo
 import type { SetupProblem, UnnamedSaves, UnsyncableNames } from '../../model/host.js';
 import type { SyncDir } from '../../model/sync-dir.js';
 import { failureAnswer } from './failure.js';
-import { hostName, hostStatus } from './host.js';
+import { hostName, hostStatus, reloadAnswer, unsyncableName } from './host.js';
 import { count, dateText, objectOf, recordOf } from './json.js';
 
 type BlockedPath = HostStatus['blockedPaths'][number];
 type HostFailure = HostStatus['failures'][number];
-type Reload = NonNullable<HostStatus['reload']>;
 type UnsharedHistory = NonNullable<NonNullable<HostStatus['history']>['unshared']>[string];
 type UnreadableRows = Status['unreadableRows'];
 
@@ -46,9 +45,7 @@ export const hostStatusAnswer = objectOf<HostStatus>({
     recordOf(
       objectOf<UnsyncableNames & { at?: Date }>({
         count,
-        examples: v.array(
-          objectOf<UnsyncableNames['examples'][number]>({ path: v.string(), why: v.string() }),
-        ),
+        examples: v.array(unsyncableName),
         at: v.exactOptional(dateText),
       }),
     ),
@@ -67,9 +64,7 @@ export const hostStatusAnswer = objectOf<HostStatus>({
       unrecorded: count,
     }),
   ),
-  reload: v.exactOptional(
-    objectOf<Reload>({ at: dateText, exitCode: v.nullable(v.number()), output: v.string() }),
-  ),
+  reload: v.exactOptional(reloadAnswer),
   setup: v.exactOptional(
     v.array(objectOf<SetupProblem>({ about: v.string(), message: v.string(), remedy: v.string() })),
   ),

@@ -57,7 +57,10 @@ export function RemoveFilesDialog({ removals, done }: RemovalsProps): JSX.Elemen
             <li>{texts.removeThen(hosts)}</li>
             <li>{texts.leaveWaiting}</li>
           </ul>
-          <PathBox label={texts.removalPaths} paths={paths.map((path) => ({ path }))} />
+          <PathBox
+            label={texts.removalPaths(dir, shorten(showHidden(removals.host)))}
+            paths={paths.map((path) => ({ path }))}
+          />
         </>
       )}
       typed={({ count }) => {

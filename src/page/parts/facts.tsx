@@ -1,4 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact';
+import { PathText, Text } from './names.js';
 
 export interface Fact {
   readonly name: string;
@@ -32,8 +33,13 @@ export function PathBox({
       <ul class="plain">
         {paths.map(({ path, note }, at) => (
           <li key={at}>
-            <bdi class="mono">{path}</bdi>
-            {note !== undefined && <span class="quiet"> {note}</span>}
+            <PathText path={path} />
+            {note !== undefined && (
+              <span class="quiet">
+                {' '}
+                <Text text={note} />
+              </span>
+            )}
           </li>
         ))}
       </ul>

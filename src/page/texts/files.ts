@@ -64,7 +64,8 @@ export const fileTexts = {
   on: 'on',
   removalsFound: (files: string, share: string | undefined): string =>
     `${files} ${share === undefined ? '' : `(${share} of the directory) `}are gone there.`,
-  removalPaths: 'Files that would be removed',
+  removalPaths: (dir: string, host: string): string =>
+    `Files of ${dir} that would be removed by ${host}`,
   keepFiles: 'Keep the files',
   removeEverywhere: 'Remove them everywhere',
   removalsGone: 'No removals wait there any more. Somebody else has decided.',

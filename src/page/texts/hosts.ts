@@ -52,6 +52,15 @@ export const hostTexts = {
   whatWaits: 'What waits',
   oldestOf: (shown: number, all: string): string => `${String(shown)} of ${all}`,
   allThatWaits: 'All that waits',
+  reloadTitle: 'Last run of its reload command',
+  reloadEnd: (exitCode: number | null): string =>
+    exitCode === null
+      ? 'It did not start, or was stopped after a minute.'
+      : exitCode === 0
+        ? 'It succeeded.'
+        : `It failed with exit code ${String(exitCode)}.`,
+  reloadOutput: 'Its output',
+  noOutput: 'It printed nothing.',
   whoItIs: 'Who it is',
   noKey: 'none',
   notYet: 'not yet',

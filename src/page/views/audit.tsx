@@ -35,7 +35,7 @@ export function AuditView(): JSX.Element {
                   isRowHead: true,
                   cell: ({ what, args }) => (
                     <>
-                      {what}{' '}
+                      <Text text={what} />{' '}
                       <small class="mono">
                         <Text text={args} />
                       </small>
@@ -51,7 +51,7 @@ export function AuditView(): JSX.Element {
                 },
                 {
                   head: texts.columns.outcome,
-                  cell: ({ outcome }) => texts.outcomes[outcome] ?? <code>{outcome}</code>,
+                  cell: ({ outcome }) => <Outcome outcome={outcome} />,
                 },
               ]}
             />
@@ -59,5 +59,17 @@ export function AuditView(): JSX.Element {
         }
       </Load>
     </>
+  );
+}
+
+/** A word, or the code of an error. */
+function Outcome({ outcome }: { outcome: string }): JSX.Element {
+  const word = Object.hasOwn(texts.outcomes, outcome) ? texts.outcomes[outcome] : undefined;
+  return word === undefined ? (
+    <code>
+      <Text text={outcome} />
+    </code>
+  ) : (
+    <>{word}</>
   );
 }

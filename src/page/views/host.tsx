@@ -10,6 +10,7 @@ import {
 } from '../format.js';
 import { addressOf } from '../api.js';
 import { HostActions } from './host-actions.js';
+import { Reload, Unsyncable } from './host-details.js';
 import { useMayChange, usePage } from '../page-context.js';
 import { Age, Ago, Clock, Countdown, Since } from '../parts/ages.js';
 import { Facts, type Fact } from '../parts/facts.js';
@@ -265,13 +266,15 @@ function Identity({ host }: { host: WireHost }): JSX.Element {
   const { api } = usePage();
   const loaded = useLoaded(
     (signal) => api.get<{ host: WireHostDescription }>(addressOf('hosts', host.id), {}, signal),
-    `${host.id} ${host.approval}`,
+    `${host.id} ${host.approval} ${String(host.unsyncable)} ${host.reload?.at ?? ''}`,
   );
   return (
-    <Section title={texts.whoItIs}>
-      <Load loaded={loaded}>
-        {({ host: row }) => (
-          <>
+    <Load loaded={loaded}>
+      {({ host: row }) => (
+        <>
+          <Unsyncable names={row.unsyncable ?? []} count={host.unsyncable} />
+          <Reload reload={row.reload} />
+          <Section title={texts.whoItIs}>
             <Facts
               facts={[
                 { name: texts.facts.root, value: <Text text={row.rootPath} /> },
@@ -307,9 +310,9 @@ function Identity({ host }: { host: WireHost }): JSX.Element {
                 )}
               </p>
             )}
-          </>
-        )}
-      </Load>
-    </Section>
+          </Section>
+        </>
+      )}
+    </Load>
   );
 }

@@ -66,7 +66,10 @@ function Removals({ removals, done }: { removals: WireRemovals; done: () => void
         )}
       </p>
       {paths.length > 0 && (
-        <PathBox label={texts.removalPaths} paths={paths.map((path) => ({ path }))} />
+        <PathBox
+          label={texts.removalPaths(shorten(showHidden(dir)), shorten(showHidden(host)))}
+          paths={paths.map((path) => ({ path }))}
+        />
       )}
       {mayChange && (
         <div class="acts">
