@@ -135,6 +135,9 @@ export type {
   ShownHost,
   VerifyRequest,
 } from './api/requests.js';
+export type { HostDescription, HostDetails } from './api/describe-host.js';
+export type { LiveEvents, OverviewChange } from './api/live-events.js';
+export type { SessionState } from './api/session.js';
 export type {
   HistoryActions,
   HistoryRestore,
