@@ -146,20 +146,34 @@ function formatHostRow(host: HostStatus, layout: Layout): string[] {
 
 /** The status lists the first 100 conflicts only. */
 function formatConflictCount(count: number): string {
-  return `${String(count)}${count >= 100 ? ' or more' : ''} on this host`;
+  return `${formatCapped(count, 100)} on this host`;
 }
 
-/** Lists why versions of a host are not recorded or shared. Nothing if all is well. */
+/** A count that ends at a limit. */
+function formatCapped(count: number, limit: number): string {
+  return `${String(count)}${count >= limit ? ' or more' : ''}`;
+}
+
+/** Lists which versions of a host are not recorded or shared yet, and why. */
 function listHistoryProblems(
   { hostname, history }: HostStatus,
   hosts: readonly HostStatus[],
 ): string[][] {
   if (!history) return [];
-  const { failure, unrecorded, unshared = {} } = history;
+  const { failure, unrecorded, unshared = {}, adoption } = history;
   const nameOf = (id: string): string => hosts.find((host) => host.id === id)?.hostname ?? id;
   return [
-    ...(failure
-      ? [[hostname, `${String(unrecorded)} versions not recorded`, failure.message]]
+    ...(failure || unrecorded > 0
+      ? [
+          [
+            hostname,
+            `${formatCapped(unrecorded, 1_000)} versions not recorded yet`,
+            failure?.message ?? 'none: its leader records them',
+          ],
+        ]
+      : []),
+    ...(adoption && !adoption.endedAt
+      ? [[hostname, `existing files: ${String(adoption.files)} recorded so far`, '–']]
       : []),
     ...Object.entries(unshared).map(([id, one]) => [
       hostname,

@@ -1,19 +1,26 @@
 import type { HostContext } from '../context/host-context.js';
 import type { DoctorCheck } from '../api/reports.js';
-import type { Host } from '../model/host.js';
+import type { HistoryAdoption, HistoryState } from '../model/host.js';
 import { reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 
+/** Unrecorded versions are counted up to this. */
+const COUNT_LIMIT = 1_000;
+
 /** Checks how this host records its history and shares it. Nothing with a backend without one. */
-export function checkHistory({
+export async function checkHistory({
   config,
   registry,
-}: Pick<HostContext, 'config' | 'registry'>): DoctorCheck[] {
+  ledger,
+}: Pick<HostContext, 'config' | 'registry'> & {
+  readonly ledger: Pick<HostContext['ledger'], 'countUnrecorded'>;
+}): Promise<DoctorCheck[]> {
   if (config.backend === 'rsync') return [];
-  const { history } = registry.me();
+  const { id, history } = registry.me();
+  const unrecorded = await ledger.countUnrecorded(id, COUNT_LIMIT);
   return [
-    { name: 'history', ...assessHistory(history) },
-    ...Object.entries(history?.unshared ?? {}).map(([id, { failure, since }]) => ({
-      name: `history to ${registry.find(id)?.hostname ?? id}`,
+    { name: 'history', ...assessHistory(history, unrecorded) },
+    ...Object.entries(history?.unshared ?? {}).map(([host, { failure, since }]) => ({
+      name: `history to ${registry.find(host)?.hostname ?? host}`,
       ...reportFailed(
         `not shared since ${since.toISOString()}: ${failure.message}`,
         'remove the cause; deliveries do not depend on it, and sharing is retried',
@@ -22,19 +29,43 @@ export function checkHistory({
   ];
 }
 
-export function assessHistory(history: Host['history']): CheckResult {
+export function assessHistory(history: HistoryState | undefined, unrecorded: number): CheckResult {
   if (history === undefined)
     return reportInfo(
       'the leader of this host has not opened its history yet',
       'start the application with SYNCMEDIA_BACKEND=git, and look into its log',
     );
-  const { failure, failingSince, bytes, oldest } = history;
+  const { failure, failingSince, bytes, oldest, adoption } = history;
   if (failure)
     return reportFailed(
-      `nothing is recorded since ${failingSince?.toISOString() ?? 'some time'}: ${failure.message}`,
+      `nothing is recorded since ${failingSince?.toISOString() ?? 'some time'}, and ` +
+        `${describeUnrecorded(unrecorded)}: ${failure.message}`,
       'remove the cause; deliveries do not depend on it, and recording is retried',
     );
   const size = bytes === undefined ? '' : `, ${String(Math.ceil(bytes / 1024 ** 2))} MiB`;
   const since = oldest === undefined ? '' : `, since ${oldest.toISOString().slice(0, 10)}`;
-  return reportOk(`every version is recorded${size}${since}`);
+  const adopted = describeAdoption(adoption);
+  if (unrecorded > 0)
+    return reportInfo(
+      `${describeUnrecorded(unrecorded)}${size}${since}${adopted}`,
+      'nothing, if the number falls: versions are recorded while the application runs',
+    );
+  return reportOk(`every new version is recorded${size}${since}${adopted}`);
+}
+
+function describeUnrecorded(count: number): string {
+  if (count === 1) return '1 version is not recorded yet';
+  return `${count >= COUNT_LIMIT ? 'over ' : ''}${String(count)} versions are not recorded yet`;
+}
+
+function describeAdoption(adoption: HistoryAdoption | undefined): string {
+  if (adoption === undefined) return '';
+  const { files, endedAt, isFull } = adoption;
+  if (endedAt === undefined) return `; ${String(files)} existing files are recorded so far`;
+  if (isFull)
+    return (
+      `; ${String(files)} existing files are recorded; the others would take more than half of ` +
+      'SYNCMEDIA_HISTORY_MAX_BYTES'
+    );
+  return files === 0 ? '' : `; ${String(files)} existing files are recorded, too`;
 }

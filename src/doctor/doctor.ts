@@ -19,7 +19,7 @@ import { checkStatus } from './check-status.js';
 /** What doctor examines on a machine that was initialised. */
 export type ExaminedHost = Pick<
   HostContext,
-  'config' | 'tuning' | 'state' | 'replica' | 'dirs' | 'registry' | 'unreadable'
+  'config' | 'tuning' | 'state' | 'replica' | 'dirs' | 'registry' | 'unreadable' | 'ledger'
 >;
 
 /**
@@ -74,7 +74,7 @@ export async function examineHost(
         hosts,
       ),
     ]);
-    return [...checks, ...checkHistory(examined), ...parts.flat()];
+    return [...checks, ...(await checkHistory(examined)), ...parts.flat()];
   } finally {
     await ssh.close();
   }

@@ -1,6 +1,7 @@
 import { backendNames } from '../model/backend-name.js';
 import {
   hasFields,
+  isBoolean,
   isDate,
   isFailure,
   isList,
@@ -80,6 +81,16 @@ const fieldReaders: Readonly<Record<string, FieldReader>> = {
       bytes: isOptional(isNumber),
       oldest: isOptional(isDate),
       forgottenUntil: isOptional(isDate),
+      adoption: isOptional(
+        hasFields({
+          since: isDate,
+          after: isOptional(isText),
+          files: isNumber,
+          bytes: isNumber,
+          endedAt: isOptional(isDate),
+          isFull: isOptional(isBoolean),
+        }),
+      ),
     }),
   ),
   reload: makeWholeReader(

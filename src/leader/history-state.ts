@@ -3,7 +3,7 @@ import type { HostContext } from '../context/host-context.js';
 import { setGateHistory } from '../access/gate.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { Failure } from '../model/failure.js';
-import type { HistoryState, HostId } from '../model/host.js';
+import type { HistoryAdoption, HistoryState, HostId } from '../model/host.js';
 import type { History, HistorySize } from '../transport/history.js';
 import { toFailure } from '../transport/to-failure.js';
 
@@ -25,7 +25,9 @@ export class HistoryStateStore {
       maxBytes: config.history.maxBytes,
     });
     const { failure: _, failingSince: __, unshared: ___, ...before } = registry.me().history ?? {};
-    this.state = before;
+    // What is captured from now on is recorded as it is captured.
+    const adoption = this.adoption ?? before.adoption ?? { since: new Date(), files: 0, bytes: 0 };
+    this.state = { ...before, adoption };
     await this.write();
   }
 
@@ -62,6 +64,16 @@ export class HistoryStateStore {
   recordSize({ bytes, oldest }: HistorySize): Promise<void> {
     const { oldest: _, ...rest } = this.state;
     this.state = { ...rest, bytes, ...(oldest && { oldest }) };
+    return this.write();
+  }
+
+  /** Undefined until the history was announced. */
+  get adoption(): HistoryAdoption | undefined {
+    return this.state.adoption;
+  }
+
+  recordAdoption(adoption: HistoryAdoption): Promise<void> {
+    this.state = { ...this.state, adoption };
     return this.write();
   }
 

@@ -155,6 +155,26 @@ export class LedgerQueries {
     return this.findEntries(filter, { limit, sort: { _id: 1 } });
   }
 
+  /**
+   * Finds files that these hosts captured before a time and whose version a host holds. Those that
+   * wait to be recorded anyway are left out. Sorted by path, after `after`.
+   */
+  async findAdoptable(
+    { heldBy, capturedBy, before }: { heldBy: HostId; capturedBy: readonly HostId[]; before: Date },
+    limit: number,
+    after: string | undefined,
+  ): Promise<Entry[]> {
+    const filter = {
+      kind: 'file',
+      heldBy,
+      capturedBy: { $in: [...capturedBy] },
+      capturedAt: { $lt: before },
+      unrecorded: { $ne: true },
+      ...(after === undefined ? {} : { _id: { $gt: after } }),
+    } as LedgerFilter;
+    return this.findEntries(filter, { limit, sort: { _id: 1 } });
+  }
+
   /** Counts the versions of a host that its history lacks, up to `limit`. */
   async countUnrecorded(host: HostId, limit: number): Promise<number> {
     return this.rows.countDocuments({ unrecorded: true, capturedBy: host }, { limit });

@@ -142,6 +142,20 @@ export interface HistoryState {
   oldest?: Date;
   /** Requests to forget a path that are older than this were carried out. */
   forgottenUntil?: Date;
+  adoption?: HistoryAdoption;
+}
+
+/** How far the files that existed before the history are recorded in it. */
+export interface HistoryAdoption {
+  /** Files that were captured before are adopted; later ones are recorded as they are captured. */
+  since: Date;
+  /** The last path that was looked at. */
+  after?: string;
+  files: number;
+  bytes: number;
+  endedAt?: Date;
+  /** It ended because the rest would take too much of the limit. */
+  isFull?: boolean;
 }
 
 /**

@@ -1,6 +1,11 @@
 import * as v from 'valibot';
 import type { AuditEntry, DoctorCheck, HostStatus, Status } from '../../api/reports.js';
-import type { SetupProblem, UnnamedSaves, UnsyncableNames } from '../../model/host.js';
+import type {
+  HistoryAdoption,
+  SetupProblem,
+  UnnamedSaves,
+  UnsyncableNames,
+} from '../../model/host.js';
 import type { SyncDir } from '../../model/sync-dir.js';
 import { failureAnswer } from './failure.js';
 import { hostName, hostStatus, reloadAnswer, unsyncableName } from './host.js';
@@ -61,6 +66,16 @@ export const hostStatusAnswer = objectOf<HostStatus>({
       bytes: v.exactOptional(count),
       oldest: v.exactOptional(dateText),
       forgottenUntil: v.exactOptional(dateText),
+      adoption: v.exactOptional(
+        objectOf<HistoryAdoption>({
+          since: dateText,
+          after: v.exactOptional(v.string()),
+          files: count,
+          bytes: count,
+          endedAt: v.exactOptional(dateText),
+          isFull: v.exactOptional(v.boolean()),
+        }),
+      ),
       unrecorded: count,
     }),
   ),

@@ -3,6 +3,7 @@ import type { DeliveryQueues } from '../../replication/delivery-queues.js';
 import { BootstrapRequests } from '../../runs/bootstrap-requests.js';
 import { Runner } from '../../runs/runner.js';
 import type { LeaderJob } from '../leader-job.js';
+import { AdoptHistory } from './adopt-history.js';
 import { Backfill } from './backfill.js';
 import { ConflictCounter } from './count-conflicts.js';
 import { HistoryStateStore } from '../history-state.js';
@@ -55,6 +56,7 @@ export function createJobs(context: LeaderContext, queues: DeliveryQueues): Lead
     new ConflictCounter(context),
     new RecordHistory(context, history, sharing.notice),
     sharing,
+    new AdoptHistory(context, history, sharing.notice),
     new MaintainHistory(context, history),
     new ForgetHistory(context, history),
   ];

@@ -7,6 +7,7 @@ import type { Path } from '../../model/path.js';
 import type { History } from '../../transport/history.js';
 import type { LeaderJob } from '../leader-job.js';
 import type { HistoryStateStore } from '../history-state.js';
+import { toRecordRequest } from './to-record-request.js';
 
 /** Milliseconds from a version's entry to its record, so that its deliveries begin first. */
 const DELAY_MS = 250;
@@ -203,18 +204,4 @@ export class RecordHistory implements LeaderJob {
     });
     this.runSoon();
   }
-}
-
-function toRecordRequest(entry: Entry): RecordRequest {
-  const { path, version, capturedAt, info, savedBy, author, superseded } = entry;
-  const replaced = superseded.at(-1);
-  return {
-    path,
-    version,
-    at: capturedAt,
-    ...(info && { info }),
-    ...(replaced && { replaces: replaced.version }),
-    ...(savedBy && { savedBy }),
-    ...(author !== undefined && { author }),
-  };
 }

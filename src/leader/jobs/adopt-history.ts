@@ -1,0 +1,112 @@
+import type { LeaderContext } from '../../context/leader-context.js';
+import type { Entry } from '../../model/entry.js';
+import type { HistoryAdoption, HostId } from '../../model/host.js';
+import type { History } from '../../transport/history.js';
+import type { HistoryStateStore } from '../history-state.js';
+import type { LeaderJob } from '../leader-job.js';
+import { toRecordRequest } from './to-record-request.js';
+
+/** What one poll records: so many files, and no more once so many bytes are reached. */
+const BATCH = 100;
+const BATCH_BYTES = 64 * 1024 * 1024;
+/** After a failure, in milliseconds. */
+const RETRY_MS = 60_000;
+/** Existing files take at most this share of the limit. The rest is for versions to come. */
+const MAX_SHARE = 0.5;
+
+/**
+ * Records the files that existed before this host had a history, so that their first replacement
+ * can be undone. It takes a few at each poll, and only while nothing waits to be delivered.
+ */
+export class AdoptHistory implements LeaderJob {
+  readonly name = 'adopting existing files into the history';
+  private readonly ending = new AbortController();
+  private running: Promise<void> | undefined;
+  private nextAt = 0;
+
+  constructor(
+    private readonly context: Pick<
+      LeaderContext,
+      'backend' | 'config' | 'ledger' | 'me' | 'events' | 'tuning' | 'registry'
+    >,
+    private readonly state: HistoryStateStore,
+    private readonly onRecorded: () => void,
+  ) {}
+
+  async poll(): Promise<void> {
+    const { backend, tuning, registry, ledger, me } = this.context;
+    // A command that leads for a moment has other limits than the application.
+    if (!backend.history || !tuning.scansPeriodically || this.running) return;
+    const { adoption } = this.state;
+    if (!adoption || adoption.endedAt || performance.now() < this.nextAt) return;
+    const others = registry.recipients().flatMap(({ id }) => (id === me ? [] : [id]));
+    if (await ledger.hasPending(me, others)) return;
+    if (this.ending.signal.aborted) return;
+    this.running = this.adopt(backend.history, adoption).finally(() => {
+      this.running = undefined;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.ending.abort();
+    await this.running;
+  }
+
+  /** Never rejects. */
+  private async adopt(history: History, adoption: HistoryAdoption): Promise<void> {
+    const { config, ledger, me, events } = this.context;
+    const { maxBytes, maxFileBytes } = config.history;
+    const measure = ({ info }: Entry): number =>
+      info && info.size <= maxFileBytes ? info.size : 0;
+    try {
+      const found = await ledger.findAdoptable(
+        { heldBy: me, capturedBy: this.listCapturers(), before: adoption.since },
+        BATCH,
+        adoption.after,
+      );
+      const taken: Entry[] = [];
+      let bytes = 0;
+      for (const entry of found) {
+        if (taken.length > 0 && bytes + measure(entry) > BATCH_BYTES) break;
+        taken.push(entry);
+        bytes += measure(entry);
+      }
+      const isFull = adoption.bytes + bytes > maxBytes * MAX_SHARE;
+      const last = taken.at(-1);
+      if (isFull || last === undefined) {
+        await this.state.recordAdoption({
+          ...adoption,
+          endedAt: new Date(),
+          ...(isFull && { isFull }),
+        });
+        return;
+      }
+      const unrecorded = await history.record(taken.map(toRecordRequest), this.ending.signal);
+      await this.state.recordAdoption({
+        ...adoption,
+        after: last.path,
+        files: adoption.files + taken.length - unrecorded.length,
+        bytes: adoption.bytes + bytes,
+      });
+      if (taken.length > unrecorded.length) this.onRecorded();
+    } catch (error) {
+      if (this.ending.signal.aborted) return;
+      this.nextAt = performance.now() + RETRY_MS;
+      events.emit('failed', { doing: this.name, error });
+    }
+  }
+
+  /**
+   * Every host adopts what it captured itself. Files of retired hosts fall to the first host that
+   * keeps a history.
+   */
+  private listCapturers(): HostId[] {
+    const { registry, me } = this.context;
+    const [first] = registry
+      .recipients()
+      .flatMap(({ id, history }) => (history || id === me ? [id] : []))
+      .sort();
+    const retired = registry.all().flatMap(({ id, status }) => (status === 'retired' ? [id] : []));
+    return first === me ? [me, ...retired] : [me];
+  }
+}
