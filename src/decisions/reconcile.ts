@@ -69,6 +69,20 @@ export interface Evidence {
   readonly takenByDelete: boolean;
 }
 
+/**
+ * Whether the file may be a version that the entry has forgotten, as after the disk was restored
+ * from a backup: the entry remembers as many versions as it may, and the file is older than all of
+ * them.
+ */
+export function mayBeForgotten(entry: Entry | undefined, info: LocalFileInfo | undefined): boolean {
+  return (
+    entry?.kind === 'file' &&
+    info !== undefined &&
+    entry.superseded.length >= supersededLimit &&
+    entry.superseded.every(({ mtime }) => info.mtime <= mtime)
+  );
+}
+
 /** The decision needs this evidence first. */
 export interface EvidenceRequest {
   readonly needs: keyof Evidence;
@@ -90,6 +104,8 @@ export interface ReconcileSituation {
   readonly why: 'named' | 'scan' | 'asserted';
   /** Whether removals in this sync dir wait for a person. */
   readonly removalsHalted: boolean;
+  /** What `mayBeForgotten` says of the file; default false. */
+  readonly mayBeForgotten?: boolean;
   /** The evidence gathered so far. */
   readonly evidence: Partial<Evidence>;
 }
@@ -132,7 +148,13 @@ function decideByState(situation: ReconcileSituation): ReconcileAnswer | Evidenc
     const isDelivered = entry.kind === 'file' && pending && entry.heldBy.length > 0;
     if (why === 'scan' && isDelivered && entry.superseded.length >= supersededLimit)
       return 'nothing';
-    return ready ? 'new-version' : 'nothing';
+    if (!ready) return 'nothing';
+    // Another host has the current bytes. The delivery of them keeps this file as a conflict.
+    return why === 'scan' &&
+      situation.mayBeForgotten === true &&
+      entry.heldBy.some((host) => host !== me)
+      ? reconcileReverted(situation, held)
+      : 'new-version';
   }
   if (entry.kind === 'tombstone') return reconcileTombstone(situation, held);
   if (state === 'current') return held ? 'nothing' : 'hold';
@@ -160,8 +182,8 @@ function decideByState(situation: ReconcileSituation): ReconcileAnswer | Evidenc
 }
 
 /**
- * A superseded version lies at the path of a host that had the current one. Either the app put it
- * there, or a late delivery did, which leaves the current bytes in `.syncmedia/replaced`. A save
+ * A superseded or forgotten version lies at the path of a host that had the current one. Either the
+ * app put it there, or a late delivery did, which leaves the current bytes in `.syncmedia/replaced`. A save
  * means the file that it names. A file that a scan finds may be named in a moment.
  */
 function reconcileReverted(

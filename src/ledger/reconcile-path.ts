@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { hasErrorCode, SyncMediaError } from '../model/errors.js';
 import { isRewritten, mustCompareContent } from '../decisions/must-compare-content.js';
 import { makeVersionEntry } from '../decisions/entries.js';
-import { findWhy, reconcile, type ReconcileAnswer } from '../decisions/reconcile.js';
+import {
+  findWhy,
+  mayBeForgotten,
+  reconcile,
+  type ReconcileAnswer,
+} from '../decisions/reconcile.js';
 import {
   findFileState,
   hasChangedSinceCompared,
@@ -217,6 +222,7 @@ export class PathReconciler {
       ready: this.context.isReady(),
       why: findWhy(reason.why, localInfo, asserted),
       removalsHalted: this.context.areRemovalsHalted(path),
+      mayBeForgotten: mayBeForgotten(entry, localInfo),
     };
     let gatheredEvidence: GatheredEvidence = { evidence: {}, copy: undefined };
     for (;;) {

@@ -220,3 +220,47 @@ test("yesterday's files on every host stay, and a file that only today's disks h
   await settle();
   for (const machine of site.machines) expect(await list(machine)).toEqual(yesterday);
 });
+
+test("a host with yesterday's files brings no version back that the ledger has forgotten since", async () => {
+  await save(one, 'busy.jpg', 'version 0');
+  await settle();
+  await backUpFiles(two);
+  // The ledger remembers the newest 16.
+  for (let version = 1; version <= 18; version++) {
+    const content = `version ${String(version)}`;
+    await save(one, 'busy.jpg', content);
+    await until(async () => (await two.read(photo('busy.jpg'))) === content, { timeout: 30_000 });
+  }
+  await settle();
+  await stopApps([two]);
+  await restoreFiles(two);
+  await startApps([two], { scanAllMs: 1_500, candidateMs: 1_000 });
+  await untilListed(two, { 'busy.jpg': 'version 18' });
+  await settle();
+  for (const machine of site.machines)
+    expect(await list(machine)).toEqual({ 'busy.jpg': 'version 18' });
+});
+
+test("with yesterday's database a file that was set back to an older version since, with its date, lies in the trash", async () => {
+  const setTo = async (content: string, mtime: number): Promise<void> => {
+    await one.write(photo('a.jpg'), content, mtime);
+    await one.app.Photo.create({ title: content, file: photo('a.jpg') });
+    await settle();
+    for (const machine of site.machines) expect(await list(machine)).toEqual({ 'a.jpg': content });
+  };
+  await setTo('version 1', 1_600_000_000);
+  await setTo('version 2', 1_600_000_100);
+  const yesterday = await dumpDatabase();
+  await setTo('version 1', 1_600_000_000);
+  await stopApps(site.machines);
+  await restoreDatabase(yesterday);
+  await startApps(site.machines, { candidateMs: 1_000 });
+  await pushOnEachHost();
+  await settle();
+  for (const machine of site.machines) {
+    await untilListed(machine, { 'a.jpg': 'version 2' });
+    const trash = await machine.app.sync.recoverable.list('trash');
+    const copies = await Promise.all(trash.map(({ keptAs }) => machine.read(`${dir}/${keptAs}`)));
+    expect(copies).toContain('version 1');
+  }
+});
