@@ -34,6 +34,7 @@ import { listReplaced, replaceHost } from './replace-host.js';
 import { resolveRegistration, type EarlierRegistration } from './registration.js';
 import {
   checkStateDir,
+  pickUnknownFields,
   readState,
   removeState,
   writeState,
@@ -170,6 +171,7 @@ async function registerThisHost(
   const described = await describeThisHost(deps, own, known, parts, checks, change);
   if (stored && !trusted) checks.push(compareUntrustedRow(restoreNames(stored), described));
   const state: HostState = {
+    ...(before && !retired && pickUnknownFields(before)),
     format: 1,
     id,
     hostname: own.hostname,

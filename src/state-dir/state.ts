@@ -76,6 +76,29 @@ export async function writeState(stateDir: string, state: HostState): Promise<vo
   await replaceFile(getStateFile(stateDir), `${JSON.stringify(state, null, 2)}\n`, 0o600);
 }
 
+/** Every field that this version knows. */
+const knownFields: Readonly<Record<keyof HostState, true>> = {
+  format: true,
+  id: true,
+  hostname: true,
+  root: true,
+  syncDirs: true,
+  database: true,
+  publicKeyFile: true,
+  identityFile: true,
+  authorizedKeysFile: true,
+  unconfined: true,
+  registered: true,
+  createdAt: true,
+};
+
+/** Picks the fields that a newer version of the same format wrote. They stay in the file. */
+export function pickUnknownFields(state: HostState): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(state).filter(([name]) => !Object.hasOwn(knownFields, name)),
+  );
+}
+
 /** Makes this machine one that was never initialised. */
 export async function removeState(stateDir: string): Promise<void> {
   await rm(getStateFile(stateDir), { force: true });
