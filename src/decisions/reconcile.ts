@@ -183,8 +183,9 @@ function decideByState(situation: ReconcileSituation): ReconcileAnswer | Evidenc
 
 /**
  * A superseded or forgotten version lies at the path of a host that had the current one. Either the
- * app put it there, or a late delivery did, which leaves the current bytes in `.syncmedia/replaced`. A save
- * means the file that it names. A file that a scan finds may be named in a moment.
+ * app put it there, or a late delivery did, which leaves the current bytes in
+ * `.syncmedia/replaced`. A save means the file that it names. A file that a scan finds may be named
+ * in a moment.
  */
 function reconcileReverted(
   { ready, why, evidence: { lateDelivery, saveExpected } }: ReconcileSituation,
