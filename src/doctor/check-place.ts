@@ -25,9 +25,9 @@ export async function checkPlace(place: Place): Promise<DoctorCheck[]> {
   const checks = [
     await runCheck(
       'root',
-      `create or mount ${replica.rootPath}, and let the user who runs the app own it`,
+      `create or mount ${replica.rootPath}, and let the user who runs the app read it`,
       async () => {
-        await access(replica.rootPath, constants.R_OK | constants.W_OK | constants.X_OK);
+        await access(replica.rootPath, constants.R_OK | constants.X_OK);
         return reportOk(replica.rootPath);
       },
     ),

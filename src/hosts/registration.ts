@@ -158,10 +158,27 @@ async function requireSyncDirs(root: string, given: readonly string[]): Promise<
     const fault = await findDirFault(root, dir);
     if (fault !== undefined)
       throw new SyncMediaError('BAD_SYNC_DIR', `${fault}: create it, or mount it, first`);
+    try {
+      await access(join(root, dir), constants.R_OK | constants.W_OK | constants.X_OK);
+    } catch (error) {
+      throw new SyncMediaError(
+        'BAD_SYNC_DIR',
+        isReadOnly(error)
+          ? `the sync dir ${join(root, dir)} is mounted read-only: mount it for writing`
+          : `the user ${nameCurrentUser()} may not read and write the sync dir ` +
+              `${join(root, dir)}: run this as the user who runs the app, and let that user own it`,
+        { cause: error },
+      );
+    }
   }
   return dirs;
 }
 
+function isReadOnly(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EROFS';
+}
+
+/** Requires a root that this user may read. Only the sync dirs below it are written to. */
 async function requireRoot(root: string | undefined): Promise<string> {
   if (root === undefined)
     throw new SyncMediaError(
@@ -179,11 +196,11 @@ async function requireRoot(root: string | undefined): Promise<string> {
   if (!there.isDirectory())
     throw new SyncMediaError('BAD_OPTION', `the root ${path} is no directory`);
   try {
-    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    await access(path, constants.R_OK | constants.X_OK);
   } catch (error) {
     throw new SyncMediaError(
       'BAD_OPTION',
-      `the user ${nameCurrentUser()} may not read and write the root ${path}: run this as the ` +
+      `the user ${nameCurrentUser()} may not read the root ${path}: run this as the ` +
         `user who runs the app, and let that user own it`,
       { cause: error },
     );

@@ -3,12 +3,13 @@ import { chmod, chown, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { getErrorMessage } from '../../src/model/errors.js';
 import { readState } from '../../src/state-dir/state.js';
 import { confinement } from '../gate/confined.js';
 import { compileProgram } from '../harness/compile.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import { processMark } from '../harness/leftovers.js';
-import { startHost } from '../harness/sshd.js';
+import { startHost, type TestHost } from '../harness/sshd.js';
 import { makeTestDir } from '../harness/tmp.js';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -29,9 +30,13 @@ afterEach(async () => {
 });
 
 /** An environment as bare as that of a container: no HOME, and no temporary directory. */
-async function init(variables: Record<string, string>): Promise<unknown> {
+async function init(
+  variables: Record<string, string>,
+  startedBy: readonly string[] = [],
+): Promise<unknown> {
   const [mark = '', value] = processMark().split('=');
-  const { stdout } = await run(process.execPath, [program], {
+  const [command = '', ...args] = [...startedBy, process.execPath, program];
+  const { stdout } = await run(command, args, {
     env: {
       PATH: process.env['PATH'],
       TMPDIR: '/nonexistent',
@@ -45,25 +50,68 @@ async function init(variables: Record<string, string>): Promise<unknown> {
   return JSON.parse(stdout) as unknown;
 }
 
-test('init works without HOME and without a temporary directory', async () => {
+/** Runs a test with a host that is not registered. */
+const withHost = (work: (host: TestHost) => Promise<void>) => async (): Promise<void> => {
   const host = await startHost({ name: 'bare' });
   try {
     await mkdir(join(host.root, 'uploads'));
-    expect(
-      await init({
-        SYNCMEDIA_STATE_DIR: host.stateDir,
-        SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile,
-        SYNCMEDIA_ROOT: host.root,
-        SYNCMEDIA_HOSTNAME: host.name,
-        SYNCMEDIA_URL: host.hostname,
-        SYNCMEDIA_SSH_PORT: String(host.port),
-        ...confinement,
-      }),
-    ).toEqual({ hostname: 'bare', failed: [] });
+    await work(host);
   } finally {
     await host.close();
   }
+};
+const listVariables = (host: TestHost): Record<string, string> => ({
+  SYNCMEDIA_STATE_DIR: host.stateDir,
+  SYNCMEDIA_AUTHORIZED_KEYS: host.authorizedKeysFile,
+  SYNCMEDIA_ROOT: host.root,
+  SYNCMEDIA_HOSTNAME: host.name,
+  SYNCMEDIA_URL: host.hostname,
+  SYNCMEDIA_SSH_PORT: String(host.port),
+  ...confinement,
 });
+
+test(
+  'init works without HOME and without a temporary directory',
+  withHost(async (host) => {
+    expect(await init(listVariables(host))).toEqual({ hostname: 'bare', failed: [] });
+  }),
+);
+
+const cannotMount = await run('unshare', ['--mount', 'true']).then(
+  () => undefined,
+  getErrorMessage,
+);
+const skipped = cannotMount === undefined ? '' : ` (skipped: ${cannotMount})`;
+/** Starts a command that sees a directory read-only, and others in it not so. */
+const mountReadOnly = (directory: string, ...writable: string[]): string[] => [
+  ...['unshare', '--mount', 'sh', '-ec'],
+  'directory=$1; shift; mount --bind "$directory" "$directory"; while [ "$1" != -- ]; do ' +
+    'mount --bind "$directory/$1" "$directory/$1"; shift; done; ' +
+    'mount -o remount,bind,ro "$directory"; shift; exec "$@"',
+  ...['sh', directory, ...writable, '--'],
+];
+
+test.skipIf(cannotMount !== undefined)(
+  `a read-only root is enough if its sync dirs are mounted for writing${skipped}`,
+  withHost(async (host) => {
+    expect(await init(listVariables(host), mountReadOnly(host.root, 'uploads'))).toEqual({
+      hostname: 'bare',
+      failed: [],
+    });
+  }),
+);
+
+test.skipIf(cannotMount !== undefined)(
+  `a read-only sync dir is refused, before the host is registered${skipped}`,
+  withHost(async (host) => {
+    expect(await init(listVariables(host), mountReadOnly(host.root))).toEqual({
+      code: 'BAD_SYNC_DIR',
+      message: expect.stringContaining('is mounted read-only') as string,
+    });
+    expect(readState(host.stateDir)).toBeUndefined();
+    expect(await database.connection.collection('syncmedia_hosts').countDocuments()).toBe(0);
+  }),
+);
 
 const isRoot = process.getuid?.() === 0;
 test.skipIf(!isRoot)(
