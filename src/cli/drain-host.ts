@@ -11,7 +11,8 @@ const firstPauseMs = 250,
 const maxPathsShown = 5;
 
 /**
- * Lets a host send what no other host has: what it captured, and what a scan of its disk finds.
+ * Lets a host send the files that no other host has: those that it captured, and those that a scan
+ * of its disk finds.
  *
  * @throws TIMED_OUT if some of it is on no other host after so many seconds
  */

@@ -50,7 +50,7 @@ export const sessionRoutes: readonly AdminRoute[] = [
         signIn: requester.cookieName === undefined ? 'none' : 'token',
         mayChange,
         mayApprove: mayChange && (await requester.mayApprove()),
-        // Whoever may not use the router need not know which faults its version has.
+        // Strangers need not know which faults this version has.
         ...(admission && { version }),
       };
       return { status: 200, body: state };
