@@ -82,6 +82,8 @@ export interface HostOverview {
   conflicts?: number;
   /** Names in its sync dirs that cannot be synced. */
   unsyncable: number;
+  /** Its backend keeps earlier versions of files. */
+  keepsHistory?: true;
   /** The last run of its reload command; `exitCode` is null if it could not start or was killed. */
   reload?: { at: Date; exitCode: number | null };
   /** Since the newest delivery to it, from any sender. */

@@ -108,6 +108,7 @@ function describeHost(host: Host, working: readonly Host[], reading: SiteReading
     blockedBy: blocked.map(({ code, files }) => ({ code, files })),
     ...(host.conflicts !== undefined && !host.passive && { conflicts: host.conflicts }),
     unsyncable: Object.values(host.unsyncable ?? {}).reduce((sum, { count }) => sum + count, 0),
+    ...(host.history && { keepsHistory: true }),
     ...(host.reload && { reload: { at: host.reload.at, exitCode: host.reload.exitCode } }),
     ...(deliveredAt && { deliveredSecondsAgo: countSeconds(deliveredAt, now) }),
     deliveries: [...(reading.deliveries.get(host.id) ?? noDeliveries)],

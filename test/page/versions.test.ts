@@ -10,7 +10,7 @@ import {
   showView,
   type WatchedPage,
 } from './browser.js';
-import { orderFiles, versions } from './fake-data.js';
+import { makeOverview, orderFiles, versions } from './fake-data.js';
 import { FakeRefusal, startFakeSite, type FakeSite } from './fake-site.js';
 
 describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
@@ -22,6 +22,11 @@ describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
   afterAll(() => browser.close());
   beforeEach(async () => {
     site = await startFakeSite();
+    site.overview = makeOverview({
+      hosts: site.overview.hosts.map((host) =>
+        host.thisHost ? { ...host, keepsHistory: true } : host,
+      ),
+    });
     const [front] = orderFiles as { version: string }[];
     site.routes.set('GET files', () => ({ files: [{ ...front, version: versions[0]?.version }] }));
     site.routes.set('GET history', () => ({ versions }));
@@ -112,7 +117,17 @@ describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
     expect(asked).toBe(2);
   });
 
-  test('are not mentioned where the backend keeps none', async () => {
+  test('are not asked for where the backend of the host keeps none', async () => {
+    site.overview = makeOverview();
+    await open();
+    await page.getByRole('table').getByText('front.jpg').waitFor();
+    await page.waitForLoadState('networkidle');
+    expect(site.requests.filter(({ address }) => address === 'history')).toEqual([]);
+    expect(await page.getByRole('heading', { name: 'Versions' }).count()).toBe(0);
+  });
+
+  // Behind a load balancer another host may answer.
+  test('are not mentioned where the host that answers keeps none', async () => {
     site.routes.set(
       'GET history',
       () => new FakeRefusal(409, 'NO_HISTORY', 'The backend rsync keeps no history.'),

@@ -53,6 +53,7 @@ export const hostOverview = objectOf<HostOverview>({
   ),
   conflicts: v.exactOptional(count),
   unsyncable: count,
+  keepsHistory: v.exactOptional(v.literal(true)),
   reload: v.exactOptional(
     objectOf<NonNullable<HostOverview['reload']>>({
       at: dateText,

@@ -135,7 +135,9 @@ function Listed({
     };
   }, [watched]);
   const hostname = pendingOn ?? blockedOn;
-  const host = live.shown?.overview.hosts.find((one) => one.hostname === hostname);
+  const hosts = live.shown?.overview.hosts ?? [];
+  const host = hosts.find((one) => one.hostname === hostname);
+  const keepsHistory = hosts.some((one) => one.thisHost && one.keepsHistory === true);
   return (
     <Load loaded={loaded}>
       {({ files: read, next }) => {
@@ -156,7 +158,7 @@ function Listed({
                 captured.length > 0 && <FilePlaces files={captured} label={title} />
               )}
             </Section>
-            {only && !second && <Versions file={only} />}
+            {only && !second && keepsHistory && <Versions file={only} />}
             <div class="acts">
               {after.length > 0 && (
                 <button
