@@ -32,25 +32,29 @@ def receive_history(host, history):
         ('receive.denyNonFastForwards', 'true'), ('receive.denyDeletes', 'true'), ('receive.shallowUpdate', 'false'),
         ('receive.advertisePushOptions', 'false'), ('receive.hideRefs', 'refs/'), ('receive.hideRefs', '!refs/heads/' + host),
     ]
+    # git names its temporary files by random bytes of this device.
+    core = [(path, EXECUTE | READ) for path in GIT_CORE] + [('/dev/urandom', READ)]
+    own = [(repository, READ), (os.path.join(repository, 'objects'), CHANGE), (os.path.join(repository, 'refs'), CHANGE)]
+    os.umask(0o077)
+    become(find(GIT, 'git'), ['receive-pack', repository], core + own, make_git_environment(settings))
+
+
+def make_git_environment(settings):
     environment = {
         'HOME': '/nonexistent', 'GIT_CONFIG_NOSYSTEM': '1', 'GIT_CONFIG_GLOBAL': '/dev/null', 'GIT_ATTR_NOSYSTEM': '1', 'GIT_ALLOW_PROTOCOL': 'none',
         'GIT_NO_REPLACE_OBJECTS': '1', 'GIT_CONFIG_COUNT': str(len(settings)),
     }
     for number, (key, value) in enumerate(settings):
         environment['GIT_CONFIG_KEY_%d' % number], environment['GIT_CONFIG_VALUE_%d' % number] = key, value
-    # git names its temporary files by random bytes of this device.
-    core = [(path, EXECUTE | READ) for path in GIT_CORE] + [('/dev/urandom', READ)]
-    own = [(repository, READ), (os.path.join(repository, 'objects'), CHANGE), (os.path.join(repository, 'refs'), CHANGE)]
-    os.umask(0o077)
-    become(find(GIT, 'git'), ['receive-pack', repository], core + own, environment)
+    return environment
 
 
 def measure(folder):
     size = 0
-    for place in [folder] + [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]:
-        for entry in os.scandir(place):
+    for place, _, names in os.walk(folder):
+        for name in names:
             try:
-                size += entry.stat(follow_symlinks=False).st_size
+                size += os.lstat(os.path.join(place, name)).st_size
             except FileNotFoundError:
                 pass
     return size

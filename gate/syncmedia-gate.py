@@ -7,7 +7,8 @@ It allows the SFTP server, `rsync --server` for one directory, and two queries (
 (Linux 5.19 or newer) allows only the sync dirs. seccomp prevents setuid, setgid and sticky bits on
 new files. This needs no root.
 
-With a history (gate/history.py) it also allows a push to this host's own repository.
+With a history it also allows a push to this host's own repository (gate/history.py), and with
+large files in an annex adding to that (gate/annex.py).
 
 The file rules.json beside this program contains the rules, and only this host writes it:
 {"root": "/srv/app", "dirs": ["uploads"], "hosts": ["HOSTID"]}.
@@ -75,6 +76,9 @@ def main(host):
         serve_rsync(command, rules['folders'])
     if command == RECEIVE_HISTORY:
         receive_history(host, rules['history'])
+    annex = ANNEX_COMMAND.fullmatch(command)
+    if annex:
+        serve_annex(host, rules['history'], *annex.groups())
     raise Refused('only rsync and SFTP for the sync dirs are allowed')
 
 
@@ -238,14 +242,15 @@ def describe(pid):
     return {'name': name, 'state': rest[0], 'parent': int(rest[1]), 'began': rest[19]}
 
 
-def become(program, arguments, folders, environment=None):
+def become(program, arguments, folders, environment=None, name=None):
     confine([(program, EXECUTE | READ), (find_loader(program), EXECUTE | READ), ('/dev/null', READ | WRITE_FILE)]
             + [(path, READ) for path in LIBRARIES + SETTINGS] + folders)
-    os.execve(program, [program] + arguments, {'PATH': '/usr/bin:/bin', 'LC_ALL': 'C', **(environment or {})})
+    os.execve(program, [name or program] + arguments, {'PATH': '/usr/bin:/bin', 'LC_ALL': 'C', **(environment or {})})
 
 
 # include gate/confine.py
 # include gate/history.py
+# include gate/annex.py
 
 
 # include gate/watch.py

@@ -129,7 +129,7 @@ async function offerInstalled() {
   const { findBrowser } = await import('./browser.mjs');
   const { findProgram } = await import('./programs.mjs');
   await offer('chromium', 'a browser', findBrowser);
-  for (const shell of ['zsh', 'fish']) await offer(shell, shell, () => findProgram(shell));
+  for (const name of ['zsh', 'fish', 'git-annex']) await offer(name, name, () => findProgram(name));
 }
 
 /** @param {string} name @param {string} what @param {() => Promise<string | undefined>} find */

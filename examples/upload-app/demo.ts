@@ -9,10 +9,11 @@ import { showCrash, showHistory, showOutage, showSaves, showStatus } from './dem
 import { type Hosts, startSite } from './demo/site.js';
 
 const args = process.argv.slice(2);
+const backends: readonly Site['backend'][] = ['rsync', 'git', 'git-annex'];
 const backend = takeBackend(args);
 const unknown = args.find((arg) => arg !== '--once');
 if (unknown !== undefined) {
-  console.error(`unknown argument ${unknown}; there are: --once, --backend rsync|git`);
+  console.error(`unknown argument ${unknown}; there are: --once, --backend ${backends.join('|')}`);
   process.exit(2);
 }
 
@@ -68,12 +69,13 @@ async function runDemo(): Promise<number> {
 }
 
 /** Takes `--backend NAME` out of the arguments. */
-function takeBackend(given: string[]): 'rsync' | 'git' {
+function takeBackend(given: string[]): Site['backend'] {
   const at = given.indexOf('--backend');
   if (at === -1) return 'rsync';
   const [, name] = given.splice(at, 2);
-  if (name === 'rsync' || name === 'git') return name;
-  console.error('--backend takes rsync or git');
+  const found = backends.find((one) => one === name);
+  if (found) return found;
+  console.error(`--backend takes ${backends.join(', ')}`);
   process.exit(2);
 }
 

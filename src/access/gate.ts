@@ -38,6 +38,8 @@ export interface GateHistory {
   /** Absolute path of a bare git repository. */
   readonly repository: string;
   readonly maxBytes: number;
+  /** Absolute path of a git-annex, which other hosts may add large files to. */
+  readonly annex?: string;
 }
 
 /** Fixed paths instead of PATH: every process of this host must write the same line. */

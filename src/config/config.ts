@@ -1,5 +1,5 @@
-import type { AvailableBackend } from '../model/backend-name.js';
-import type { HistoryLimits } from '../model/history.js';
+import type { BackendName } from '../model/backend-name.js';
+import type { AnnexLimits, HistoryLimits } from '../model/history.js';
 import type { Log } from '../model/log.js';
 import type { Copies } from '../decisions/copies.js';
 import type { ConflictRule } from '../model/sync-dir.js';
@@ -93,6 +93,16 @@ export interface HistoryOptions {
   /** The hosts that get the history of this one. Default: `SYNCMEDIA_HISTORY_ON`. */
   on?: 'all' | string[];
   /**
+   * With the backend git-annex: larger files lie in the annex instead of git. Default:
+   * `SYNCMEDIA_ANNEX_LARGER_THAN`.
+   */
+  annexLargerThan?: number | string;
+  /**
+   * With the backend git-annex: the hosts that get the earlier versions of large files. Default:
+   * `SYNCMEDIA_ANNEX_ON`.
+   */
+  annexOn?: 'all' | string[];
+  /**
    * The author of changes that `withAuthor` names nobody for. Default:
    * `SYNCMEDIA_HISTORY_AUTHOR`.
    */
@@ -101,6 +111,7 @@ export interface HistoryOptions {
 
 export interface HistoryConfig extends HistoryLimits {
   readonly on: 'all' | readonly string[];
+  readonly annex: AnnexLimits;
 }
 
 /**
@@ -117,7 +128,7 @@ export interface Config {
    * SYNCMEDIA_TIMEOUT is in seconds.
    */
   readonly timeoutMs: number;
-  readonly backend: AvailableBackend;
+  readonly backend: BackendName;
   readonly history: HistoryConfig;
   /** KiB/s for each rsync. Undefined means no limit. */
   readonly bandwidthLimit: number | undefined;

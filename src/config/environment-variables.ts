@@ -1,4 +1,4 @@
-import { availableBackends } from '../model/backend-name.js';
+import { backendNames } from '../model/backend-name.js';
 import { isAbsolute } from 'node:path';
 import * as v from 'valibot';
 import { validateCron } from './cron.js';
@@ -150,35 +150,45 @@ export const environmentVariables = {
     expected: 'seconds from 0.1 to 86400',
   },
   SYNCMEDIA_BACKEND: {
-    schema: v.optional(v.picklist(availableBackends), 'rsync'),
+    schema: v.optional(v.picklist(backendNames), 'rsync'),
     description: 'The program that moves the bytes.',
-    expected: availableBackends.map((name) => `"${name}"`).join(' or '),
+    expected: backendNames.map((name) => `"${name}"`).join(', '),
   },
   SYNCMEDIA_HISTORY_DAYS: {
     schema: v.optional(numberBetween(/^\d{1,5}$/, 1, 36_500), '30'),
-    description: 'With the backend git: days for which a version is kept.',
+    description: 'With a history: days for which a version is kept.',
     expected: 'a whole number from 1 to 36500',
   },
   SYNCMEDIA_HISTORY_MAX_BYTES: {
     schema: v.optional(sizeText, '10G'),
     description:
-      'With the backend git: the size of the whole history. The oldest days are removed first.',
+      'With a history: the size of the whole history. The oldest days are removed first.',
     expected: sizeExpected,
   },
   SYNCMEDIA_HISTORY_MAX_FILE_BYTES: {
     schema: v.optional(sizeText, '32M'),
-    description:
-      'With the backend git: of larger files the history keeps only name, size and hash.',
+    description: 'With a history: of larger files the history keeps only name, size and hash.',
     expected: sizeExpected,
   },
   SYNCMEDIA_HISTORY_ON: {
     schema: v.optional(hostNamesText, 'all'),
-    description: 'With the backend git: the hosts that get the history of this one.',
+    description: 'With a history: the hosts that get the history of this one.',
+    expected: '"all", or host names separated by commas',
+  },
+  SYNCMEDIA_ANNEX_LARGER_THAN: {
+    schema: v.optional(sizeText, '8M'),
+    description: 'With the backend git-annex: larger files lie in the annex instead of git.',
+    expected: sizeExpected,
+  },
+  SYNCMEDIA_ANNEX_ON: {
+    schema: v.optional(hostNamesText, 'all'),
+    description:
+      'With the backend git-annex: the hosts that get the earlier versions of large files.',
     expected: '"all", or host names separated by commas',
   },
   SYNCMEDIA_HISTORY_AUTHOR: {
     schema: v.optional(text, 'syncmedia'),
-    description: 'With the backend git: the author of changes that name nobody.',
+    description: 'With a history: the author of changes that name nobody.',
     expected: 'some text',
   },
   SYNCMEDIA_BWLIMIT: {

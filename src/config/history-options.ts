@@ -38,6 +38,19 @@ export const historyOptions = {
     expected: '"all", or an array of host names',
     default: '`SYNCMEDIA_HISTORY_ON`',
   },
+  annexLargerThan: {
+    schema: v.optional(size),
+    description: 'With the backend git-annex: larger files lie in the annex instead of git.',
+    expected: sizeExpected,
+    default: '`SYNCMEDIA_ANNEX_LARGER_THAN`',
+  },
+  annexOn: {
+    schema: v.optional(v.union([v.literal('all'), v.array(hostname)])),
+    description:
+      'With the backend git-annex: the hosts that get the earlier versions of large files.',
+    expected: '"all", or an array of host names',
+    default: '`SYNCMEDIA_ANNEX_ON`',
+  },
   author: {
     schema: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(200))),
     description: 'The author of changes that `withAuthor` names nobody for.',
@@ -51,7 +64,7 @@ export function resolveHistory(
   given: HistoryOptions | undefined,
   environment: CompleteEnvironment,
 ): HistoryConfig {
-  const { days, maxBytes, maxFileBytes, on, author } = parseOptions(
+  const { days, maxBytes, maxFileBytes, on, annexLargerThan, annexOn, author } = parseOptions(
     historyOptions,
     given ?? {},
     'createSyncMedia: history',
@@ -61,6 +74,10 @@ export function resolveHistory(
     maxBytes: maxBytes ?? environment.SYNCMEDIA_HISTORY_MAX_BYTES,
     maxFileBytes: maxFileBytes ?? environment.SYNCMEDIA_HISTORY_MAX_FILE_BYTES,
     on: on ?? environment.SYNCMEDIA_HISTORY_ON,
+    annex: {
+      largerThan: annexLargerThan ?? environment.SYNCMEDIA_ANNEX_LARGER_THAN,
+      on: annexOn ?? environment.SYNCMEDIA_ANNEX_ON,
+    },
     author: author ?? environment.SYNCMEDIA_HISTORY_AUTHOR,
   };
 }

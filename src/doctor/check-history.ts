@@ -1,5 +1,6 @@
 import type { HostContext } from '../context/host-context.js';
 import type { DoctorCheck } from '../api/reports.js';
+import type { BackendName } from '../model/backend-name.js';
 import type { HistoryAdoption, HistoryState } from '../model/host.js';
 import { reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 
@@ -18,7 +19,7 @@ export async function checkHistory({
   const { id, history } = registry.me();
   const unrecorded = await ledger.countUnrecorded(id, COUNT_LIMIT);
   return [
-    { name: 'history', ...assessHistory(history, unrecorded) },
+    { name: 'history', ...assessHistory(history, unrecorded, config.backend) },
     ...Object.entries(history?.unshared ?? {}).map(([host, { failure, since }]) => ({
       name: `history to ${registry.find(host)?.hostname ?? host}`,
       ...reportFailed(
@@ -29,11 +30,15 @@ export async function checkHistory({
   ];
 }
 
-export function assessHistory(history: HistoryState | undefined, unrecorded: number): CheckResult {
+export function assessHistory(
+  history: HistoryState | undefined,
+  unrecorded: number,
+  backend: BackendName = 'git',
+): CheckResult {
   if (history === undefined)
     return reportInfo(
       'the leader of this host has not opened its history yet',
-      'start the application with SYNCMEDIA_BACKEND=git, and look into its log',
+      `start the application with SYNCMEDIA_BACKEND=${backend}, and look into its log`,
     );
   const { failure, failingSince, bytes, oldest, adoption } = history;
   if (failure)

@@ -7,6 +7,7 @@ import { areas } from '../replica/areas.js';
 import { readMarker } from '../replica/marker.js';
 import { listRecoverableFiles } from '../replica/recoverable.js';
 import { nameProcess } from '../state-dir/process-identity.js';
+import { removeFolder } from '../state-dir/remove-folder.js';
 import { readState, type HostState } from '../state-dir/state.js';
 import type { HostsDeps, InitParts } from './deps.js';
 import { findHost, listHosts } from './host-rows.js';
@@ -19,7 +20,7 @@ const maxCounted = 10_000;
 
 /** What this package puts into a state folder. Anything else there stays. */
 const ownStateFiles =
-  /^(?:host\.json|retire-on-stop|leader\.sock|l\.[0-9a-f]+|gate|ssh|sshd|git|git-shared\.json|id_ed25519(?:\.pub)?|init\.lock(?:\.break)?|(?:check-gate|try-host)-\w+)$/;
+  /^(?:host\.json|retire-on-stop|leader\.sock|l\.[0-9a-f]+|gate|ssh|sshd|git|git-shared\.json|annex|annex-shared\.json|id_ed25519(?:\.pub)?|init\.lock(?:\.break)?|(?:check-gate|try-host)-\w+)$/;
 
 /** Without the prefix. */
 const collections = [
@@ -126,7 +127,7 @@ async function removeInternalFolder(folder: string): Promise<void> {
 
 async function removeStateFolder(stateDir: string): Promise<void> {
   for (const name of await readdir(stateDir).catch(() => []))
-    if (ownStateFiles.test(name)) await rm(join(stateDir, name), { recursive: true, force: true });
+    if (ownStateFiles.test(name)) await removeFolder(join(stateDir, name));
   // A folder with other files, or the mount point of a volume, stays.
   await rmdir(stateDir).catch(() => undefined);
 }

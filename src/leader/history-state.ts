@@ -23,6 +23,7 @@ export class HistoryStateStore {
     await setGateHistory(config.stateDir, {
       repository: history.place,
       maxBytes: config.history.maxBytes,
+      ...(history.annexPlace !== undefined && { annex: history.annexPlace }),
     });
     const { failure: _, failingSince: __, unshared: ___, ...before } = registry.me().history ?? {};
     // What is captured from now on is recorded as it is captured.

@@ -240,14 +240,15 @@ export const errorCatalogue = {
   },
   NO_HISTORY: {
     meaning: 'The backend of this host keeps no history, so it knows no earlier versions.',
-    remedy: 'Set `SYNCMEDIA_BACKEND=git`, and restart the application.',
+    remedy: 'Set `SYNCMEDIA_BACKEND=git` or `git-annex`, and restart the application.',
   },
   NOT_RECORDED: {
     meaning: 'The history does not have that version, or only its name and hash.',
     remedy: 'List the versions with `syncmedia history`; `syncmedia trash` may have the file.',
   },
   HISTORY_FAILED: {
-    meaning: 'git failed to record, share or read the history. No delivery depends on it.',
+    meaning:
+      'git or git-annex failed to record, share or read the history. No delivery depends on it.',
     remedy:
       'Remove the cause that the message names; recording and sharing are retried, and nothing ' +
       'that is recorded is lost.',

@@ -32,6 +32,14 @@ export interface HistoryLimits {
   readonly author: string;
 }
 
+/** What an annex keeps beside the history in git. */
+export interface AnnexLimits {
+  /** Larger files lie in the annex, in bytes. */
+  readonly largerThan: number;
+  /** The names of the hosts that get a copy of this host's large files. */
+  readonly on: 'all' | readonly string[];
+}
+
 /** What a history keeps of one version: its bytes, only its name and hash, or that it is gone. */
 export type RecordedAs = 'stored' | 'named' | 'removed';
 

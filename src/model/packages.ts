@@ -4,6 +4,7 @@ const packages = {
   ssh: ['openssh-client', 'openssh-client', 'openssh-clients'],
   sshd: ['openssh-server', 'openssh-server', 'openssh-server'],
   'sftp-server': ['openssh-sftp-server', 'openssh-sftp-server', 'openssh-server'],
+  'git-annex': ['git-annex', 'git-annex', 'git-annex'],
   python3: ['python3', 'python3', 'python3'],
 } as const;
 

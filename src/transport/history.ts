@@ -19,6 +19,8 @@ export interface UnrecordedVersion {
 export interface History {
   /** Absolute path of its store, which the gate opens to other hosts. */
   readonly place: string;
+  /** Absolute path of the annex, which the gate opens too. Missing without one. */
+  readonly annexPlace?: string;
   /**
    * Repairs what a crash left, and makes this host ready to record. Only the leader calls this.
    *

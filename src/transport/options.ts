@@ -1,4 +1,4 @@
-import type { HistoryLimits } from '../model/history.js';
+import type { AnnexLimits, HistoryLimits } from '../model/history.js';
 import type { Log } from '../model/log.js';
 import type { DirCheckCache } from '../replica/dir-check-cache.js';
 import type { ReplacedFileResolver } from '../replica/disk.js';
@@ -74,6 +74,8 @@ export interface HistoryPlace extends HistoryLimits {
   readonly stateDir: string;
   /** This host's name, for people who read the history. */
   readonly hostname: string;
+  /** Needed by the backend git-annex. */
+  readonly annex?: AnnexLimits;
 }
 
 /** Shared by all deliveries of one backend. */

@@ -13,6 +13,7 @@ test.each([
   ['ssh', 'openssh-client', 'openssh-client', 'openssh-clients'],
   ['sshd', 'openssh-server', 'openssh-server', 'openssh-server'],
   ['sftp-server', 'openssh-sftp-server', 'openssh-sftp-server', 'openssh-server'],
+  ['git-annex', 'git-annex', 'git-annex', 'git-annex'],
   ['python3', 'python3', 'python3', 'python3'],
 ] as const)('%s has a package for Debian, Alpine and RHEL', (program, debian, alpine, redHat) => {
   expect(describeInstallation(program)).toMatch(commands(debian, alpine, redHat));

@@ -19,7 +19,7 @@ export interface Site {
   dir: string;
   databaseUri: string;
   adminToken: string;
-  backend: 'rsync' | 'git';
+  backend: 'rsync' | 'git' | 'git-annex';
   guard: Guard;
   signal: AbortSignal;
 }

@@ -97,9 +97,9 @@ export async function showStatus({ site, hosts, report }: Stage): Promise<void> 
   }
 }
 
-/** With the backend git every host records its versions and shares them, behind the deliveries. */
+/** With a history every host records its versions and shares them, behind the deliveries. */
 export async function showHistory({ site, hosts: [first], report }: Stage): Promise<void> {
-  if (site.backend !== 'git') return;
+  if (site.backend === 'rsync') return;
   report.title('The history of each host');
   const listProblems = async (): Promise<string[]> =>
     (await askStatus(first, site)).hosts.flatMap(({ hostname, history }) => {

@@ -56,8 +56,9 @@ export class AdoptHistory implements LeaderJob {
   private async adopt(history: History, adoption: HistoryAdoption): Promise<void> {
     const { config, ledger, me, events } = this.context;
     const { maxBytes, maxFileBytes } = config.history;
-    const measure = ({ info }: Entry): number =>
-      info && info.size <= maxFileBytes ? info.size : 0;
+    // An annex also keeps the bytes of files that git would only name.
+    const largest = config.backend === 'git-annex' ? maxBytes : maxFileBytes;
+    const measure = ({ info }: Entry): number => (info && info.size <= largest ? info.size : 0);
     try {
       const found = await ledger.findAdoptable(
         { heldBy: me, capturedBy: this.listCapturers(), before: adoption.since },

@@ -25,7 +25,9 @@ export async function findReplacedVersions(
   const names = new Map<string, RecordRequest>();
   for (const request of requests) {
     const { path, replaces: version } = request;
-    if (version !== undefined) names.set(makeTreeName({ path, version, as: 'stored' }), request);
+    if (version === undefined) continue;
+    for (const as of ['stored', 'named'] as const)
+      names.set(makeTreeName({ path, version, as }), request);
   }
   if (names.size === 0) return [];
   const { output } = await repository.run(

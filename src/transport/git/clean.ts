@@ -45,7 +45,7 @@ async function listLocks(gitDir: string, host: HostId): Promise<string[]> {
   return found.flat();
 }
 
-async function removeLock(lock: string): Promise<void> {
+export async function removeLock(lock: string): Promise<void> {
   for (;;) {
     const there = await stat(lock).catch(() => undefined);
     if (there === undefined) return;

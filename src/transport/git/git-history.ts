@@ -10,7 +10,7 @@ import { findVersionsAt } from './find-at.js';
 import { forgetPath } from './forget.js';
 import { writeBundle } from './bundle.js';
 import { listVersions, readVersion } from './list.js';
-import { countLooseObjects, maintainRepository } from './maintain.js';
+import { countLooseObjects, maintainRepository, type MeasureKept } from './maintain.js';
 import { recordVersions } from './record.js';
 import { formatDay, Repository, type HistoryDay } from './repository.js';
 import { SharedDays } from './shared-days.js';
@@ -25,7 +25,7 @@ const MAX_LOOSE_OBJECTS = 5_000;
  */
 export class GitHistory implements History {
   readonly place: string;
-  private readonly repository: Repository;
+  readonly repository: Repository;
   private readonly shared: SharedDays;
   private readonly ending = new AbortController();
   private writing: Promise<unknown> = Promise.resolve();
@@ -33,6 +33,8 @@ export class GitHistory implements History {
   constructor(
     private readonly options: Pick<BackendOptions, 'replica' | 'self' | 'ssh' | 'timeoutMs'>,
     private readonly limits: HistoryPlace,
+    /** Bytes that are kept outside the repository. Default none. */
+    private readonly measureKept?: MeasureKept,
   ) {
     this.place = join(limits.stateDir, 'git');
     this.repository = new Repository(this.place, options.self, Math.max(options.timeoutMs, 60_000));
@@ -60,7 +62,7 @@ export class GitHistory implements History {
   /** Sends the days that have grown since they were sent to that host. */
   share(to: Host, signal: AbortSignal): Promise<Failure | undefined> {
     return this.run(signal, async (both) => {
-      const days = await this.listSharedDays(both);
+      const days = await this.listOwnDays(both);
       const missing = await this.shared.listMissing(to.id, days);
       if (missing.length === 0) return undefined;
       const ends = { repository: this.repository, ssh: this.options.ssh };
@@ -110,7 +112,8 @@ export class GitHistory implements History {
   }
 
   maintain(signal: AbortSignal): Promise<HistorySize> {
-    return this.write(signal, (both) => maintainRepository(this.repository, this.limits, both));
+    const { repository, limits, measureKept } = this;
+    return this.write(signal, (both) => maintainRepository(repository, limits, both, measureKept));
   }
 
   async close(): Promise<void> {
@@ -118,7 +121,8 @@ export class GitHistory implements History {
     await this.writing;
   }
 
-  private async listSharedDays(signal: AbortSignal): Promise<HistoryDay[]> {
+  /** Lists the days of this host that the limits allow, which the other hosts get. */
+  async listOwnDays(signal: AbortSignal): Promise<HistoryDay[]> {
     const first = formatDay(new Date(Date.now() - this.limits.days * 24 * 60 * 60_000));
     const days = await this.repository.listDays(signal);
     return days.filter(({ host, day }) => host === this.options.self && day >= first);

@@ -21,6 +21,15 @@ interface GitOptions {
   readonly silenceMs: number;
   /** Whether descriptors 3 and 4 carry the other end of a push. Default false. */
   readonly carriesPush?: boolean;
+  readonly surroundings?: GitSurroundings;
+}
+
+/** What a git needs beside its own arguments. */
+export interface GitSurroundings {
+  /** Default `/`. */
+  readonly cwd?: string;
+  /** Variables beside those that every git gets. */
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /**
@@ -65,13 +74,13 @@ export class GitProcess {
   constructor(
     gitDir: string,
     args: readonly string[],
-    { signal, silenceMs, carriesPush = false }: GitOptions,
+    { signal, silenceMs, carriesPush = false, surroundings = {} }: GitOptions,
   ) {
     // git gets its own process group, so that the programs that it starts end with it.
     const child = spawn('git', [`--git-dir=${gitDir}`, ...args], {
       stdio: carriesPush ? ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe'],
-      env: makeEnvironment(),
-      cwd: '/',
+      env: { ...makeEnvironment(), ...surroundings.environment },
+      cwd: surroundings.cwd ?? '/',
       detached: true,
     });
     this.child = child;

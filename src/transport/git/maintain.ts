@@ -1,4 +1,5 @@
 import type { HistoryLimits } from '../../model/history.js';
+import type { HostId } from '../../model/host.js';
 import type { HistorySize } from '../history.js';
 import { formatDay, type HistoryDay, type Repository } from './repository.js';
 
@@ -12,6 +13,11 @@ const PACKING_MS = 6 * 60 * 60_000;
 /** All objects are packed anew once this share of the bytes is unused. */
 const UNUSED_SHARE = 0.1;
 
+/** Returns the bytes that revisions refer to and that are kept outside the repository. */
+export type MeasureKept = (revisions: readonly string[], signal: AbortSignal) => Promise<number>;
+
+const keepNothing: MeasureKept = () => Promise.resolve(0);
+
 /**
  * Removes the days that the limits no longer allow, oldest first, and packs the rest. It only
  * packs everything anew if that frees enough: otherwise each day would copy the whole history.
@@ -20,13 +26,17 @@ export async function maintainRepository(
   repository: Repository,
   limits: Pick<HistoryLimits, 'days' | 'maxBytes'>,
   signal: AbortSignal,
+  measureKept = keepNothing,
   now = new Date(),
 ): Promise<HistorySize> {
+  const measure = async (revisions: readonly string[]): Promise<number> =>
+    (await measureObjects(repository, revisions, signal)) + (await measureKept(revisions, signal));
   let days = await removeOldDays(repository, limits.days, signal, now);
   let used = await measureObjects(repository, ['--branches'], signal);
+  const excess = used + (await measureKept(['--branches'], signal)) - limits.maxBytes;
   const tooMuch =
-    used > limits.maxBytes
-      ? await chooseTooMuch(repository, days, used - limits.maxBytes, limits.maxBytes, signal, now)
+    excess > 0
+      ? await chooseTooMuch(repository.hostId, days, excess, limits.maxBytes, measure, now)
       : [];
   if (tooMuch.length > 0) {
     await deleteRefs(repository, tooMuch, signal);
@@ -49,30 +59,30 @@ export async function maintainRepository(
  * they are being written.
  */
 async function chooseTooMuch(
-  repository: Repository,
+  self: HostId,
   days: readonly HistoryDay[],
   excess: number,
   maxBytes: number,
-  signal: AbortSignal,
+  measure: (revisions: readonly string[]) => Promise<number>,
   now: Date,
 ): Promise<HistoryDay[]> {
   const today = formatDay(now);
   const sizes = new Map<string, number>();
   for (const host of new Set(days.map((day) => day.host))) {
     const tips = days.filter((day) => day.host === host).map(({ tip }) => tip);
-    sizes.set(host, await measureObjects(repository, tips, signal));
+    sizes.set(host, await measure(tips));
   }
   const share = maxBytes / sizes.size;
   const left = [...days],
     chosen: HistoryDay[] = [];
   for (let rest = excess; rest > 0;) {
     const [greedy] = [...sizes]
-      .filter(([host, bytes]) => host !== repository.hostId && bytes > share)
+      .filter(([host, bytes]) => host !== self && bytes > share)
       .sort(([, one], [, other]) => other - one);
     const next = left.findIndex(({ host, day }) => (greedy ? host === greedy[0] : day < today));
     const [day] = next < 0 ? [] : left.splice(next, 1);
     if (!day) return chosen;
-    const bytes = await measureObjects(repository, [day.tip], signal);
+    const bytes = await measure([day.tip]);
     sizes.set(day.host, (sizes.get(day.host) ?? 0) - bytes);
     rest -= bytes;
     chosen.push(day);

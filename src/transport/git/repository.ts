@@ -7,7 +7,7 @@ import { isVersionAtLeast } from '../rsync/version.js';
 import { replaceFile } from '../../state-dir/replace-file.js';
 import { explainExit, makeMissingGitError, oldestGit } from './answers.js';
 import { removeLeftovers } from './clean.js';
-import { GitProcess, type GitExit } from './git-process.js';
+import { GitProcess, type GitExit, type GitSurroundings } from './git-process.js';
 
 /** Holds the name of this repository, 8 hex digits. */
 const INSTANCE_FILE = 'instance';
@@ -78,6 +78,7 @@ export class Repository {
     readonly gitDir: string,
     readonly hostId: HostId,
     private readonly silenceMs: number,
+    private readonly surroundings: GitSurroundings = {},
   ) {}
 
   /**
@@ -123,7 +124,8 @@ export class Repository {
   }
 
   start(args: readonly string[], signal: AbortSignal, carriesPush = false): GitProcess {
-    return new GitProcess(this.gitDir, args, { signal, silenceMs: this.silenceMs, carriesPush });
+    const { silenceMs, surroundings } = this;
+    return new GitProcess(this.gitDir, args, { signal, silenceMs, carriesPush, surroundings });
   }
 
   /**
@@ -138,6 +140,7 @@ export class Repository {
     const git = new GitProcess(this.gitDir, args, {
       signal,
       silenceMs: silenceMs ?? this.silenceMs,
+      surroundings: this.surroundings,
     });
     const chunks: Buffer[] = [];
     let size = 0;

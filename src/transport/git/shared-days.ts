@@ -20,6 +20,11 @@ export class SharedDays {
     return days.filter(({ ref, tip }) => got[ref] !== tip);
   }
 
+  /** The last commit of a day that a host got; undefined if it got none. */
+  async findTip(host: HostId, ref: string): Promise<string | undefined> {
+    return (await this.read())[host]?.[ref];
+  }
+
   async add(host: HostId, days: readonly HistoryDay[]): Promise<void> {
     const shared = await this.read();
     shared[host] = Object.fromEntries(days.map(({ ref, tip }) => [ref, tip]));

@@ -98,7 +98,7 @@ async function writeOpenFile(
   return isSame && (info.sha256 ?? sha256) === sha256 ? { sha256 } : makeChangedAnswer(request);
 }
 
-function makeChangedAnswer({ path }: RecordRequest): BlobAnswer {
+export function makeChangedAnswer({ path }: RecordRequest): BlobAnswer {
   return {
     failure: {
       code: 'NOT_RECORDED',

@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { SyncMediaError } from '../../model/errors.js';
+import type { Failure } from '../../model/failure.js';
+import type { RecordedVersion, RecordRequest } from '../../model/history.js';
+import type { Host } from '../../model/host.js';
+import type { Path } from '../../model/path.js';
+import { quotePath } from '../../replica/paths.js';
+import { joinSignals } from '../../util/join-signals.js';
+import { GitHistory } from '../git/git-history.js';
+import { SharedDays } from '../git/shared-days.js';
+import type { History, HistorySize, UnrecordedVersion } from '../history.js';
+import type { BackendOptions, HistoryPlace } from '../options.js';
+import { Annex } from './annex.js';
+import { keepVersion } from './keep.js';
+import { makeKey, type AnnexKey } from './key.js';
+import { listReferences } from './references.js';
+import { sendKeys } from './send.js';
+
+/** The annex may exceed the limit of the history by this factor until the next cleaning. */
+const SLACK = 1.5;
+
+/**
+ * The history in git, with large files by key in an annex. git knows such a file by name and
+ * hash; the annex has its bytes. So each key that is kept is one that git's days refer to.
+ */
+export class AnnexHistory implements History {
+  readonly place: string;
+  readonly annexPlace: string;
+  private readonly git: GitHistory;
+  private readonly annex: Annex;
+  private readonly shared: SharedDays;
+  private readonly ending = new AbortController();
+  /** Operations that add or remove contents follow each other. */
+  private writing: Promise<unknown> = Promise.resolve();
+  /** Bytes in the annex, as far as this process knows. */
+  private keptBytes = 0;
+  /** The same after the last cleaning. */
+  private cleanedBytes = 0;
+
+  constructor(
+    private readonly options: BackendOptions,
+    private readonly limits: HistoryPlace & Required<Pick<HistoryPlace, 'annex'>>,
+  ) {
+    const { stateDir, annex } = limits;
+    this.git = new GitHistory(
+      options,
+      { ...limits, maxFileBytes: annex.largerThan },
+      (revisions, signal) => this.measureReferenced(revisions, signal),
+    );
+    this.place = this.git.place;
+    this.annexPlace = join(stateDir, 'annex');
+    this.annex = new Annex(this.annexPlace, options.self, Math.max(options.timeoutMs, 60_000));
+    this.shared = new SharedDays(join(stateDir, 'annex-shared.json'));
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    await this.git.open(signal);
+    await this.write(signal, async (both) => {
+      await this.annex.open(both);
+      this.keptBytes = await this.measureAll(await this.annex.listKeys());
+    });
+  }
+
+  record(
+    requests: readonly RecordRequest[],
+    signal: AbortSignal,
+  ): Promise<readonly UnrecordedVersion[]> {
+    return this.write(signal, async (both) => {
+      const unrecorded: UnrecordedVersion[] = [],
+        recorded: RecordRequest[] = [],
+        keys: AnnexKey[] = [];
+      for (const request of requests) {
+        const { info } = request;
+        if (!info || info.size <= this.limits.annex.largerThan) {
+          recorded.push(request);
+          continue;
+        }
+        const answer = await this.keep(request, info, both);
+        if ('failure' in answer) unrecorded.push({ request, failure: answer.failure });
+        else keys.push(...[makeKey({ ...info, ...answer })].filter((key) => key !== undefined));
+        const { bytes: _, ...named } = request;
+        // git names it in any case, so that the trail is complete.
+        if (!('failure' in answer) || !answer.failure.retryable)
+          recorded.push({ ...named, info: { ...info, ...('sha256' in answer && answer) } });
+      }
+      await this.annex.notePresent(keys, both);
+      return [...unrecorded, ...(await this.git.record(recorded, both))];
+    });
+  }
+
+  async share(to: Host, signal: AbortSignal): Promise<Failure | undefined> {
+    const failure = await this.git.share(to, signal);
+    const { on } = this.limits.annex;
+    if (failure || to.backend !== 'git-annex' || (on !== 'all' && !on.includes(to.hostname)))
+      return failure;
+    return this.run(signal, (both) => this.shareKeys(to, both));
+  }
+
+  /** A large file whose bytes are here counts as stored. */
+  async list(path: Path, limit: number, signal: AbortSignal): Promise<RecordedVersion[]> {
+    const versions = await this.git.list(path, limit, signal);
+    return Promise.all(versions.map((version) => this.addBytes(version)));
+  }
+
+  async findAt(
+    paths: readonly Path[],
+    time: Date,
+    signal: AbortSignal,
+  ): Promise<Map<Path, RecordedVersion>> {
+    const versions = await this.git.findAt(paths, time, signal);
+    for (const [path, version] of versions) versions.set(path, await this.addBytes(version));
+    return versions;
+  }
+
+  async *read(version: RecordedVersion, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const key = version.info && makeKey(version.info);
+    if (key === undefined || !(await this.has(version))) {
+      yield* this.git.read(version, signal);
+      return;
+    }
+    const joined = joinSignals([signal, this.ending.signal]);
+    const hash = createHash('sha256');
+    try {
+      for await (const bytes of createReadStream(this.annex.locate(key), {
+        signal: joined.signal,
+      }) as AsyncIterable<Buffer>) {
+        hash.update(bytes);
+        yield bytes;
+      }
+    } finally {
+      joined.release();
+    }
+    if (hash.digest('hex') !== version.info?.sha256)
+      throw new SyncMediaError(
+        'HISTORY_FAILED',
+        `The annex has other bytes of ${quotePath(version.path)} than it says: choose another ` +
+          `version, and look at the disk of this host.`,
+      );
+  }
+
+  bundle(since: Date, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return this.git.bundle(since, signal);
+  }
+
+  forget(path: Path, until: Date, signal: AbortSignal): Promise<void> {
+    return this.write(signal, async (both) => {
+      await this.git.forget(path, until, both);
+      await this.dropUnused(both);
+    });
+  }
+
+  async needsPacking(signal: AbortSignal): Promise<boolean> {
+    const isFull = this.keptBytes > Math.max(this.limits.maxBytes, this.cleanedBytes);
+    return isFull || (await this.git.needsPacking(signal));
+  }
+
+  maintain(signal: AbortSignal): Promise<HistorySize> {
+    return this.write(signal, async (both) => {
+      const size = await this.git.maintain(both);
+      await this.dropUnused(both);
+      await this.annex.tidy(both);
+      this.cleanedBytes = this.keptBytes;
+      return { ...size, bytes: size.bytes + this.keptBytes };
+    });
+  }
+
+  async close(): Promise<void> {
+    this.ending.abort();
+    await this.writing;
+    await this.git.close();
+  }
+
+  private async keep(
+    request: RecordRequest,
+    info: NonNullable<RecordRequest['info']>,
+    signal: AbortSignal,
+  ): Promise<{ readonly sha256: string } | { readonly failure: Failure }> {
+    const { maxBytes } = this.limits;
+    if (this.keptBytes + info.size > SLACK * maxBytes)
+      return {
+        failure: {
+          code: 'NOT_RECORDED',
+          message:
+            `The history is full, so it has ${quotePath(request.path)} by name and hash only: ` +
+            `raise SYNCMEDIA_HISTORY_MAX_BYTES, or wait until it is cleaned.`,
+          retryable: false,
+          scope: 'path',
+        },
+      };
+    const before = await this.measureAll([makeKey(info)]);
+    const answer = await keepVersion(this.annex, this.options.replica, request, info, signal);
+    if ('sha256' in answer) this.keptBytes += info.size - before;
+    return answer;
+  }
+
+  /** Sends the contents of the days that have grown since they were sent to that host. */
+  private async shareKeys(to: Host, signal: AbortSignal): Promise<Failure | undefined> {
+    const days = await this.git.listOwnDays(signal);
+    const missing = await this.shared.listMissing(to.id, days);
+    const keys = new Set<AnnexKey>();
+    for (const { ref, tip } of missing) {
+      const sent = await this.shared.findTip(to.id, ref);
+      const grown = sent === undefined ? [tip] : [tip, `^${sent}`];
+      for (const key of await listReferences(this.git.repository, grown, signal))
+        if ((await this.annex.measure(key)) !== undefined) keys.add(key);
+    }
+    const ends = { annex: this.annex, ssh: this.options.ssh };
+    const failure = await sendKeys(ends, to, [...keys], signal);
+    if (failure === undefined && missing.length > 0) await this.shared.add(to.id, days);
+    return failure;
+  }
+
+  private async addBytes(version: RecordedVersion): Promise<RecordedVersion> {
+    return version.as === 'named' && (await this.has(version))
+      ? { ...version, as: 'stored' }
+      : version;
+  }
+
+  private async has({ info }: RecordedVersion): Promise<boolean> {
+    const key = info && makeKey(info);
+    return key !== undefined && (await this.annex.measure(key)) === info?.size;
+  }
+
+  /** Removes contents that no day refers to any more. */
+  private async dropUnused(signal: AbortSignal): Promise<void> {
+    const referenced = await listReferences(this.git.repository, ['--branches'], signal);
+    const all = await this.annex.listKeys();
+    await this.annex.drop(
+      all.filter((key) => !referenced.has(key)),
+      signal,
+    );
+    this.keptBytes = await this.measureAll(await this.annex.listKeys());
+  }
+
+  private async measureReferenced(
+    revisions: readonly string[],
+    signal: AbortSignal,
+  ): Promise<number> {
+    return this.measureAll(await listReferences(this.git.repository, revisions, signal));
+  }
+
+  private async measureAll(keys: Iterable<AnnexKey | undefined>): Promise<number> {
+    let bytes = 0;
+    for (const key of keys) bytes += (key && (await this.annex.measure(key))) ?? 0;
+    return bytes;
+  }
+
+  /** Writes follow each other. */
+  private write<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const done = this.writing.then(() => this.run(signal, work));
+    this.writing = done.catch(() => undefined);
+    return done;
+  }
+
+  private async run<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const joined = joinSignals([signal, this.ending.signal]);
+    try {
+      return await work(joined.signal);
+    } finally {
+      joined.release();
+    }
+  }
+}
