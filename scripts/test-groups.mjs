@@ -43,6 +43,7 @@ export const longTests = [
   'test/consumers/mongoose9-express5.test.ts',
   'test/consumers/mongoose8-express4.test.ts',
   'test/consumers/deployed.test.ts',
+  'test/consumers/previous-version.test.ts',
   'test/consumers/site.test.ts',
   'test/examples/pm2.test.ts',
   'test/examples/nginx.test.ts',
