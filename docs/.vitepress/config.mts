@@ -61,7 +61,8 @@ export default defineConfig({
           { text: 'Serving uploads', link: '/serving' },
           { text: 'Differences to express.static', link: '/express-static' },
           { text: 'Testing your application', link: '/testing' },
-          { text: "Bundlers and Plug'n'Play", link: '/bundlers' },
+          { text: 'NestJS and Next.js', link: '/frameworks' },
+          { text: 'Bundlers and package managers', link: '/bundlers' },
         ],
       },
       {

@@ -1,7 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Request } from 'express';
-import type { Log } from '../model/log.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { Refusal } from './refusal.js';
 import { readSessionCookie } from './session/session-cookie.js';
@@ -38,18 +37,11 @@ export class Authorizer {
 
   constructor(
     { authorize, token }: AuthorizerOptions,
-    log: Log,
     private readonly limiter = new FailureLimiter(),
   ) {
     this.authorize = authorize;
     this.tokenDigest = token === undefined ? undefined : this.computeDigest(token);
     this.seal = token === undefined ? undefined : new SessionSeal(token);
-    if (!authorize && token === undefined) {
-      log.warn(
-        'the admin router refuses everyone: give it authorize(req), or set ' +
-          'SYNCMEDIA_ADMIN_TOKEN (at least 32 characters)',
-      );
-    }
   }
 
   /**

@@ -31,7 +31,13 @@ export function createAdmin(
 ): RequestHandler {
   const { authorize, token, log, ...others } = resolveAdminOptions(options);
   const rest = { ...others, log: escapeMessages(log) };
-  const authorizer = new Authorizer({ authorize, token }, rest.log);
+  const authorizer = new Authorizer({ authorize, token });
+  // An application mounts it in its own tests, too, on machines without a host id.
+  if (!authorize && token === undefined && sync.initialised)
+    rest.log.warn(
+      'the admin router refuses everyone: give it authorize(req), or set ' +
+        'SYNCMEDIA_ADMIN_TOKEN (at least 32 characters)',
+    );
   const loading = Promise.all([import('./router.js'), loadPage()])
     .then(([{ createRouter }, assets]) =>
       createRouter(sync, { ...rest, authorizer, streams, page: new PageFiles(assets) }),

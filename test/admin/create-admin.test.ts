@@ -64,3 +64,21 @@ test('a router that cannot be loaded is logged once, and each request gets INTER
   }
   expect(errors).toEqual([expect.stringContaining('the admin router cannot be loaded')]);
 });
+
+test.each([
+  ['warns on a host', true, ['the admin router refuses everyone']],
+  ['is silent on a machine that was never initialised', false, []],
+])('a router without token and authorize %s', async (_what, initialised, expected) => {
+  const { createAdmin } = await import('../../src/admin/create-admin.js');
+  const warnings: string[] = [];
+  const log = {
+    info: () => undefined,
+    warn: (message: string) => warnings.push(message.replace(/:.*/, '')),
+    error: () => undefined,
+  };
+  const instance = Object.assign(new RecordingInstance(), { initialised });
+  createAdmin(instance, { log });
+  createAdmin(instance, { log, token: 'x'.repeat(32) });
+  createAdmin(instance, { log, authorize: () => true });
+  expect(warnings).toEqual(expected);
+});

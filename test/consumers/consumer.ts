@@ -5,6 +5,7 @@ import { writeState } from '../../src/state-dir/state.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
 import type { TestDir } from '../harness/tmp.js';
 import { copyApp, execute, installByNpm, pack } from './packed.js';
+import { describeTestRunners } from './test-runners.js';
 
 /**
  * What `twins/run.cjs` prints: a difference for each operation that did not come to the same with
@@ -97,6 +98,12 @@ export function describeConsumer(name: string): void {
         60_000,
       );
     });
+
+    it('is told from a plugin that connects, warns or hangs', async () => {
+      expect(await execute(consumer.path, 'node', ['inert-faults.cjs'], env)).toMatch(/^found$/m);
+    });
+
+    describeTestRunners(() => ({ path: consumer.path, env }));
 
     it('runs under ts-node', async () => {
       const settings = {

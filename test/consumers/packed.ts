@@ -57,13 +57,15 @@ export async function pack(): Promise<string> {
 }
 
 /**
- * An app that depends on the tarball, not installed yet. @param name of its manifest beside this
- * file
+ * An app that depends on the tarball, not installed yet.
+ *
+ * @param name of its manifest beside this file
+ * @param sources the folder of its programs, relative to this file
  */
-export async function copyApp(name: string, tarball: string): Promise<TestDir> {
+export async function copyApp(name: string, tarball: string, sources = 'app'): Promise<TestDir> {
   const dir = await makeTestDir();
-  await cp(join(here, 'app'), dir.path, { recursive: true });
-  await mkdir(join(dir.path, 'uploads'));
+  await cp(join(here, sources), dir.path, { recursive: true });
+  await mkdir(join(dir.path, 'uploads'), { recursive: true });
   const manifest = JSON.parse(await readFile(join(here, `${name}.json`), 'utf8')) as {
     dependencies: Record<string, string>;
   };
@@ -72,14 +74,19 @@ export async function copyApp(name: string, tarball: string): Promise<TestDir> {
   return dir;
 }
 
-export async function installByNpm({ path }: TestDir): Promise<void> {
-  await execute(path, 'npm', [
-    'install',
-    '--prefer-offline',
-    '--no-audit',
-    '--no-fund',
-    '--no-package-lock',
-    '--loglevel',
-    'error',
-  ]);
+export async function installByNpm({ path }: Pick<TestDir, 'path'>): Promise<void> {
+  const options = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel', 'error'];
+  await execute(path, 'npm', ['install', ...options]);
+}
+
+const unreachable =
+  /\b(EAI_AGAIN|ENOTFOUND|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTCACHED|ERR_SOCKET_TIMEOUT)\b/;
+
+/**
+ * Why an installation failed that reached no registry; undefined where it failed for another
+ * reason, which is ours.
+ */
+export function explainUnreachableRegistry(error: unknown): string | undefined {
+  const [code] = unreachable.exec(String(error)) ?? [];
+  return code === undefined ? undefined : `the registry of packages cannot be reached: ${code}`;
 }

@@ -31,8 +31,8 @@ let checkout: TestDir,
 beforeAll(async () => {
   if (!isHere) return;
   checkout = await makeTestDir();
-  oldApp = await copyApp('plug-n-play', await packPrevious(checkout.path));
-  newApp = await copyApp('plug-n-play', await pack());
+  oldApp = await copyApp('plain', await packPrevious(checkout.path));
+  newApp = await copyApp('plain', await pack());
   for (const app of [oldApp, newApp]) await installByNpm(app);
   database = await testDatabase();
   web1 = await startHost({ name: 'web1' });

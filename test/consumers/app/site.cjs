@@ -1,28 +1,26 @@
-// A host of a small site, for a moment: `save PATH` saves a document that names the file, and waits until every host has it;
-// `get PATH` is a visitor of this host, who is told the text of the file.
+// A host of a small site, for one visitor: node site.cjs save PATH | get PATH
+const { once } = require('node:events');
 const express = require('express');
 const mongoose = require('mongoose');
-const { serveMedia, startSyncMedia, syncMedia } = require('syncmedia');
+const { serveMedia, startSyncMedia } = require('syncmedia');
+const { Photo } = require('./photo.cjs');
+const { visit } = require('./visit.cjs');
 
-async function main([what, path]) {
-  const schema = new mongoose.Schema({ file: String });
-  schema.plugin(syncMedia, { syncDirs: 'uploads' });
-  const Photo = mongoose.model('Photo', schema);
+async function main(words) {
+  const app = express();
+  app.use('/uploads', serveMedia('uploads'));
+  app.post('/photos', express.json(), (request, response, next) => {
+    Photo.create({ file: request.body.file }).then((photo) => response.status(201).json(photo), next);
+  });
   await mongoose.connect(process.env.CONSUMER_MONGODB_URI, { serverSelectionTimeoutMS: 10_000 });
   const sync = await startSyncMedia();
+  const server = app.listen(0, '127.0.0.1');
+  await once(server, 'listening');
   try {
-    if (what === 'save') {
-      await Photo.create({ file: path });
-      console.log(JSON.stringify(await sync.waitFor(path, { copies: 'all', timeout: 60_000 })));
-    } else {
-      const app = express();
-      app.use('/uploads', serveMedia('uploads'));
-      const server = await new Promise((resolve) => { const listening = app.listen(0, '127.0.0.1', () => { resolve(listening); }); });
-      const response = await fetch(`http://127.0.0.1:${server.address().port}/${path}`);
-      console.log(JSON.stringify({ status: response.status, text: await response.text() }));
-      await new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); });
-    }
+    await visit(words, server.address().port, sync);
   } finally {
+    server.close();
+    server.closeAllConnections();
     await sync.close();
     await mongoose.disconnect();
   }

@@ -1,0 +1,7 @@
+import { dirname } from 'node:path';
+
+export default {
+  // The routes and the server share one instance of syncmedia, and one of Mongoose.
+  serverExternalPackages: ['syncmedia', 'mongoose'],
+  turbopack: { root: dirname(import.meta.dirname) },
+};
