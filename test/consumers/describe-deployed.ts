@@ -67,7 +67,7 @@ async function runSite(form: Form, app: TestDir): Promise<void> {
   const { manager, folder = '.', build, bundle, site = 'site.cjs' } = form;
   const [target, pair] = await Promise.all([makeTestDir(), Pair.open()]);
   try {
-    if (build) await manager.run(app, build, { folder, env: {} });
+    if (build) await manager.run(app, build, { folder, env: { NEXT_TELEMETRY_DISABLED: '1' } });
     const deployed = join(target.path, 'deployed');
     if (bundle !== undefined) await cp(join(app.path, bundle), deployed, { recursive: true });
     await pair.expectSync({
