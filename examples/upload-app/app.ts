@@ -8,8 +8,7 @@ import { join } from 'node:path';
 import express, { type ErrorRequestHandler } from 'express';
 import mongoose from 'mongoose';
 import multer from 'multer';
-// In your own app: import { serveMedia, startSyncMedia, syncAdmin } from 'syncmedia';
-import { serveMedia, startSyncMedia, syncAdmin } from '../../src/index.js';
+import { serveMedia, startSyncMedia, syncAdmin, syncReady } from 'syncmedia';
 import { renderError, renderPage } from './page.js';
 import { PhotoModel } from './photo.js';
 import { makeThumbnail, namePicture, NotAPicture, PHOTOS, sizeOf, thumbnailOf } from './picture.js';
@@ -35,6 +34,9 @@ app.use('/sync-admin', syncAdmin());
 // What has not arrived here yet is fetched from a host that has it. Uploads can't run in this
 // origin, whatever is in them.
 app.use('/uploads', serveMedia('uploads'));
+
+// For a load balancer.
+app.use('/ready', syncReady());
 
 app.get('/', async (_request, response) => {
   const photos = await PhotoModel.find().sort({ createdAt: -1 }).limit(60).lean();
@@ -121,32 +123,38 @@ function explainToVisitor(error: unknown): string | undefined {
   return error instanceof NotAPicture ? error.message : undefined;
 }
 
-await mongoose.connect(process.env.MONGODB_URI ?? 'mongodb://127.0.0.1/upload-app');
-const sync = await startSyncMedia();
-const server = app.listen(Number(process.env.PORT ?? 3000), process.env.ADDRESS ?? '127.0.0.1');
-await once(server, 'listening');
-console.log(`${host} listens on port ${String(process.env.PORT ?? 3000)}`);
+// Not at the top level, where CommonJS cannot wait.
+async function start(): Promise<void> {
+  await mongoose.connect(process.env.SYNCMEDIA_MONGODB_URI ?? 'mongodb://127.0.0.1/upload-app');
+  const sync = await startSyncMedia();
+  const server = app.listen(Number(process.env.PORT ?? 3000), process.env.ADDRESS ?? '127.0.0.1');
+  await once(server, 'listening');
+  console.log(`${host} listens on port ${String(process.env.PORT ?? 3000)}`);
 
-// syncmedia installs no signal handlers: the app decides how it ends. First no new requests, then
-// what they began.
-async function close(): Promise<void> {
-  const ended = once(server, 'close');
-  server.close();
-  setTimeout(() => {
-    server.closeAllConnections();
-  }, 5000).unref();
-  await ended;
-  await sync.close();
-  await mongoose.disconnect();
-}
-let closing = false;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (closing) return;
-    closing = true;
-    close().catch((error: unknown) => {
-      console.error(error);
-      process.exit(1);
+  // syncmedia installs no signal handlers: the app decides how it ends. First no new requests, then
+  // what they began.
+  async function close(): Promise<void> {
+    const ended = once(server, 'close');
+    server.close();
+    setTimeout(() => {
+      server.closeAllConnections();
+    }, 5000).unref();
+    await ended;
+    await sync.close();
+    await mongoose.disconnect();
+  }
+  let closing = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (closing) return;
+      closing = true;
+      close().catch(fail);
     });
-  });
+  }
 }
+
+function fail(error: unknown): void {
+  console.error(error);
+  process.exit(1);
+}
+start().catch(fail);

@@ -1,6 +1,5 @@
 import { type HydratedDocument, model, Schema } from 'mongoose';
-// In your own app: import { syncMedia } from 'syncmedia';
-import { syncMedia } from '../../src/index.js';
+import { syncMedia } from 'syncmedia';
 
 export interface Photo {
   title: string;

@@ -51,7 +51,6 @@ export class DemoHost {
     await mkdir(join(dir, 'root/uploads/photos'), { recursive: true });
     const ssh = await makeSshFiles(join(dir, 'ssh'), name, sshPort, site.guard.mark);
     const own = {
-      MONGODB_URI: site.databaseUri,
       PORT: String(port),
       SYNCMEDIA_MONGODB_URI: site.databaseUri,
       SYNCMEDIA_STATE_DIR: join(dir, 'state'),
