@@ -53,19 +53,19 @@ export class Load {
     await Promise.all(Array.from({ length: clients }, work));
   }
 
-  /** The results that were neither an acknowledged upload nor the right bytes. */
-  failuresIn(phase: string): Counts {
-    return Object.fromEntries(
-      Object.entries(this.counts).filter(
-        ([what]) => what.startsWith(`${phase}: `) && !/: (upload 201|read 200)$/.test(what),
-      ),
-    );
-  }
-
   /** How many had a result, in any phase. */
   total(result: string): number {
+    return this.sum((what) => what.endsWith(`: ${result}`));
+  }
+
+  /** How many of a kind ended, with any result. */
+  sent(kind: 'upload' | 'read'): number {
+    return this.sum((what) => what.includes(`: ${kind} `));
+  }
+
+  private sum(isCounted: (what: string) => boolean): number {
     return Object.entries(this.counts)
-      .filter(([what]) => what.endsWith(`: ${result}`))
+      .filter(([what]) => isCounted(what))
       .reduce((sum, [, count]) => sum + count, 0);
   }
 

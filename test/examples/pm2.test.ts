@@ -1,4 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -9,11 +10,13 @@ import { openSite, untilNothingPending, type Machine, type Site } from '../flow/
 import { findFreePort } from '../harness/free-port.js';
 import { until } from '../harness/wait.js';
 import { adapt, secret } from './balanced-site.js';
+import { explainLoad } from './explain-load.js';
 import { installPm2 } from './install-pm2.js';
 import { Load } from './load.js';
 import { SiteApp, untilReady } from './site-app.js';
 
 const run = promisify(execFile);
+const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const pm2 = await installPm2();
 afterAll(() => ('dir' in pm2 ? pm2.dir.remove() : undefined));
 
@@ -144,16 +147,22 @@ describe.skipIf('missing' in pm2)(
         expect(now.filter((pid) => before.includes(pid))).toEqual([]);
       }
       await load.run();
-      console.log(JSON.stringify(load.counts));
+      console.log(explainLoad(load.counts));
       expect(Object.keys(load.counts).sort()).toEqual(['all up: read 200', 'all up: upload 201']);
-      expect(load.total('upload 201')).toBeGreaterThanOrEqual(500);
+      expect(load.sent('upload')).toBeGreaterThanOrEqual(500);
+      expect(load.sent('read')).toBeGreaterThanOrEqual(2_000);
 
       for (const machine of site.machines) machine.app = await machine.startApp({ start: false });
       await untilNothingPending(site, 120_000);
       for (const { name, tree } of site.machines) {
         const files = await tree();
-        const lost = [...load.acknowledged.keys()].filter((path) => files[path] === undefined);
-        expect(lost, name).toEqual([]);
+        const lost = [...load.acknowledged].filter(
+          ([path, content]) => files[path] !== hash(content),
+        );
+        expect(
+          lost.map(([path]) => path),
+          name,
+        ).toEqual([]);
       }
     }, 600_000);
   },
