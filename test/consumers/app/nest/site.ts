@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { Body, Controller, Module, Post, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { InjectConnection, InjectModel, MongooseModule, Prop, Schema, SchemaFactory } from '@nestjs/mongoose';
-import { Connection, type Model } from 'mongoose';
+import mongoose, { type Model } from 'mongoose';
 import { serveMedia, startSyncMedia, syncMedia, type SyncMediaInstance } from 'syncmedia';
 
 @Schema()
@@ -37,7 +37,7 @@ class PhotosController {
 class AppModule implements OnApplicationBootstrap, OnApplicationShutdown {
   sync!: SyncMediaInstance;
 
-  constructor(@InjectConnection() private readonly connection: Connection) {}
+  constructor(@InjectConnection() private readonly connection: mongoose.Connection) {}
 
   async onApplicationBootstrap(): Promise<void> {
     this.sync = await startSyncMedia();
