@@ -120,7 +120,7 @@ export const errorCatalogue = {
     remedy:
       'See that the machine is up and that the application runs there, calls ' +
       '`startSyncMedia()` and reaches the database. Retire a machine that is gone with ' +
-      '`syncmedia unregister`.',
+      '`syncmedia unregister NAME --safe` on another host.',
   },
   CLOCKS_DIFFER: {
     meaning: "A host's clock differs from that of the database by more than five seconds.",

@@ -131,6 +131,22 @@ test('the file retire-on-stop retires the host at the next stop, and only then',
   expect(existsSync(mark)).toBe(false);
 });
 
+test('the examples give a container more time to stop than its files have to reach others', async () => {
+  const read = (file: string): Promise<string> =>
+    readFile(new URL(`../../${file}`, import.meta.url), 'utf8');
+  const find = async (file: string, pattern: RegExp): Promise<number> =>
+    Number(pattern.exec(await read(file))?.[1] ?? expect.fail(`${file} has no ${String(pattern)}`));
+  const drain = await find('container/entrypoint.sh', /unregister --drain (\d+)/);
+  const pod = 'examples/kubernetes/site.yaml';
+  const times = [
+    await find('examples/compose/web4.yaml', /stop_grace_period: (\d+)s/),
+    (await find(pod, /terminationGracePeriodSeconds: (\d+)/)) -
+      (await find(pod, /command: \[sleep, '(\d+)'\]/)),
+  ];
+  // The application ends first, within ten seconds.
+  for (const seconds of times) expect(seconds).toBeGreaterThan(drain + 10);
+});
+
 test('a host whose files others may lack is not retired', async () => {
   await start({ environment: { SYNCMEDIA_ON_STOP: 'unregister' }, unregister: '1' });
   await running.untilCalled('application umask');
