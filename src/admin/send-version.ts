@@ -21,7 +21,7 @@ export function makeAttachmentHeader(path: string): Readonly<Record<string, stri
 
 /**
  * Sends the bytes of a version. A raster image gets its own type, by its bytes, and may be shown;
- * whatever else stays an attachment. The last bytes are withheld until the source has checked all
+ * any other file stays an attachment. The last bytes are withheld until the source has checked all
  * of them, so damaged ones never look complete. Rejects never, and ends the response.
  */
 export async function sendVersion(

@@ -93,7 +93,7 @@ export function describeHost(host: Host): HostDescription {
   };
 }
 
-/** A host as the router shows it alone: also what is too long for a list. */
+/** A host as the router shows it alone, with fields that are too long for a list. */
 export interface HostDetails extends HostDescription {
   /** The last run of its reload command, with the end of its output. */
   readonly reload?: NonNullable<Host['reload']>;

@@ -5,7 +5,7 @@ import { identifiesAnother } from '../decisions/trusted.js';
 import type { Host } from '../model/host.js';
 import { describeInstallation } from '../model/packages.js';
 import type { HostsDeps, InitCheck, InitParts } from './deps.js';
-import type { HostDetails, HostUpdate } from './host-rows.js';
+import type { RegisteredFields, HostUpdate } from './host-rows.js';
 import type { EarlierRegistration, ResolvedRegistration } from './registration.js';
 
 /**
@@ -20,7 +20,7 @@ export function isTrustedRow({ seals }: HostsDeps, { unsealed, status }: Host): 
  * Compares an untrusted row with the new registration. Such a row may be forged, or older than
  * this site's secret.
  */
-export function compareUntrustedRow(row: Host, described: HostDetails): InitCheck {
+export function compareUntrustedRow(row: Host, described: RegisteredFields): InitCheck {
   const differing = (['url', 'sshPort', 'username', 'syncDirs'] as const).filter(
     (field) => !isDeepStrictEqual(row[field], described[field]),
   );
@@ -57,7 +57,7 @@ export function compareUntrustedRow(row: Host, described: HostDetails): InitChec
 export function decideStatus(
   { config }: HostsDeps,
   now: Host,
-  described: HostDetails,
+  described: RegisteredFields,
   { remote = false }: HostChange,
 ): Pick<HostUpdate, 'status'> {
   if (now.unsealed) return { status: config.autoApprove && !remote ? 'approved' : 'pending' };
@@ -73,7 +73,7 @@ export async function describeThisHost(
   { hostKeyFolder }: InitParts,
   checks: InitCheck[],
   { remote = false }: HostChange,
-): Promise<HostDetails> {
+): Promise<RegisteredFields> {
   const knownKeys = host?.hostKeys ?? state?.registered?.hostKeys ?? [];
   // A remote request must not choose a port to connect to, neither on loopback nor in a later
   // call.

@@ -15,9 +15,9 @@ import type { HostsDeps } from './deps.js';
  * The described part of a row. Other fields are not written back, since other processes may have
  * changed them meanwhile.
  */
-export type HostDetails = Omit<TrustedFields, 'id' | 'passive' | 'status'> &
+export type RegisteredFields = Omit<TrustedFields, 'id' | 'passive' | 'status'> &
   Pick<HostRow, 'backend'>;
-export type HostUpdate = Partial<HostDetails & Pick<HostRow, 'passive' | 'status' | 'paused'>>;
+export type HostUpdate = Partial<RegisteredFields & Pick<HostRow, 'passive' | 'status' | 'paused'>>;
 
 type RowsDeps = Pick<HostsDeps, 'connection' | 'config' | 'seals'>;
 
@@ -49,7 +49,7 @@ export async function findHost(deps: RowsDeps, id: HostId): Promise<Host | undef
 export async function insertHost(
   deps: RowsDeps,
   id: HostId,
-  fields: HostDetails & Pick<Host, 'passive' | 'status'> & { readyAt?: Date },
+  fields: RegisteredFields & Pick<Host, 'passive' | 'status'> & { readyAt?: Date },
 ): Promise<Host> {
   const rows = pickHostCollection(deps);
   deps.seals.requireSecret((await rows.findOne({ seal: { $exists: true } })) !== null);

@@ -26,7 +26,7 @@ export class HistoryStateStore {
       ...(history.annexPlace !== undefined && { annex: history.annexPlace }),
     });
     const { failure: _, failingSince: __, unshared: ___, ...before } = registry.me().history ?? {};
-    // What is captured from now on is recorded as it is captured.
+    // Files that are captured from now on are recorded as they are captured.
     const adoption = this.adoption ?? before.adoption ?? { since: new Date(), files: 0, bytes: 0 };
     this.state = { ...before, adoption };
     await this.write();

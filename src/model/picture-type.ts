@@ -19,7 +19,7 @@ const signatures: readonly (readonly [type: PictureType, signature: string])[] =
 ];
 
 /**
- * Returns the content type of a raster image by its first bytes, whatever its name says. Undefined
+ * Returns the content type of a raster image by its first bytes, and not by its name. Undefined
  * for everything else: an SVG or an HTML file could run scripts.
  */
 export function findPictureType(bytes: Uint8Array): PictureType | undefined {

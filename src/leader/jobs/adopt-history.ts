@@ -98,7 +98,7 @@ export class AdoptHistory implements LeaderJob {
   }
 
   /**
-   * Every host adopts what it captured itself. Files of retired hosts fall to the first host that
+   * Every host adopts the files that it captured itself. Files of retired hosts fall to the first host that
    * keeps a history.
    */
   private listCapturers(): HostId[] {

@@ -28,7 +28,7 @@ export function Unsyncable({
   );
 }
 
-/** What came of the last run of a host's reload command, and what it printed. */
+/** The result of the last run of a host's reload command, and its output. */
 export function Reload({ reload }: { reload: WireHostDescription['reload'] }): JSX.Element | null {
   if (!reload) return null;
   const { at, exitCode, output } = reload;

@@ -13,7 +13,7 @@ import { getObjectPath, isKey, makeAnnexUuid, type AnnexKey } from './key.js';
 const oldestAnnex: readonly [number, number, number] = [8, 20210903, 0];
 /** Our own unfinished files, below the repository. */
 const TMP = 'syncmedia-tmp';
-/** git-annex keeps what it received of an unfinished object here. */
+/** git-annex keeps the received part of an unfinished object here. */
 const ANNEX_TMP = 'annex/tmp';
 const UNFINISHED_FOR_MS = 24 * 60 * 60_000;
 

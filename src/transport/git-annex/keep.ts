@@ -59,7 +59,7 @@ export async function keepVersion(
   }
 }
 
-/** @returns the sha256 of what was copied */
+/** @returns the sha256 of the copied bytes */
 async function copyFlushed(
   { handle }: OpenFile,
   tmp: string,

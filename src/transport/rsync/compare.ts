@@ -76,7 +76,7 @@ interface ListedFile {
   readonly sameBytes?: true;
 }
 
-/** Adds to each listed file what lies at its path on this host, in the order of the list. */
+/** Adds to each listed file the one at its path on this host, in the order of the list. */
 async function* observeListed(
   options: BackendOptions,
   listed: AsyncIterable<ListedFile>,
