@@ -10,7 +10,7 @@ import resource
 ANNEX_COMMAND = re.compile(r"git-annex-shell 'p2pstdio' '/syncmedia-annex' '([0-9a-f-]{36})' --uuid ([0-9a-f-]{36})")
 GIT_ANNEX = ('/usr/bin/git-annex', '/usr/local/bin/git-annex', '/bin/git-annex')
 # Free bytes that git-annex leaves on the disk, whatever another host sends.
-RESERVE = '1 gigabyte'
+RESERVE = 1024 ** 3
 
 
 def serve_annex(host, history, uuid, own_uuid):
@@ -25,11 +25,18 @@ def serve_annex(host, history, uuid, own_uuid):
     if uuid != make_annex_uuid(host):
         raise Refused('that is not the annex of your host')
     annex, most = history['annex'], history['maxBytes']
-    if measure(os.path.join(annex, 'annex')) > SLACK * most:
+    room = int(SLACK * most) - measure(os.path.join(annex, 'annex'))
+    if room < 0:
         raise Refused('the annex of this host is full until it is cleaned')
+    # git-annex looks at the free space before each content, so a connection cannot exceed the room.
+    disk = os.statvfs(annex)
+    reserve = max(RESERVE, disk.f_bavail * disk.f_frsize - room)
     settings = [
         ('core.hooksPath', '/dev/null'), ('core.fsmonitor', 'false'), ('core.fsync', 'committed,reference'), ('gc.auto', '0'), ('maintenance.auto', 'false'),
-        ('annex.securehashesonly', 'true'), ('annex.diskreserve', RESERVE), ('annex.autoupgraderepository', 'false'),
+        ('annex.securehashesonly', 'true'), ('annex.diskreserve', str(reserve)), ('annex.autoupgraderepository', 'false'),
+        # The protocol can also connect git itself, whose refs would tell every key.
+        ('uploadpack.hideRefs', 'refs/'), ('receive.hideRefs', 'refs/'), ('transfer.hideRefs', 'refs/'),
+        ('uploadpack.allowAnySHA1InWant', 'false'), ('uploadpack.allowReachableSHA1InWant', 'false'), ('uploadpack.allowTipSHA1InWant', 'false'),
     ]
     # git-annex notes who holds what, and fails without a name.
     environment = {

@@ -169,6 +169,20 @@ describe.skipIf(gateIsMissing !== undefined || annexIsMissing !== undefined)(
         expect((await exec(one)).code, one).toBe(77);
     });
 
+    test('tells nobody which contents it has: git is not reached through the protocol', async () => {
+      const key = await record('a.mp4', makeLarge('first'));
+      expect(await history.share(to, never)).toBeUndefined();
+      for (const service of ['git-upload-pack', 'git-receive-pack', 'git-upload-archive']) {
+        const { stdout } = await exec(
+          command(makeAnnexUuid(self)),
+          `VERSION 1\nCONNECT ${service}\nDATA 4\n0000CONNECTDONE 0\n`,
+        );
+        expect(stdout, service).toContain('AUTH-SUCCESS');
+        expect(stdout, service).not.toMatch(/refs\/heads|git-annex\b.*[0-9a-f]{40}|[0-9a-f]{40} refs/);
+        expect(stdout, service).not.toContain(key);
+      }
+    });
+
     test('drops nothing for another host', async () => {
       const key = await record('a.mp4', makeLarge('first'));
       expect(await history.share(to, never)).toBeUndefined();

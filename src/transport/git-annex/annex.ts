@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { getErrorMessage, SyncMediaError } from '../../model/errors.js';
 import type { HostId } from '../../model/host.js';
 import { describeInstallation } from '../../model/packages.js';
+import { removeFolder } from '../../state-dir/remove-folder.js';
 import { replaceFile } from '../../state-dir/replace-file.js';
 import { removeLock } from '../git/clean.js';
+import { PACKING_MS } from '../git/maintain.js';
 import { Repository } from '../git/repository.js';
 import { isVersionAtLeast } from '../rsync/version.js';
 import { getObjectPath, isKey, makeAnnexUuid, type AnnexKey } from './key.js';
@@ -93,11 +95,24 @@ export class Annex {
 
   /** Lists the contents that are here. */
   async listKeys(): Promise<AnnexKey[]> {
-    const found: AnnexKey[] = [];
+    return (await this.listObjects()).flatMap(({ name }) => (isKey(name) ? [name] : []));
+  }
+
+  /**
+   * Removes contents under other names than those of this package. Another host may have sent them,
+   * since git-annex takes any key that is a hash.
+   */
+  async removeForeign(): Promise<void> {
+    for (const { name, at } of await this.listObjects()) if (!isKey(name)) await removeFolder(at);
+  }
+
+  private async listObjects(): Promise<{ readonly name: string; readonly at: string }[]> {
+    const found: { name: string; at: string }[] = [];
     const objects = join(this.place, 'annex/objects');
     for (const first of await listNames(objects))
       for (const second of await listNames(join(objects, first)))
-        found.push(...(await listNames(join(objects, first, second))).filter(isKey));
+        for (const name of await listNames(join(objects, first, second)))
+          found.push({ name, at: join(objects, first, second, name) });
     return found;
   }
 
@@ -114,11 +129,27 @@ export class Annex {
   /** Removes contents from this host. */
   async drop(keys: readonly AnnexKey[], signal: AbortSignal): Promise<void> {
     if (keys.length === 0) return;
-    await this.run(['dropkey', '--force', '--batch', '--quiet'], {
-      signal,
-      doing: 'removing large files from the annex',
-      input: keys.map((key) => `${key}\n`).join(''),
-    });
+    const doing = 'removing large files from the annex';
+    try {
+      await this.run(['dropkey', '--force', '--batch', '--quiet'], {
+        signal,
+        doing,
+        input: keys.map((key) => `${key}\n`).join(''),
+        silenceMs: PACKING_MS,
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      // Another host can lock a content for as long as it is connected. That must not keep what
+      // somebody wants forgotten.
+      for (const key of keys) await removeFolder(join(this.locate(key), '..'));
+      await this.run(['setpresentkey', '--batch'], {
+        signal,
+        doing,
+        input: keys.map((key) => `${key} ${this.uuid} 0\n`).join(''),
+      }).catch(() => {
+        throw error;
+      });
+    }
     for (const key of keys) await rm(join(this.place, ANNEX_TMP, key), { force: true });
   }
 
@@ -130,9 +161,9 @@ export class Annex {
       if (stats && now - stats.mtimeMs > UNFINISHED_FOR_MS)
         await rm(join(tmp, name), { recursive: true, force: true });
     }
-    const doing = 'packing the annex';
-    await this.repository.run(['repack', '-d', '-q', '--geometric=2'], { signal, doing });
-    await this.repository.run(['prune', '--expire=1.hour.ago'], { signal, doing });
+    const options = { signal, doing: 'packing the annex', silenceMs: PACKING_MS };
+    await this.repository.run(['repack', '-d', '-q', '--geometric=2'], options);
+    await this.repository.run(['prune', '--expire=1.hour.ago'], options);
   }
 
   /** Runs one git-annex. @throws MISSING_PROGRAM; what `Repository.run` throws */

@@ -9,7 +9,7 @@ const AHEAD_MS = 2 * DAY_MS;
 /** Objects that nothing refers to are kept this long: a push may be about to refer to them. */
 const UNUSED_FOR = '1.hour.ago';
 /** The longest that packing may take. It prints nothing meanwhile. */
-const PACKING_MS = 6 * 60 * 60_000;
+export const PACKING_MS = 6 * 60 * 60_000;
 /** All objects are packed anew once this share of the bytes is unused. */
 const UNUSED_SHARE = 0.1;
 

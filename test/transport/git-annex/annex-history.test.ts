@@ -160,6 +160,16 @@ describe.skipIf(annexIsMissing !== undefined)('a history with an annex', () => {
     expect([await isKept(content), await isKept(stray)]).toEqual([true, false]);
   });
 
+  test('contents under other kinds of keys, which another host can send, are removed', async () => {
+    const foreign = `SHA512-s5--${'a'.repeat(128)}`;
+    const folder = join(site.history.annexPlace, 'annex/objects/abc/def', foreign);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, foreign), 'hello', { mode: 0o400 });
+    await chmod(folder, 0o500);
+    await site.history.maintain(never);
+    expect(await readdir(join(folder, '..')).catch(() => [])).toEqual([]);
+  });
+
   test('a lock that a crash left does not block the annex for ever', async () => {
     await writeFile(join(site.history.annexPlace, 'annex/index.lock'), '');
     await writeFile(join(site.history.annexPlace, 'refs/heads/git-annex.lock'), '');
