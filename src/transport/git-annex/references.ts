@@ -5,6 +5,8 @@ import { makeKey, type AnnexKey } from './key.js';
 
 /** Messages are read in parts, so that memory stays bounded. */
 const COMMITS_AT_ONCE = 1_000;
+/** Bytes of a list of commits: enough for three million. */
+const MAX_LIST = 128 * 1024 * 1024;
 
 /**
  * Lists the contents that a part of the history refers to: files that git only names, since they
@@ -23,22 +25,18 @@ export async function listReferences(
     [
       'log',
       '--ignore-missing',
-      '--diff-filter=A',
-      '--root',
-      '--raw',
+      '-s',
       '--no-renames',
-      '--no-abbrev',
-      '-z',
       '--format=%H',
       ...revisions,
       '--',
       'named',
     ],
-    { signal, doing: 'looking for large files of the history', maxOutput: 1024 * 1024 * 1024 },
+    { signal, doing: 'looking for large files of the history', maxOutput: MAX_LIST },
   );
   const commits = output
-    .toString()
-    .split('\0')
+    .toString('latin1')
+    .split('\n')
     .filter((part) => /^[0-9a-f]{40,64}$/.test(part));
   for (let at = 0; at < commits.length; at += COMMITS_AT_ONCE) {
     const part = commits.slice(at, at + COMMITS_AT_ONCE);

@@ -11,6 +11,8 @@ import { requireExit, type Repository } from './repository.js';
 const EXTRA = 50;
 /** The largest commit that is read. A larger one is not ours. */
 const MAX_COMMIT = 1024 * 1024;
+/** Bytes of commits that are in memory at once. */
+const READ_AT_ONCE = 32 * 1024 * 1024;
 
 /**
  * Lists the versions of a path, newest first. What several records say of one version is listed
@@ -119,19 +121,64 @@ interface ReadCommit {
   readonly headers: readonly string[];
 }
 
-/** Reads commits by their lengths, since a message may contain anything. */
+/**
+ * Reads commits by their lengths, since a message may contain anything. Those that are larger than
+ * any that this package writes are left out: another host may have sent very many of them.
+ */
 export async function readCommits(
   repository: Repository,
   commits: readonly string[],
   signal: AbortSignal,
 ): Promise<Map<string, ReadCommit>> {
   const found = new Map<string, ReadCommit>();
-  if (commits.length === 0) return found;
+  for (const part of await splitBySize(repository, commits, signal))
+    for (const [commit, read] of await readPart(repository, part, signal)) found.set(commit, read);
+  return found;
+}
+
+/** Splits the commits into parts of at most `READ_AT_ONCE` bytes. */
+async function splitBySize(
+  repository: Repository,
+  commits: readonly string[],
+  signal: AbortSignal,
+): Promise<string[][]> {
+  if (commits.length === 0) return [];
+  const { output } = await repository.run(
+    ['cat-file', '--batch-check=%(objectname) %(objecttype) %(objectsize)'],
+    {
+      signal,
+      doing: 'measuring the history',
+      input: commits.map((commit) => `${commit}\n`).join(''),
+    },
+  );
+  const parts: string[][] = [];
+  let bytes = READ_AT_ONCE;
+  for (const line of output.toString('latin1').split('\n')) {
+    const [commit = '', type, size] = line.split(' ');
+    const length = Number(size);
+    if (type !== 'commit' || !(length <= MAX_COMMIT)) continue;
+    if (bytes + length > READ_AT_ONCE) {
+      parts.push([]);
+      bytes = 0;
+    }
+    bytes += length;
+    parts.at(-1)?.push(commit);
+  }
+  return parts;
+}
+
+async function readPart(
+  repository: Repository,
+  commits: readonly string[],
+  signal: AbortSignal,
+): Promise<Map<string, ReadCommit>> {
+  const found = new Map<string, ReadCommit>();
   const { output } = await repository.run(['cat-file', '--batch'], {
     signal,
     doing: 'reading the history',
     input: commits.map((commit) => `${commit}\n`).join(''),
-    maxOutput: 256 * 1024 * 1024,
+    // Beside each commit there is one line.
+    maxOutput: 2 * READ_AT_ONCE,
   });
   for (let at = 0; at < output.length;) {
     const end = output.indexOf('\n', at);
@@ -139,7 +186,7 @@ export async function readCommits(
     const length = Number(size);
     if (type !== 'commit' || !Number.isSafeInteger(length)) break;
     const body = output.subarray(end + 1, end + 1 + length);
-    if (length <= MAX_COMMIT) found.set(commit, parseCommit(body.toString()));
+    found.set(commit, parseCommit(body.toString()));
     at = end + 1 + length + 1;
   }
   return found;
