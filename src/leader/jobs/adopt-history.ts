@@ -1,4 +1,5 @@
 import type { LeaderContext } from '../../context/leader-context.js';
+import { chooseReceivingHosts } from '../../decisions/receiving-hosts.js';
 import type { Entry } from '../../model/entry.js';
 import type { HistoryAdoption, HostId } from '../../model/host.js';
 import type { History } from '../../transport/history.js';
@@ -16,7 +17,7 @@ const MAX_SHARE = 0.5;
 
 /**
  * Records the files that existed before this host had a history, so that their first replacement
- * can be undone. It takes a few at each poll, and only while nothing waits to be delivered.
+ * can be undone. It takes a few at each poll, and only while no file is on its way to another host.
  */
 export class AdoptHistory implements LeaderJob {
   readonly name = 'adopting existing files into the history';
@@ -39,8 +40,7 @@ export class AdoptHistory implements LeaderJob {
     if (!backend.history || !tuning.scansPeriodically || this.running) return;
     const { adoption } = this.state;
     if (!adoption || adoption.endedAt || performance.now() < this.nextAt) return;
-    const others = registry.recipients().flatMap(({ id }) => (id === me ? [] : [id]));
-    if (await ledger.hasPending(me, others)) return;
+    if (await ledger.hasPending(me, chooseReceivingHosts(registry.me(), registry.all()))) return;
     if (this.ending.signal.aborted) return;
     this.running = this.adopt(backend.history, adoption).finally(() => {
       this.running = undefined;

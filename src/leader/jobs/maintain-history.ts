@@ -1,4 +1,5 @@
 import type { LeaderContext } from '../../context/leader-context.js';
+import { chooseReceivingHosts } from '../../decisions/receiving-hosts.js';
 import type { HistoryStateStore } from '../history-state.js';
 import type { LeaderJob } from '../leader-job.js';
 
@@ -11,7 +12,7 @@ const TOO_LARGE_MS = 61 * 60_000;
 const CHECK_MS = 60_000;
 
 /**
- * Cleans the history once a day while nothing is pending at this host: removes what the limits no
+ * Cleans the history once a day while no file is on its way to another host: removes what the limits no
  * longer allow, and packs the rest.
  */
 export class MaintainHistory implements LeaderJob {
@@ -35,8 +36,7 @@ export class MaintainHistory implements LeaderJob {
     if (!backend.history || !tuning.scansPeriodically || this.running) return;
     if (this.ending.signal.aborted || performance.now() < Math.min(this.nextAt, this.nextCheckAt))
       return;
-    const others = registry.recipients().flatMap(({ id }) => (id === me ? [] : [id]));
-    if (await ledger.hasPending(me, others)) return;
+    if (await ledger.hasPending(me, chooseReceivingHosts(registry.me(), registry.all()))) return;
     const isDaily = performance.now() >= this.nextAt;
     this.nextCheckAt = performance.now() + CHECK_MS;
     if (!isDaily && !(await backend.history.needsPacking(this.ending.signal))) return;
