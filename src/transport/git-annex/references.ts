@@ -22,16 +22,7 @@ export async function listReferences(
   const found = new Set<AnnexKey>();
   if (revisions.length === 0 || !(await history.exists())) return found;
   const { output } = await history.run(
-    [
-      'log',
-      '--ignore-missing',
-      '-s',
-      '--no-renames',
-      '--format=%H',
-      ...revisions,
-      '--',
-      'named',
-    ],
+    ['log', '--ignore-missing', '-s', '--no-renames', '--format=%H', ...revisions, '--', 'named'],
     { signal, doing: 'looking for large files of the history', maxOutput: MAX_LIST },
   );
   const commits = output
