@@ -98,8 +98,8 @@ export class AdoptHistory implements LeaderJob {
   }
 
   /**
-   * Every host adopts the files that it captured itself. Files of retired hosts fall to the first host that
-   * keeps a history.
+   * Every host adopts the files that it captured itself. Files of retired hosts fall to the first
+   * host that keeps a history.
    */
   private listCapturers(): HostId[] {
     const { registry, me } = this.context;

@@ -12,8 +12,8 @@ const TOO_LARGE_MS = 61 * 60_000;
 const CHECK_MS = 60_000;
 
 /**
- * Cleans the history once a day while no file is on its way to another host: removes what the limits no
- * longer allow, and packs the rest.
+ * Cleans the history once a day while no file is on its way to another host: removes what the
+ * limits no longer allow, and packs the rest.
  */
 export class MaintainHistory implements LeaderJob {
   readonly name = 'cleaning the history';

@@ -225,8 +225,8 @@ export class AnnexHistory implements History {
 
   /** Removes contents that no day refers to any more. */
   private async dropUnused(signal: AbortSignal): Promise<void> {
-    // Another host sends the days before the contents. So a content that is here before the days are
-    // read is named by them, if anything names it.
+    // Another host sends the days before the contents. So a content that is here before the days
+    // are read is named by them, if anything names it.
     const all = await this.annex.listKeys();
     const referenced = await listReferences(this.git.repository, ['--branches'], signal);
     await this.annex.removeForeign();
