@@ -58,7 +58,7 @@ export function syncReady(limits?: ReadyLimits): RequestHandler {
 
 /**
  * Registers the metrics of the site in a registry of prom-client, beside those of the application:
- * `syncMetrics(register)`. They are read when the registry is asked.
+ * `syncMetrics(register)`. They are read when the registry is asked. Repeated, it changes nothing.
  */
 export function syncMetrics(registry: MetricsRegistry): void {
   getDefaultInstance().registerMetrics(registry);

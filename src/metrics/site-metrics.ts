@@ -38,6 +38,10 @@ export class SiteMetrics {
   private triedAt = -Infinity;
   /** At most one reading is under way, however long the database takes. */
   private reading: Promise<void> | undefined;
+  private readonly registered = new WeakMap<
+    MetricsRegistry,
+    readonly { readonly name: string; readonly metric: RegisteredMetric }[]
+  >();
   private writer: Promise<() => Promise<MetricsAnswer>> | undefined;
 
   constructor(
@@ -61,10 +65,20 @@ export class SiteMetrics {
     return write();
   }
 
-  /** Registers every metric in a registry of prom-client that the application has. */
+  /**
+   * Registers every metric in a registry of prom-client that the application has. A registry
+   * accepts the same object again, so this may be repeated, as by a module that is loaded anew.
+   */
   register(registry: MetricsRegistry): void {
-    for (const definition of metricDefinitions)
-      registry.registerMetric(this.makeMetric(definition) as never);
+    const metrics =
+      this.registered.get(registry) ??
+      metricDefinitions.map((one) => ({ name: one.name, metric: this.makeMetric(one) }));
+    this.registered.set(registry, metrics);
+    for (const { name, metric } of metrics) {
+      // The registry may have changed it.
+      metric.name = name;
+      registry.registerMetric(metric as never);
+    }
   }
 
   private async makeWriter(): Promise<() => Promise<MetricsAnswer>> {

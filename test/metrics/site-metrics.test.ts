@@ -211,6 +211,30 @@ describe('the metrics', () => {
     expect(text).toContain('syncmedia_reads_total{host="web1",outcome="local"} 0\n');
     expect(text.endsWith('# EOF\n')).toBe(true);
   });
+
+  // "A metric with that name has already been registered" is what users of prom-client meet most
+  // where a module is loaded anew.
+  test.each([Registry.PROMETHEUS_CONTENT_TYPE, Registry.OPENMETRICS_CONTENT_TYPE])(
+    'may be registered again, also in a registry that was cleared: %s',
+    async (contentType) => {
+      const registry = new Registry();
+      registry.setContentType(contentType as never);
+      const metrics = new SiteMetrics({
+        readOverview: () => Promise.resolve(makeOverview({ hosts: [makeHostOverview()] })),
+        openContext: () => Promise.resolve(undefined),
+      });
+      const listTypes = async (): Promise<string[]> =>
+        (await registry.metrics()).split('\n').filter((line) => line.startsWith('# TYPE'));
+      metrics.register(registry);
+      const types = await listTypes();
+      expect(types).toHaveLength(names.length);
+      metrics.register(registry);
+      expect(await listTypes()).toEqual(types);
+      registry.clear();
+      metrics.register(registry);
+      expect(await listTypes()).toEqual(types);
+    },
+  );
 });
 
 describe('a scrape', () => {

@@ -113,6 +113,28 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     expect(changes().at(-1)?.body).toEqual({ status: 'paused', reason: 'disk swap' });
   });
 
+  test('a dialog keeps what was typed while the site changes, also if its host goes away', async () => {
+    await showView(page, '#/hosts/web2', 'web2');
+    await page.getByRole('button', { name: 'Pause …' }).click();
+    const reason = page.getByLabel(/The reason/);
+    await reason.fill('disk sw');
+    const at = new Date('2026-11-27T14:31:11Z');
+    const [changed] = site.overview.hosts.filter(({ hostname }) => hostname === 'web2');
+    const others = site.overview.hosts.flatMap(({ id }) => (id === changed?.id ? [] : [id]));
+    site.emit('change', { at, id: 'o2', hosts: [{ ...changed, note: 'changed meanwhile' }] });
+    await page.locator('main', { hasText: 'Changed meanwhile' }).waitFor({ state: 'attached' });
+    site.emit('change', { at, id: 'o3', order: others });
+    const gone = page.locator('h1', { hasText: 'No host is called web2' });
+    await gone.waitFor({ state: 'attached' });
+    expect(await reason.inputValue()).toBe('disk sw');
+    expect(await page.locator(':focus').inputValue()).toBe('disk sw');
+    await page.keyboard.press('End');
+    await page.keyboard.type('ap');
+    await page.getByRole('button', { name: 'Pause web2' }).click();
+    await isSaid('web2 is paused');
+    expect(changes().at(-1)?.body).toEqual({ status: 'paused', reason: 'disk swap' });
+  });
+
   test('a pull begins with a dry run, which shows the paths, and then leads to its run', async () => {
     await showView(page, '#/hosts/web3', 'web3');
     await page.getByRole('button', { name: 'Pull …' }).click();

@@ -104,7 +104,7 @@ describe('the live connection', () => {
     await vi.advanceTimersByTimeAsync(20_000);
     expect(answers.reads - before).toBe(2);
     streams.at(-1)?.fire('open');
-    await vi.advanceTimersByTimeAsync(60_000);
+    await vi.advanceTimersByTimeAsync(30_000);
     expect(answers.reads - before).toBe(2);
     connection.stop();
   });
@@ -115,9 +115,34 @@ describe('the live connection', () => {
     streams[0]?.fire('error');
     await vi.advanceTimersByTimeAsync(1_000);
     streams[1]?.fire('open');
-    await vi.advanceTimersByTimeAsync(60_000);
+    await vi.advanceTimersByTimeAsync(30_000);
     streams[1]?.fire('error');
     expect(events.at(-1)).toMatchObject({ type: 'lost', failures: 1 });
+    connection.stop();
+  });
+
+  test('a stream that says nothing any more is taken for broken, although it looks open', async () => {
+    const { connection, streams, events, answers } = makeConnection();
+    connection.start();
+    streams[0]?.fire('open');
+    for (let pings = 0; pings < 4; pings++) {
+      await vi.advanceTimersByTimeAsync(30_000);
+      streams[0]?.fire('change', { at: '', id: 'o1' });
+    }
+    expect([streams.length, answers.reads]).toEqual([1, 0]);
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(events.find(({ type }) => type === 'lost')).toMatchObject({ failures: 1 });
+    expect([streams[0]?.isClosed, answers.reads]).toEqual([true, 1]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(streams).toHaveLength(2);
+    connection.stop();
+  });
+
+  test('a stream that never opens is tried again', async () => {
+    const { connection, streams } = makeConnection();
+    connection.start();
+    await vi.advanceTimersByTimeAsync(41_000);
+    expect(streams.map(({ isClosed }) => isClosed)).toEqual([true, false]);
     connection.stop();
   });
 

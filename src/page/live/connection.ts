@@ -22,6 +22,11 @@ export interface ConnectionParts {
 }
 
 const pollMs = 10_000;
+/**
+ * The router sends something every 15 seconds. A connection that broke without a word, as where a
+ * machine slept or a proxy forgot it, looks open for ever.
+ */
+const silentMs = 40_000;
 /** A stream that breaks sooner counts as another failure. */
 const steadyMs = 5_000;
 
@@ -32,6 +37,7 @@ const steadyMs = 5_000;
  */
 export class LiveConnection {
   private stream: EventStream | undefined;
+  private silenceTimer: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private pollTimer: ReturnType<typeof setInterval> | undefined;
   private reading: AbortController | undefined;
@@ -74,9 +80,12 @@ export class LiveConnection {
   private open(): void {
     const stream = this.parts.openStream(this.watchedPath);
     this.stream = stream;
+    this.expectEvent();
     const on = (type: string, take: (data: unknown) => void): void => {
       stream.addEventListener(type, ({ data }) => {
-        if (this.stream === stream) take(typeof data === 'string' ? JSON.parse(data) : undefined);
+        if (this.stream !== stream) return;
+        this.expectEvent();
+        take(typeof data === 'string' ? JSON.parse(data) : undefined);
       });
     };
     on('open', () => {
@@ -103,6 +112,13 @@ export class LiveConnection {
     });
   }
 
+  private expectEvent(): void {
+    clearTimeout(this.silenceTimer);
+    this.silenceTimer = setTimeout(() => {
+      this.fail();
+    }, silentMs);
+  }
+
   /** The router ended the stream, and said why. */
   private finish(reason: string | undefined): void {
     if (reason === 'signed out') {
@@ -121,6 +137,7 @@ export class LiveConnection {
     this.openedAt = undefined;
     this.stream?.close();
     this.stream = undefined;
+    clearTimeout(this.silenceTimer);
     const delay = backOffMs(this.failures, Math.random());
     clearTimeout(this.retryTimer);
     this.retryTimer = setTimeout(() => {
@@ -167,6 +184,7 @@ export class LiveConnection {
     this.stream?.close();
     this.stream = undefined;
     this.openedAt = undefined;
+    clearTimeout(this.silenceTimer);
     clearTimeout(this.retryTimer);
     this.stopPolling();
   }
