@@ -24,6 +24,7 @@ export function describeRequester(
     .join('');
   return (
     `${name === '' ? 'somebody' : JSON.stringify(name)} through the router, from ` +
-    `${request.socket.remoteAddress ?? 'an unknown address'}`
+    // A server that listens on all addresses sees those of IPv4 within IPv6.
+    (request.socket.remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/, '') ?? 'an unknown address')
   );
 }

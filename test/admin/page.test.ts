@@ -91,8 +91,21 @@ describe.each<[string, () => Express]>([
     ]);
   });
 
+  test('a page of another version gets the script of this one, which nobody caches', async () => {
+    const app = make().use('/a/sync-admin', admin({}));
+    const script = await request(app).get('/a/sync-admin/assets/page.f0f0f0.js');
+    expect([script.status, script.text]).toEqual([200, assets[1]!.text]);
+    expect(script.headers).toMatchObject({
+      'content-type': 'text/javascript; charset=utf-8',
+      'cache-control': 'no-store',
+      'content-security-policy': policy,
+    });
+  });
+
   test.each([
-    '/assets/page.other.js',
+    '/assets/other.a1b2c3.js',
+    '/assets/page.js',
+    '/assets/page.a1b2c3.css.js',
     '/assets/index.html',
     '/assets/__proto__',
     '/assets/constructor',

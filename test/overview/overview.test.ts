@@ -6,6 +6,7 @@ import { encodeFieldName } from '../../src/hosts/host-model.js';
 import { RunStore, type RunRow } from '../../src/context/run-store.js';
 import { getNativeCollection } from '../../src/util/collections.js';
 import { makeRowReader } from '../harness/row-reader.js';
+import { until } from '../harness/wait.js';
 import { ago, openOverviewSite, type OverviewSite } from './site.js';
 
 let site: OverviewSite;
@@ -117,6 +118,28 @@ describe('the overview', () => {
     expect(b.oldestSeconds).toBeGreaterThanOrEqual(300);
     expect(hostOf(overview, 'C').pending).toEqual({ count: 1, capped: false, bytes: 10 });
     expect(hostOf(overview, 'A').state).toBe('up to date');
+  });
+
+  test('goes on counting in the later readings of a process', async () => {
+    await addThree();
+    await site.addEntries([
+      { path: 'uploads/1.jpg', pending: ['B', 'C'], capturedAt: ago(300) },
+      { path: 'uploads/2.jpg', pending: ['B'], capturedAt: ago(200) },
+    ]);
+    const sync = await site.open('A');
+    expect(hostOf(await sync.overview(), 'B').pending).toMatchObject({ count: 2, bytes: 20 });
+    await site.ledger.updateOne({ _id: 'uploads/1.jpg' }, { $set: { pending: [] } });
+    await site.addEntries([{ path: 'uploads/3.jpg', pending: ['B'], capturedAt: ago(100) }]);
+    // A date of a wrong type.
+    await site.addEntries([{ path: 'uploads/4.jpg', pending: ['B'], capturedAt: 'x' as never }]);
+    const later = await until(async () => {
+      const overview = await sync.overview();
+      return hostOf(overview, 'B').pending.count === 3 && overview;
+    });
+    expect(hostOf(later, 'B').pending).toEqual({ count: 3, capped: false, bytes: 30 });
+    expect(hostOf(later, 'B').oldestSeconds).toBeGreaterThanOrEqual(200);
+    expect(hostOf(later, 'B').oldestSeconds).toBeLessThan(300);
+    expect(hostOf(later, 'C')).toMatchObject({ state: 'up to date', pending: { count: 0 } });
   });
 
   test('counts no further than 10,000, and says that there are more', async () => {

@@ -27,27 +27,47 @@ const shellName = 'index.html';
 export class PageFiles {
   readonly shell: AdminAnswer | undefined;
   private readonly assets: ReadonlyMap<string, AdminAnswer & { readonly etag: string }>;
+  /** The same files by their names without the hash. */
+  private readonly current: ReadonlyMap<string, AdminAnswer>;
 
   constructor(assets: readonly PageAsset[]) {
     const shell = assets.find(({ name }) => name === shellName);
     this.shell = shell && { ...answerAsset(shell), headers: shellHeaders };
+    const files = assets.filter((asset) => asset !== shell);
+    this.current = new Map(
+      files.map((asset) => [
+        omitHash(asset.name) ?? asset.name,
+        { ...answerAsset(asset), headers: pageHeaders },
+      ]),
+    );
     this.assets = new Map(
-      assets
-        .filter((asset) => asset !== shell)
-        .map((asset) => {
-          const etag = `"${createHash('sha256').update(asset.text).digest('base64url')}"`;
-          const headers = { ...pageHeaders, ...assetCaching, ETag: etag };
-          return [asset.name, { ...answerAsset(asset), headers, etag }];
-        }),
+      files.map((asset) => {
+        const etag = `"${createHash('sha256').update(asset.text).digest('base64url')}"`;
+        const headers = { ...pageHeaders, ...assetCaching, ETag: etag };
+        return [asset.name, { ...answerAsset(asset), headers, etag }];
+      }),
     );
   }
 
-  /** @param ifNoneMatch the header of that name */
+  /**
+   * Finds a file by its name. While hosts are upgraded one after the other, the page may come from
+   * one of another version, which names another hash: it gets the file of this version, which is
+   * not cached, since without any the page would stay blank.
+   *
+   * @param ifNoneMatch the header of that name
+   */
   findAsset(name: string, ifNoneMatch = ''): AdminAnswer | undefined {
     const asset = this.assets.get(name);
-    if (!asset || !ifNoneMatch.includes(asset.etag)) return asset;
+    if (!asset) return this.current.get(omitHash(name) ?? '');
+    if (!ifNoneMatch.includes(asset.etag)) return asset;
     return { status: 304, headers: { ...pageHeaders, ...assetCaching, ETag: asset.etag } };
   }
+}
+
+/** `page.js` for `page.1a2b3c4d.js`; undefined for a name without a hash. */
+function omitHash(name: string): string | undefined {
+  const [, stem, ending] = /^(\w+)\.[\w-]+\.(\w+)$/.exec(name) ?? [];
+  return stem === undefined || ending === undefined ? undefined : `${stem}.${ending}`;
 }
 
 function answerAsset({ type, text }: PageAsset): AdminAnswer {
