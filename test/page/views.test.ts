@@ -239,13 +239,13 @@ function makeHostileAnswers(): Record<string, unknown> {
   const [kept] = trashFiles;
   const failures = hostile.map((message) => ({
     host: 'id-web1',
-    failure: { code: 'TRANSFER_FAILED', message, retryable: true, scope: 'path' },
+    failure: { code: message, message, retryable: true, scope: 'path' },
   }));
   const runs = hostile.map((text) => ({
     ...makeRun({ ...firstRun(), id: text, state: 'failed', requestedBy: text }),
     at: 'id-web1',
     failures,
-    failure: { code: 'RUN_FAILED', message: text, retryable: true, scope: 'host' },
+    failure: { code: text, message: text, retryable: true, scope: 'host' },
     wouldTransfer: hostile.map((path) => ({ host: 'id-web1', path, size: 1, why: 'missing' })),
     endedAt: new Date(),
   }));

@@ -23,6 +23,15 @@ export function Text({ text }: { text: string }): JSX.Element {
   );
 }
 
+/** The code of an error, which another host may have chosen as well. */
+export function Code({ code }: { code: string }): JSX.Element {
+  return (
+    <code>
+      <Text text={code} />
+    </code>
+  );
+}
+
 /** Sentences of the router have commands and names of files in backticks. */
 function markCode(text: string): ComponentChildren {
   const parts = text.split('`');

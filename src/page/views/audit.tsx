@@ -3,7 +3,7 @@ import { usePage } from '../page-context.js';
 import { Since } from '../parts/ages.js';
 import { Heading } from '../parts/heading.js';
 import { Load, useLoaded } from '../parts/loaded.js';
-import { Text } from '../parts/names.js';
+import { Code, Text } from '../parts/names.js';
 import { SimpleTable } from '../parts/table.js';
 import { texts } from '../texts.js';
 import type { WireAudit } from '../wire.js';
@@ -65,11 +65,5 @@ export function AuditView(): JSX.Element {
 /** A word, or the code of an error. */
 function Outcome({ outcome }: { outcome: string }): JSX.Element {
   const word = Object.hasOwn(texts.outcomes, outcome) ? texts.outcomes[outcome] : undefined;
-  return word === undefined ? (
-    <code>
-      <Text text={outcome} />
-    </code>
-  ) : (
-    <>{word}</>
-  );
+  return word === undefined ? <Code code={outcome} /> : <>{word}</>;
 }

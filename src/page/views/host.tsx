@@ -17,7 +17,7 @@ import { Facts, type Fact } from '../parts/facts.js';
 import { FileList } from '../parts/file-list.js';
 import { Heading, Section } from '../parts/heading.js';
 import { Load, useLoaded } from '../parts/loaded.js';
-import { HostLink, shorten, Text } from '../parts/names.js';
+import { Code, HostLink, Text, shorten } from '../parts/names.js';
 import { NeedItem, NeedList } from '../parts/need-list.js';
 import { Spark } from '../parts/spark.js';
 import { stateIcons } from '../parts/state-word.js';
@@ -206,7 +206,7 @@ function Failures({ host }: { host: WireHost }): JSX.Element | null {
               <>
                 <Text text={message} />{' '}
                 <small>
-                  <Text text={remedy} /> <code>{code}</code>
+                  <Text text={remedy} /> <Code code={code} />
                 </small>
               </>
             ),

@@ -14,7 +14,7 @@ import { Since } from '../parts/ages.js';
 import { Facts, PathBox } from '../parts/facts.js';
 import { Heading, Section } from '../parts/heading.js';
 import { Load, useLoaded } from '../parts/loaded.js';
-import { HostLink, shorten, Text } from '../parts/names.js';
+import { Code, HostLink, Text, shorten } from '../parts/names.js';
 import { Notice } from '../parts/notice.js';
 import { isUnfinished, RunProgress } from '../parts/run-list.js';
 import { runIcons } from '../parts/state-word.js';
@@ -67,7 +67,7 @@ function KnownRun({ run, nameOf }: RunProps): JSX.Element {
       {run.failure && (
         <Notice icon="down">
           <p>
-            <Text text={run.failure.message} /> <code>{run.failure.code}</code>
+            <Text text={run.failure.message} /> <Code code={run.failure.code} />
           </p>
         </Notice>
       )}
@@ -155,7 +155,7 @@ function FailureTable({ run, nameOf }: RunProps): JSX.Element | null {
             head: texts.columns.why,
             cell: ({ failure }) => (
               <>
-                <Text text={failure.message} /> <code>{failure.code}</code>
+                <Text text={failure.message} /> <Code code={failure.code} />
               </>
             ),
           },
