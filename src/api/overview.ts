@@ -82,8 +82,6 @@ export interface HostOverview {
   conflicts?: number;
   /** Names in its sync dirs that cannot be synced. */
   unsyncable: number;
-  /** Its backend keeps earlier versions of files. */
-  keepsHistory?: true;
   /** The last run of its reload command; `exitCode` is null if it could not start or was killed. */
   reload?: { at: Date; exitCode: number | null };
   /** Since the newest delivery to it, from any sender. */
@@ -114,6 +112,11 @@ export interface HostOverview {
    */
   filling?: { files: number; filesFound: number; from: string[]; secondsLeft?: number };
   paused?: { by?: string; reason?: string; since?: Date };
+  /**
+   * With a backend that keeps a history: the versions of this host that are not recorded yet, and
+   * why, if nothing can be recorded at present.
+   */
+  history?: { unrecorded: CappedCount; failing?: string };
 }
 
 /** Something that does not resolve itself. The sentences are complete, without markup. */
@@ -121,7 +124,15 @@ export interface Need {
   /** Kind and subject, so it stays the same as long as the need does. */
   id: string;
   kind:
-    'host' | 'removals' | 'conflicts' | 'missing' | 'clock' | 'setup' | 'unreadable' | 'captures';
+    | 'host'
+    | 'removals'
+    | 'conflicts'
+    | 'missing'
+    | 'clock'
+    | 'setup'
+    | 'unreadable'
+    | 'captures'
+    | 'history';
   /** The hostname. */
   host?: string;
   dir?: Path;

@@ -118,6 +118,24 @@ export class LedgerMeasures {
   }
 
   /**
+   * Counts the versions of each host that its history lacks, up to `countLimit` in all. Hosts that
+   * lack none are left out.
+   */
+  async countUnrecorded(): Promise<Map<HostId, number>> {
+    const rows = await this.collection()
+      .aggregate<{ _id: HostId; count: number }>(
+        [
+          { $match: { unrecorded: true } },
+          { $limit: countLimit + 1 },
+          { $group: { _id: '$capturedBy', count: { $sum: 1 } } },
+        ],
+        { maxTimeMS: this.maxTimeMS },
+      )
+      .toArray();
+    return new Map(rows.map(({ _id, count }) => [_id, count]));
+  }
+
+  /**
    * Measures what each of these hosts waits for, the oldest first, up to `countLimit` files. Hosts
    * that wait for nothing are left out.
    */

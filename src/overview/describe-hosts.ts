@@ -108,7 +108,6 @@ function describeHost(host: Host, working: readonly Host[], reading: SiteReading
     blockedBy: blocked.map(({ code, files }) => ({ code, files })),
     ...(host.conflicts !== undefined && !host.passive && { conflicts: host.conflicts }),
     unsyncable: Object.values(host.unsyncable ?? {}).reduce((sum, { count }) => sum + count, 0),
-    ...(host.history && { keepsHistory: true }),
     ...(host.reload && { reload: { at: host.reload.at, exitCode: host.reload.exitCode } }),
     ...(deliveredAt && { deliveredSecondsAgo: countSeconds(deliveredAt, now) }),
     deliveries: [...(reading.deliveries.get(host.id) ?? noDeliveries)],
@@ -121,9 +120,24 @@ function describeHost(host: Host, working: readonly Host[], reading: SiteReading
     failures: failures.slice(0, maxFailures).flatMap((sender) => describeFailure(sender, now)),
     ...(state === 'filling' && filling && { filling: describeFilling(filling) }),
     ...(host.status === 'paused' && { paused: { ...paused } }),
+    ...describeHistory(host, reading),
   };
   const instants = [deliveredAt, nextTryAt, oldest].map((date) => date?.getTime());
   return { host, facts, overview, instants };
+}
+
+function describeHistory(
+  { id, history }: Host,
+  { unrecorded }: SiteReading,
+): Pick<HostOverview, 'history'> {
+  if (!history) return {};
+  const { failure } = history;
+  return {
+    history: {
+      unrecorded: capCount(unrecorded.get(id) ?? 0),
+      ...(failure && { failing: shortenMessage(failure).message }),
+    },
+  };
 }
 
 function listSenders(to: HostId, working: readonly Host[]): SenderFacts[] {
@@ -205,7 +219,7 @@ function describeFilling(
   return { ...filling, from: [...filling.from] };
 }
 
-function shortenMessage(failure: Failure): Failure {
+export function shortenMessage(failure: Failure): Failure {
   return { ...failure, message: cutMessage(failure.message) };
 }
 

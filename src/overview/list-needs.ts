@@ -8,6 +8,7 @@ import type { Path } from '../model/path.js';
 import { formatDuration } from '../util/format-duration.js';
 import { capCount, type DescribedHost } from './describe-hosts.js';
 import { listCaptureNeeds } from './capture-needs.js';
+import { listHistoryNeeds } from './history-needs.js';
 import { describeInit, listSetupNeeds } from './setup-needs.js';
 import type { SiteReading } from './read-site.js';
 
@@ -19,6 +20,7 @@ const kinds: readonly Need['kind'][] = [
   'captures',
   'conflicts',
   'clock',
+  'history',
   'unreadable',
   'setup',
 ];
@@ -44,6 +46,7 @@ function listHostNeeds(one: DescribedHost, now: Date): Need[] {
     ...listRemovals(one),
     ...listConflicts(one),
     ...listClock(one),
+    ...listHistoryNeeds(one, now),
   ];
 }
 

@@ -34,6 +34,8 @@ export interface SiteReading {
   readonly pending: ReadonlyMap<HostId, PendingMeasure>;
   readonly blocked: readonly BlockedMeasure[];
   readonly captures: OutboxMeasure;
+  /** For each host the versions that its history lacks. */
+  readonly unrecorded: ReadonlyMap<HostId, number>;
   readonly runs: { readonly unfinished: readonly Run[]; readonly newest: readonly Run[] };
   readonly audit: readonly AuditEntry[];
   readonly unreadable: { readonly count: number; readonly newest?: UnreadableRow };
@@ -60,18 +62,30 @@ export async function readSite(
   ]);
   const hosts = registry.all();
   const ids = hosts.filter(({ status }) => status !== 'retired').map(({ id }) => id);
-  const [entries, missing, pending, blocked, listed, audit, unreadableCount, newest, deliveries] =
-    await Promise.all([
-      ledger.measures.estimateEntries(),
-      ledger.measures.countMissing(),
-      pendingCounts.read(ledger.measures, ids),
-      ledger.measures.measureBlocked(ids),
-      runs.listBriefly(ids, { limit: runLimit, maxTimeMS: maxQueryMs }),
-      listAudit(auditLimit),
-      unreadable.count(),
-      unreadable.list(1),
-      counters.readDeliveries(now),
-    ]);
+  const keepsHistory = hosts.some(({ history }) => history !== undefined);
+  const [
+    entries,
+    missing,
+    pending,
+    blocked,
+    listed,
+    audit,
+    unreadableCount,
+    newest,
+    deliveries,
+    unrecorded,
+  ] = await Promise.all([
+    ledger.measures.estimateEntries(),
+    ledger.measures.countMissing(),
+    pendingCounts.read(ledger.measures, ids),
+    ledger.measures.measureBlocked(ids),
+    runs.listBriefly(ids, { limit: runLimit, maxTimeMS: maxQueryMs }),
+    listAudit(auditLimit),
+    unreadable.count(),
+    unreadable.list(1),
+    counters.readDeliveries(now),
+    keepsHistory ? ledger.measures.countUnrecorded() : new Map<HostId, number>(),
+  ]);
   const [newestUnreadable] = newest;
   return {
     now,
@@ -83,6 +97,7 @@ export async function readSite(
     pending,
     blocked,
     captures,
+    unrecorded,
     runs: listed,
     audit,
     unreadable: {

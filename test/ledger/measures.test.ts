@@ -57,6 +57,24 @@ test('what hosts wait for is measured from an index alone, without reading entri
   expect(plan.executionStats.totalDocsExamined).toBe(0);
 });
 
+test('versions that are not recorded are counted by the host that captured them', async () => {
+  const { path: _, ...row } = fileEntry();
+  await rows.insertMany(
+    ['A', 'A', 'B', 'C'].map((capturedBy, i) => ({
+      ...row,
+      _id: `uploads/${String(i)}`,
+      capturedBy,
+      ...(capturedBy === 'C' ? {} : { unrecorded: true }),
+    })),
+  );
+  expect(await ledger.measures.countUnrecorded()).toEqual(
+    new Map([
+      ['A', 2],
+      ['B', 1],
+    ]),
+  );
+});
+
 test('counts stop one beyond the limit', async () => {
   const entry = fileEntry();
   const { path: _, ...row } = entry;

@@ -312,6 +312,52 @@ describe('the overview', () => {
         expect(sentence, title).toMatch(/^[A-Z`\d][^]*\.$|^name-[^]*\.$/);
   });
 
+  test('versions that are not recorded yet are counted for each host that keeps a history', async () => {
+    await addThree();
+    for (const id of ['A', 'B'])
+      await site.rows.updateOne({ _id: id }, { $set: { backend: 'git', history: { bytes: 1 } } });
+    const heldBy = ['A', 'B', 'C'];
+    await site.addEntries([
+      { path: 'uploads/a.jpg', heldBy, capturedBy: 'B', unrecorded: true },
+      { path: 'uploads/b.jpg', heldBy, capturedBy: 'B', unrecorded: true },
+      { path: 'uploads/c.jpg', heldBy, capturedBy: 'A' },
+    ]);
+    const overview = await readAs('A');
+    expect(['A', 'B', 'C'].map((id) => hostOf(overview, id).history)).toEqual([
+      { unrecorded: { count: 0, capped: false } },
+      { unrecorded: { count: 2, capped: false } },
+      undefined,
+    ]);
+    expect(overview.needs).toEqual([]);
+  });
+
+  test('a history that fails needs somebody after a minute, and changes no state', async () => {
+    await addThree();
+    const fail = (failingSince: Date): Promise<unknown> =>
+      site.rows.updateOne(
+        { _id: 'B' },
+        {
+          $set: { backend: 'git', history: { failure: { ...full, scope: 'host' }, failingSince } },
+        },
+      );
+    await fail(ago(30));
+    expect((await readAs('A')).needs).toEqual([]);
+    await fail(ago(300));
+    const overview = await readAs('A');
+    expect(overview.headline).toBe('Every host has its files, but 1 thing needs you');
+    expect(hostOf(overview, 'B').state).toBe('up to date');
+    expect(hostOf(overview, 'B').history?.failing).toBe('no space left');
+    expect(overview.needs).toMatchObject([
+      {
+        id: 'history name-B',
+        host: 'name-B',
+        title: 'name-B records no versions',
+        cause: 'The last try failed: no space left.',
+        command: 'syncmedia doctor',
+      },
+    ]);
+  });
+
   test('a row of any shape disturbs no other host', async () => {
     await addThree();
     await site.rows.insertOne({

@@ -10,7 +10,7 @@ import {
   showView,
   type WatchedPage,
 } from './browser.js';
-import { makeOverview, orderFiles, versions } from './fake-data.js';
+import { makeOverview, makeRun, orderFiles, runSummaries, versions } from './fake-data.js';
 import { FakeRefusal, startFakeSite, type FakeSite } from './fake-site.js';
 
 describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
@@ -24,7 +24,7 @@ describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
     site = await startFakeSite();
     site.overview = makeOverview({
       hosts: site.overview.hosts.map((host) =>
-        host.thisHost ? { ...host, keepsHistory: true } : host,
+        host.thisHost ? { ...host, history: { unrecorded: { count: 0, capped: false } } } : host,
       ),
     });
     const [front] = orderFiles as { version: string }[];
@@ -55,6 +55,7 @@ describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
   test('are restored after their picture and the effect were shown', async () => {
     await open();
     const restore = table().getByRole('button', { name: /^Restore the version of/ });
+    await restore.last().waitFor();
     expect(await restore.count()).toBe(3);
     await restore.last().click();
     const dialog = page.getByRole('dialog');
@@ -115,6 +116,50 @@ describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
     await open();
     await table().waitFor();
     expect(asked).toBe(2);
+  });
+
+  test('that are not recorded yet are counted in the view of their host', async () => {
+    const [first, ...others] = site.overview.hosts.filter(({ hostname }) => hostname === 'web2');
+    if (!first || others.length > 0) throw new Error('there is one host web2');
+    const unrecorded = { count: 3, capped: false };
+    site.overview = makeOverview({ hosts: [{ ...first, history: { unrecorded } }] });
+    watched = await openPage(browser, site.url);
+    page = watched.page;
+    await showView(page, '#/hosts/web2', 'web2');
+    await page.getByText('3 versions are not recorded yet').waitFor();
+    site.emit(
+      'overview',
+      makeOverview({
+        id: 'o2',
+        hosts: [{ ...first, history: { unrecorded, failing: 'The disk is full.' } }],
+      }),
+    );
+    await page.getByText('The disk is full.').waitFor();
+  });
+
+  test('a restore of a sync dir says which files stay, and why', async () => {
+    const [summary] = runSummaries;
+    if (!summary) throw new Error('there is no run to copy');
+    site.routes.set('GET runs/:one', () => ({
+      run: makeRun(
+        { ...summary, id: 'r9', kind: 'restore', state: 'done', at: 'web1' },
+        {
+          dirs: ['uploads/orders'],
+          restoresTo: new Date('2026-11-26T12:00:00Z'),
+          leftOut: [
+            { why: 'no version', count: 1_200, paths: ['uploads/orders/1/later.jpg'] },
+            { why: 'hash only', count: 1, paths: ['uploads/orders/1/film.mp4'] },
+          ],
+        },
+      ),
+    }));
+    watched = await openPage(browser, site.url);
+    page = watched.page;
+    await showView(page, '#/runs/r9', 'Restore');
+    await page.getByText('26 Nov 2026').waitFor();
+    await page.getByText('1,200 files of which the history has no version').waitFor();
+    await page.getByText('uploads/orders/1/film.mp4').waitFor();
+    expect(await findViolations(page)).toEqual([]);
   });
 
   test('are not asked for where the backend of the host keeps none', async () => {

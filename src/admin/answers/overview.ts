@@ -53,7 +53,6 @@ export const hostOverview = objectOf<HostOverview>({
   ),
   conflicts: v.exactOptional(count),
   unsyncable: count,
-  keepsHistory: v.exactOptional(v.literal(true)),
   reload: v.exactOptional(
     objectOf<NonNullable<HostOverview['reload']>>({
       at: dateText,
@@ -92,6 +91,12 @@ export const hostOverview = objectOf<HostOverview>({
       since: v.exactOptional(dateText),
     }),
   ),
+  history: v.exactOptional(
+    objectOf<NonNullable<HostOverview['history']>>({
+      unrecorded: cappedCount,
+      failing: optionalText,
+    }),
+  ),
 });
 
 export const needAnswer = objectOf<Need>({
@@ -102,6 +107,7 @@ export const needAnswer = objectOf<Need>({
     'conflicts',
     'missing',
     'clock',
+    'history',
     'setup',
     'unreadable',
     'captures',

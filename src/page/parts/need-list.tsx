@@ -15,6 +15,7 @@ const kindIcons: Readonly<Record<WireNeed['kind'], IconName>> = {
   conflicts: 'cloned',
   missing: 'missing',
   clock: 'behind',
+  history: 'behind',
   setup: 'behind',
   unreadable: 'behind',
   captures: 'behind',

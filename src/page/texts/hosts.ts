@@ -19,6 +19,7 @@ export const hostTexts = {
     address: 'Address',
     version: 'Version',
     leader: 'Leader',
+    history: 'History',
     heartbeat: 'Last heartbeat',
     clock: 'Clock',
     blocked: 'Blocked files',
@@ -37,6 +38,10 @@ export const hostTexts = {
     restoresTo: 'Files as of',
     pausedBy: 'Paused by',
   },
+  unrecorded: (shown: string, count: number): string =>
+    count === 0
+      ? 'every version is recorded'
+      : `${shown} ${plural(count, 'version is', 'versions are')} not recorded yet`,
   passive: 'none: passive',
   noLeader: 'nothing leads it',
   clockOff: (seconds: number): string =>

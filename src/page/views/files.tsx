@@ -137,7 +137,7 @@ function Listed({
   const hostname = pendingOn ?? blockedOn;
   const hosts = live.shown?.overview.hosts ?? [];
   const host = hosts.find((one) => one.hostname === hostname);
-  const keepsHistory = hosts.some((one) => one.thisHost && one.keepsHistory === true);
+  const keepsHistory = hosts.some((one) => one.thisHost && one.history !== undefined);
   return (
     <Load loaded={loaded}>
       {({ files: read, next }) => {

@@ -135,6 +135,24 @@ function factsOf(host: WireHost): Fact[] {
       name: texts.facts.version,
       value: host.passive ? texts.passive : (host.version ?? texts.unknown),
     },
+    ...(host.history
+      ? [
+          {
+            name: texts.facts.history,
+            value: (
+              <Text
+                text={
+                  host.history.failing ??
+                  texts.unrecorded(
+                    formatCount(host.history.unrecorded),
+                    host.history.unrecorded.count,
+                  )
+                }
+              />
+            ),
+          },
+        ]
+      : []),
     {
       name: texts.facts.leader,
       value: host.passive ? texts.passive : (host.leader ?? texts.noLeader),

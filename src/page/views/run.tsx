@@ -208,7 +208,10 @@ function LeftOut({ run }: Pick<RunProps, 'run'>): JSX.Element | null {
             {count > paths.length &&
               ` ${texts.firstOf(formatNumber(paths.length), formatFiles(count))}`}
           </p>
-          <PathBox label={texts.leftOut} paths={paths.map((path) => ({ path }))} />
+          <PathBox
+            label={texts.leftOutBecause(formatFiles(count), why)}
+            paths={paths.map((path) => ({ path }))}
+          />
         </div>
       ))}
     </Section>
