@@ -89,6 +89,25 @@ describe.skipIf(gateIsMissing !== undefined)('a site with the backend git', () =
     expect(other?.author).toBe('syncmedia');
   });
 
+  test('a restore counts for the file that was shown, and names who restored it', async () => {
+    const path = `${dir}/shown.jpg`;
+    await save('shown 1', one, path);
+    await save('shown 2', one, path);
+    await untilListed(2, [two], path);
+    const { history } = two.app.sync;
+    const revision = (await history.list(path))[1]?.revision ?? '';
+    const shown = (await history.restore(path, revision)).current?.sha256 ?? '';
+    for (const current of ['f'.repeat(64), null])
+      await expect(
+        history.restore(path, revision, { dryRun: false, current }),
+      ).rejects.toMatchObject({ code: 'CHANGED' });
+    expect(await two.read(path)).toBe('shown 2');
+    await history.restore(path, revision, { dryRun: false, current: shown, by: 'Grace' });
+    await until(async () => (await three.read(path)) === 'shown 1');
+    await untilListed(3, [one, two], path);
+    expect((await one.app.sync.history.list(path))[0]?.author).toBe('Grace');
+  });
+
   test('forget removes a file from the history of every host', async () => {
     const path = `${dir}/private.jpg`;
     await save('private', one, path);

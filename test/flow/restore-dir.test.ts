@@ -121,6 +121,37 @@ describe.skipIf(gateIsMissing !== undefined)('restoring a sync dir to a time', (
     await untilListed('replaced.jpg', 3);
   });
 
+  test('a restore whose process ends is carried on by the next one', async () => {
+    const names = Array.from({ length: 150 }, (_, index) => `many/${String(index)}.jpg`);
+    const saveAll = async (content: string): Promise<void> => {
+      for (const name of names) await two.write(pathOf(name), `${content} ${name}`);
+      await two.app.sync.capture(names.map(pathOf));
+      await untilNothingPending(site);
+      await until(async () => {
+        const { hosts } = await two.app.sync.status();
+        return hosts.find(({ thisHost }) => thisHost)?.history?.unrecorded === 0;
+      });
+    };
+    await saveAll('early');
+    const between = new Date();
+    await until(() => Date.now() > between.getTime() + 5);
+    await saveAll('late');
+    const { id } = await two.app.sync.history.restoreDir(dir, between.toISOString(), {
+      dryRun: false,
+    });
+    await until(async () => (await two.app.sync.runs.show(id)).files > 0);
+    await two.app.close();
+    expect(await one.app.sync.runs.show(id)).toMatchObject({ state: 'running' });
+    two.app = await two.startApp();
+    const resumed = await two.app.sync.runs.follow(id);
+    expect(resumed).toMatchObject({ state: 'done', failures: [] });
+    // It does not repeat what was done before.
+    expect(resumed.files).toBeLessThan(names.length);
+    await untilNothingPending(site);
+    for (const name of names)
+      await until(async () => (await three.read(pathOf(name))) === `early ${name}`);
+  });
+
   test('what was saved after the request stays', async () => {
     const at = new Date();
     await until(() => Date.now() > at.getTime() + 5);

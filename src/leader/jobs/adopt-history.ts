@@ -2,7 +2,7 @@ import type { LeaderContext } from '../../context/leader-context.js';
 import { chooseReceivingHosts } from '../../decisions/receiving-hosts.js';
 import type { Entry } from '../../model/entry.js';
 import type { HistoryAdoption, HostId } from '../../model/host.js';
-import type { History } from '../../transport/history.js';
+import type { History, UnrecordedVersion } from '../../transport/history.js';
 import type { HistoryStateStore } from '../history-state.js';
 import type { LeaderJob } from '../leader-job.js';
 import { toRecordRequest } from './to-record-request.js';
@@ -12,7 +12,10 @@ const BATCH = 100;
 const BATCH_BYTES = 64 * 1024 * 1024;
 /** After a failure, in milliseconds. */
 const RETRY_MS = 60_000;
-/** Existing files take at most this share of the limit. The rest is for versions to come. */
+/**
+ * The existing files of all hosts take at most this share of the limit, since each host gets them.
+ * The rest is for versions to come.
+ */
 const MAX_SHARE = 0.5;
 
 /**
@@ -54,40 +57,24 @@ export class AdoptHistory implements LeaderJob {
 
   /** Never rejects. */
   private async adopt(history: History, adoption: HistoryAdoption): Promise<void> {
-    const { config, ledger, me, events } = this.context;
-    const { maxBytes, maxFileBytes } = config.history;
-    // An annex also keeps the bytes of files that git would only name.
-    const largest = config.backend === 'git-annex' ? maxBytes : maxFileBytes;
-    const measure = ({ info }: Entry): number => (info && info.size <= largest ? info.size : 0);
+    const { ledger, me, events } = this.context;
     try {
       const found = await ledger.findAdoptable(
         { heldBy: me, capturedBy: this.listCapturers(), before: adoption.since },
         BATCH,
         adoption.after,
       );
-      const taken: Entry[] = [];
-      let bytes = 0;
-      for (const entry of found) {
-        if (taken.length > 0 && bytes + measure(entry) > BATCH_BYTES) break;
-        taken.push(entry);
-        bytes += measure(entry);
-      }
-      const isFull = adoption.bytes + bytes > maxBytes * MAX_SHARE;
+      const { taken, bytes, isFull } = this.choose(found, adoption);
       const last = taken.at(-1);
-      if (isFull || last === undefined) {
-        await this.state.recordAdoption({
-          ...adoption,
-          endedAt: new Date(),
-          ...(isFull && { isFull }),
-        });
-        return;
-      }
       const unrecorded = await history.record(taken.map(toRecordRequest), this.ending.signal);
+      this.report(unrecorded);
       await this.state.recordAdoption({
         ...adoption,
-        after: last.path,
         files: adoption.files + taken.length - unrecorded.length,
         bytes: adoption.bytes + bytes,
+        ...(last && { after: last.path }),
+        ...((isFull || !last) && { endedAt: new Date() }),
+        ...(isFull && { isFull }),
       });
       if (taken.length > unrecorded.length) this.onRecorded();
     } catch (error) {
@@ -95,6 +82,46 @@ export class AdoptHistory implements LeaderJob {
       this.nextAt = performance.now() + RETRY_MS;
       events.emit('failed', { doing: this.name, error });
     }
+  }
+
+  /** Chooses the first files, as far as the batch and the limit allow. */
+  private choose(
+    found: readonly Entry[],
+    adoption: HistoryAdoption,
+  ): { taken: Entry[]; bytes: number; isFull: boolean } {
+    const { backend, history } = this.context.config;
+    const { maxBytes, maxFileBytes } = history;
+    // An annex also keeps the bytes of files that git would only name.
+    const largest = backend === 'git-annex' ? maxBytes : maxFileBytes;
+    const room = maxBytes * MAX_SHARE - this.sumOthers() - adoption.bytes;
+    const taken: Entry[] = [];
+    let bytes = 0;
+    for (const entry of found) {
+      const size = entry.info && entry.info.size <= largest ? entry.info.size : 0;
+      if (bytes + size > room) return { taken, bytes, isFull: true };
+      if (taken.length > 0 && bytes + size > BATCH_BYTES) break;
+      taken.push(entry);
+      bytes += size;
+    }
+    return { taken, bytes, isFull: false };
+  }
+
+  /** A file that changed meanwhile is no failure: its new version is recorded as it is captured. */
+  private report(unrecorded: readonly UnrecordedVersion[]): void {
+    for (const { failure } of unrecorded)
+      if (failure.code !== 'NOT_RECORDED')
+        this.context.events.emit('failed', {
+          doing: this.name,
+          error: Object.assign(new Error(failure.message), { code: failure.code }),
+        });
+  }
+
+  /** The bytes that the other hosts have adopted, as their rows say. */
+  private sumOthers(): number {
+    const { registry, me } = this.context;
+    return registry
+      .recipients()
+      .reduce((sum, { id, history }) => sum + (id === me ? 0 : (history?.adoption?.bytes ?? 0)), 0);
   }
 
   /**

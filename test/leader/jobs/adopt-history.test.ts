@@ -3,6 +3,7 @@ import type { LeaderContext } from '../../../src/context/leader-context.js';
 import { AdoptHistory } from '../../../src/leader/jobs/adopt-history.js';
 import type { HistoryStateStore } from '../../../src/leader/history-state.js';
 import type { Entry } from '../../../src/model/entry.js';
+import type { ErrorCode } from '../../../src/model/errors.js';
 import type { HistoryAdoption, Host } from '../../../src/model/host.js';
 import type { Path } from '../../../src/model/path.js';
 import type { History } from '../../../src/transport/history.js';
@@ -14,6 +15,7 @@ const megabyte = 1024 ** 2;
 let entries: Entry[], hosts: Partial<Host>[], recorded: string[][], failed: unknown[];
 let adoption: HistoryAdoption | undefined, isPending: boolean, failure: Error | undefined;
 let capturers: readonly string[], notices: number;
+let unrecordable: Map<string, ErrorCode>;
 let job: AdoptHistory;
 
 const makeEntry = (name: string, size: number): Entry =>
@@ -30,6 +32,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });
   [recorded, failed, hosts] = [[], [], []];
   [isPending, failure, notices, capturers] = [false, undefined, 0, []];
+  unrecordable = new Map();
   adoption = { since, files: 0, bytes: 0 };
   entries = Array.from({ length: 250 }, (_, index) => makeEntry(String(1_000 + index), 1));
   job = makeJob();
@@ -44,7 +47,12 @@ function makeJob(scansPeriodically = true): AdoptHistory {
     record: async (requests) => {
       if (failure) throw failure;
       recorded.push(requests.map(({ path }) => path));
-      return [];
+      return requests.flatMap((request) => {
+        const code = unrecordable.get(request.path);
+        return code === undefined
+          ? []
+          : [{ request, failure: { code, message: code, retryable: true, scope: 'path' } }];
+      });
     },
   });
   return new AdoptHistory(
@@ -118,13 +126,35 @@ test('records no more at a poll once 64 MiB are reached, but at least one file',
 });
 
 test('ends before the files would take more than half of the limit; those that are only named take nothing', async () => {
-  entries = [makeEntry('0', 10_000 * megabyte), makeEntry('1', 40 * megabyte)];
+  entries = [10_000, 40, 1].map((size, index) => makeEntry(String(index), size * megabyte));
   adoption = { since, files: 9, bytes: 480 * megabyte };
+  expect(await poll()).toBe(1);
+  expect(adoption).toMatchObject({ files: 10, bytes: 480 * megabyte, isFull: true });
+  expect(adoption?.endedAt).toBeInstanceOf(Date);
+  expect(await poll()).toBe(1);
+});
+
+test('what the other hosts adopted counts against the same half', async () => {
+  entries = [makeEntry('0', 40 * megabyte)];
+  hosts = [
+    { id: 'A', status: 'approved' },
+    {
+      id: 'B',
+      status: 'approved',
+      history: { adoption: { since, files: 9, bytes: 480 * megabyte } },
+    },
+  ];
   expect(await poll()).toBe(0);
-  expect(adoption).toMatchObject({ files: 9, isFull: true });
-  entries = [makeEntry('0', 10_000 * megabyte), makeEntry('1', 20 * megabyte)];
-  adoption = { since, files: 9, bytes: 480 * megabyte };
-  expect(await poll()).toBe(2);
+  expect(adoption).toMatchObject({ files: 0, isFull: true });
+});
+
+test('a file that cannot be read is reported, and does not hold up the others', async () => {
+  const { path } = entries[0]!;
+  unrecordable.set(path, 'PERMISSION_DENIED');
+  unrecordable.set(entries[1]!.path, 'NOT_RECORDED');
+  await poll();
+  expect(adoption).toMatchObject({ files: 98, after: '1099' });
+  expect(failed).toMatchObject([{ doing: job.name, error: { code: 'PERMISSION_DENIED' } }]);
 });
 
 test('waits while something is to be delivered, and until the history was opened', async () => {
