@@ -13,6 +13,10 @@
 #                           replicas that are scaled away; default: nothing. Before that the other
 #                           hosts get all that only this one has. The file `retire-on-stop` in the
 #                           state folder does the same once.
+#   SYNCMEDIA_COMMAND       the file of the command line; default: that of this package
+#
+# If the database is late, `init` is tried 20 times, 3 seconds apart. A stop meanwhile exits with
+# 143.
 #
 # The application's exit code is the container's. If sshd ends, it is started again.
 set -eu
@@ -123,6 +127,10 @@ syncmedia=${SYNCMEDIA_COMMAND:-$(dirname "$0")/../dist/cli/main.js}
 # These are for this script alone; syncmedia would warn that it does not know them.
 init_options=${SYNCMEDIA_INIT_OPTIONS:-}
 on_stop=${SYNCMEDIA_ON_STOP:-}
+case $on_stop in
+  '' | unregister) ;;
+  *) fail "SYNCMEDIA_ON_STOP can only be unregister, not $on_stop" ;;
+esac
 unset SYNCMEDIA_COMMAND SYNCMEDIA_INIT_OPTIONS SYNCMEDIA_ON_STOP
 # A new volume has no sync dirs. Later a missing one may be a disk that is not mounted.
 if [ ! -f "$SYNCMEDIA_STATE_DIR/host.json" ] && [ -n "${SYNCMEDIA_ROOT:-}" ]; then

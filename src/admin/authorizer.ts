@@ -17,7 +17,7 @@ interface AuthorizerOptions {
 
 /**
  * A browser answers a challenge by a dialog of its own, also if a script of a page sent the
- * request. The operator's page has its own form.
+ * request. The admin page has its own form.
  */
 function makeChallenge({ 'sec-fetch-dest': destination }: IncomingHttpHeaders): Refusal['headers'] {
   return destination === 'empty'

@@ -10,7 +10,7 @@ import { PageFiles, type PageAsset } from './page/page-files.js';
 import { sendAnswer } from './send-answer.js';
 import { type AdminOptions, resolveAdminOptions } from './admin-options.js';
 
-/** Loads the files of the operator's page. None: the router answers JSON only. */
+/** Loads the files of the admin page. None: the router answers JSON only. */
 type LoadPage = () => Promise<readonly PageAsset[]>;
 const loadEmbeddedPage: LoadPage = async () => (await import('./page-assets.js')).assets;
 

@@ -24,7 +24,7 @@ interface Index {
 
 const siteRoutes: readonly AdminRoute[] = [
   get('/', {
-    about: "this list; the operator's page for a browser",
+    about: 'this list; the admin page for a browser',
     statuses: [200, 302],
     contentTypes: ['text/html'],
     answer: objectOf<Index>({

@@ -142,7 +142,7 @@ export interface Need {
   safe: string;
   remedy: string;
   sinceSeconds?: number;
-  /** The view of the operator's page that resolves it: `#/hosts/web3`. */
+  /** The view of the admin page that resolves it: `#/hosts/web3`. */
   action?: { label: string; view: string };
   /** The same on the command line. */
   command?: string;

@@ -1,4 +1,4 @@
-/** Who uses the router, as `GET /session` tells the operator's page. */
+/** Who uses the router, as `GET /session` tells the admin page. */
 export interface SessionState {
   /** Whether the requester is admitted, by a session or otherwise. */
   signedIn: boolean;

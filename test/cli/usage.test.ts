@@ -51,6 +51,8 @@ describe('wrong usage exits with 2, names the culprit in one line on stderr and 
     [['init', '-p', '22x'], '--port'],
     [['init', '--sync-dirs', 'a,,b'], '--sync-dirs'],
     [['runs', '--limit', '0'], '--limit'],
+    [['trash', '--limit', '1001'], '--limit'],
+    [['conflicts', '--limit', 'all'], '--limit'],
     [['hosts', 'show'], 'host'],
     [['hosts', 'web1'], 'argument'],
     [['hosts', 'add', '--fingerprint', 'SHA256:x'], '--hostname'],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { AdminAnswer } from '../admin-route.js';
 
 /**
- * A file of the operator's page. `name` contains a hash of the text, except that of `index.html`.
+ * A file of the admin page. `name` contains a hash of the text, except that of `index.html`.
  */
 export interface PageAsset {
   readonly name: string;
@@ -23,7 +23,7 @@ const assetCaching = { 'Cache-Control': 'public, max-age=31536000, immutable' };
 
 const shellName = 'index.html';
 
-/** The operator's page as the router sends it. It contains no data, so it needs no sign-in. */
+/** The admin page as the router sends it. It contains no data, so it needs no sign-in. */
 export class PageFiles {
   readonly shell: AdminAnswer | undefined;
   private readonly assets: ReadonlyMap<string, AdminAnswer & { readonly etag: string }>;

@@ -3,7 +3,7 @@ import { Refusal } from '../refusal.js';
 
 export const pageRoutes: readonly AdminRoute[] = [
   get('/assets/:name', {
-    about: "a file of the operator's page; without credentials",
+    about: 'a file of the admin page; without credentials',
     isPublic: true,
     statuses: [200, 304],
     contentTypes: ['text/javascript', 'text/css', 'image/svg+xml'],

@@ -9,6 +9,7 @@ import { followRun } from '../follow-run.js';
 import { formatConflictTable } from '../format-conflicts.js';
 import { describeUser } from '../open-instance.js';
 import { formatBytes } from '../progress.js';
+import { makeLimitParser } from '../parse-limit.js';
 import { formatTable } from '../table.js';
 
 interface HostOption {
@@ -21,9 +22,10 @@ export function addConflictsCommands(program: Command, runCommand: RunCommand): 
     .description('Shows files that lost against another version, and decides on them.');
   addHostOption(conflicts.command('list', { isDefault: true }))
     .description('Lists them, the newest first.')
-    .action(({ host }: HostOption, command: Command) =>
+    .option('--limit <number>', 'how many at most', makeLimitParser(1_000), 100)
+    .action((query: HostOption & { limit: number }, command: Command) =>
       runCommand(command, async ({ sync, screen, layout, json }) => {
-        const files = await sync.conflicts.list(host === undefined ? {} : { host });
+        const files = await sync.conflicts.list(query);
         if (json) screen.printJson({ files });
         else screen.print(formatConflictTable(files, layout));
         return 0;

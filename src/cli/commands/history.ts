@@ -7,6 +7,7 @@ import type { RunCommand } from '../command-context.js';
 import { followRun } from '../follow-run.js';
 import type { Layout } from '../layout.js';
 import { formatBytes } from '../progress.js';
+import { makeLimitParser } from '../parse-limit.js';
 
 const at = '--at <revision-or-time>';
 const atMeaning = 'a revision as `history` lists it, or a time such as 2026-11-28T12:00';
@@ -25,7 +26,7 @@ export function addHistoryCommands(program: Command, runCommand: RunCommand): vo
     .command('list', { isDefault: true })
     .description('Lists the versions, the newest first.')
     .argument('<path>', 'of the file, relative to the root or absolute')
-    .option('--limit <n>', 'at most so many versions', parseLimit, 100)
+    .option('--limit <n>', 'at most so many versions', makeLimitParser(99_999), 100)
     .action((path: string, { limit }: { limit: number }, command: Command) =>
       runCommand(command, async ({ sync, screen, layout, json }) => {
         const versions = await sync.history.list(path, limit);
@@ -174,9 +175,4 @@ function parseDate(text: string): Date {
   const date = new Date(text);
   if (!Number.isNaN(date.getTime())) return date;
   throw new InvalidArgumentError('expected a time such as 2026-11-28.');
-}
-
-function parseLimit(text: string): number {
-  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('expected a number from 1 to 99999.');
 }

@@ -1,7 +1,8 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { RunCommand } from '../command-context.js';
 import { followRun, printRun } from '../follow-run.js';
 import { formatRunTable } from '../format-run-table.js';
+import { makeLimitParser } from '../parse-limit.js';
 
 export function addRunsCommands(program: Command, runCommand: RunCommand): void {
   const runs = program
@@ -12,7 +13,7 @@ export function addRunsCommands(program: Command, runCommand: RunCommand): void 
   runs
     .command('list', { isDefault: true })
     .description('Lists them, the newest first.')
-    .option('--limit <number>', 'how many at most', parseRunLimit, 50)
+    .option('--limit <number>', 'how many at most', makeLimitParser(1_000), 50)
     .action((options: { limit: number }, command: Command) =>
       runCommand(command, async ({ sync, screen, layout, json }) => {
         const found = await sync.runs.list(options.limit);
@@ -48,10 +49,4 @@ export function addRunsCommands(program: Command, runCommand: RunCommand): void 
         return 0;
       }),
     );
-}
-
-function parseRunLimit(value: string): number {
-  if (!/^\d{1,4}$/.test(value) || Number(value) < 1 || Number(value) > 1000)
-    throw new InvalidArgumentError('A number from 1 to 1000.');
-  return Number(value);
 }

@@ -3,6 +3,7 @@ import type { RunCommand } from '../command-context.js';
 import { followRun } from '../follow-run.js';
 import { formatRecoverable } from '../format-recoverable.js';
 import { describeUser } from '../open-instance.js';
+import { makeLimitParser } from '../parse-limit.js';
 import { addHostOption } from './conflicts.js';
 
 export function addTrashCommands(program: Command, runCommand: RunCommand): void {
@@ -11,9 +12,10 @@ export function addTrashCommands(program: Command, runCommand: RunCommand): void
     .description('Shows the replaced and removed files of this host, and restores them.');
   addHostOption(trash.command('list', { isDefault: true }))
     .description('Lists superseded versions and removed files, the newest first.')
-    .action(({ host }: { host?: string }, command: Command) =>
+    .option('--limit <number>', 'how many at most', makeLimitParser(1_000), 100)
+    .action((query: { host?: string; limit: number }, command: Command) =>
       runCommand(command, async ({ sync, screen, layout, json }) => {
-        const files = await sync.recoverable.list('trash', host === undefined ? {} : { host });
+        const files = await sync.recoverable.list('trash', query);
         if (json) screen.printJson({ files });
         else screen.print(formatRecoverable('files in the trash', files, layout));
         return 0;

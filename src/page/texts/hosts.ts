@@ -125,7 +125,8 @@ export const hostTexts = {
     'No host of this site wrote this row, or somebody changed it since. Compare every line ' +
     'closely.',
   compareWith: (host: string): string =>
-    `Compare the fingerprints with those that init printed on ${host}.`,
+    `Compare the fingerprints with those that ssh-keygen -lf prints on ${host}, for its key and ` +
+    `for the host key of its sshd.`,
   approveMeans:
     'It may then read and replace every file of the sync dirs on all hosts, and is filled ' +
     'with those of its own.',
