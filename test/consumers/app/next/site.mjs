@@ -7,6 +7,8 @@ import next from 'next';
 import { serveMedia, startSyncMedia } from 'syncmedia';
 import './photo.mjs';
 
+// For the route, which checks that it has the same copy.
+globalThis.startSyncMediaOfServer = startSyncMedia;
 const { visit } = createRequire(import.meta.url)('../visit.cjs');
 const site = next({ dev: false, dir: import.meta.dirname });
 await site.prepare();
