@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
@@ -32,7 +32,7 @@ export function describeTestRunners(open: () => { path: string; env: NodeJS.Proc
         // A runner that hangs would run into this.
         timeout: 60_000,
       });
-      const output = `${stdout}${stderr}`;
+      const output = stripVTControlCharacters(`${stdout}${stderr}`);
       expect(output, name).toMatch(/Tests +2 passed|Tests: +2 passed, 2 total/);
       expect(output).not.toMatch(/did not exit|failed to exit|close timed out|console\.|warning:/i);
     }, 90_000);
