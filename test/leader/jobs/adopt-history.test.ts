@@ -71,6 +71,7 @@ function makeJob(scansPeriodically = true): AdoptHistory {
         },
       }),
       registry: makePartial<LeaderContext['registry']>({
+        me: () => ({ id: 'A', deliveries: {} }) as Host,
         recipients: () => hosts.filter(({ status }) => status === 'approved') as Host[],
         all: () => hosts as Host[],
       }),

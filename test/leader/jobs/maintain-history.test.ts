@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { LeaderContext } from '../../../src/context/leader-context.js';
 import { MaintainHistory } from '../../../src/leader/jobs/maintain-history.js';
 import type { HistoryStateStore } from '../../../src/leader/history-state.js';
+import type { Host } from '../../../src/model/host.js';
 import type { History } from '../../../src/transport/history.js';
 import { makePartial } from '../../harness/partial.js';
 
@@ -43,7 +44,10 @@ function makeJob({ scansPeriodically = true, hasHistory = true } = {}): Maintain
       ledger: makePartial<LeaderContext['ledger']>({
         hasPending: () => Promise.resolve(isPending),
       }),
-      registry: makePartial<LeaderContext['registry']>({ recipients: () => [] }),
+      registry: makePartial<LeaderContext['registry']>({
+        me: () => ({ id: 'A', deliveries: {} }) as Host,
+        all: () => [],
+      }),
       tuning: { scansPeriodically } as LeaderContext['tuning'],
       events: makePartial<LeaderContext['events']>({
         emit: (_name, event) => {
