@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Path } from '../../model/path.js';
 import { readCommits } from './list.js';
 import { deleteRefs, packObjects } from './maintain.js';
@@ -28,7 +30,7 @@ export async function forgetPath(
   signal: AbortSignal,
 ): Promise<void> {
   const untilSeconds = until.getTime() / 1000;
-  let isChanged = false;
+  const oldTips: string[] = [];
   const folders = listTreeFolders(path);
   // A longer path begins like this one: `a/b` is no version of `a`.
   const isOfPath = (name: string): boolean =>
@@ -41,7 +43,7 @@ export async function forgetPath(
       recordedAt <= untilSeconds && isOfPath(name);
     const first = commits.findIndex((one) => one.added.some(({ name }) => isForgotten(one, name)));
     if (first === -1) continue;
-    isChanged = true;
+    oldTips.push(day.tip);
     await replayDay(
       repository,
       day,
@@ -52,7 +54,33 @@ export async function forgetPath(
       signal,
     );
   }
-  if (isChanged) await packObjects(repository, 'forget', signal);
+  if (oldTips.length > 0) await removeObjects(repository, oldTips, signal);
+}
+
+/**
+ * Removes the objects of these commits that no ref reaches any more, however young they are. No
+ * other unused object may go: another host may just have sent it, and set its ref a moment later.
+ */
+async function removeObjects(
+  repository: Repository,
+  oldTips: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { output } = await repository.run(
+    ['rev-list', '--objects', '--no-object-names', '--stdin', '--not', '--branches'],
+    {
+      signal,
+      doing: 'looking for the objects of a path',
+      input: oldTips.map((tip) => `${tip}\n`).join(''),
+      maxOutput: 1024 * 1024 * 1024,
+    },
+  );
+  // Objects that a ref reaches are in a pack then. Of the others the old ones are gone, and the
+  // young ones lie alone.
+  await packObjects(repository, 'all', signal);
+  for (const id of output.toString().split('\n'))
+    if (/^[0-9a-f]{40,64}$/.test(id))
+      await rm(join(repository.gitDir, 'objects', id.slice(0, 2), id.slice(2)), { force: true });
 }
 
 async function listCommits(

@@ -90,20 +90,19 @@ async function chooseTooMuch(
   return chosen;
 }
 
-/** @param how `forget`: nothing that is unused stays, however young it is */
+/** Young objects without a ref stay: another host may be about to give them one. */
 export async function packObjects(
   repository: Repository,
-  how: 'all' | 'new' | 'forget',
+  how: 'all' | 'new',
   signal: AbortSignal,
 ): Promise<void> {
   const options = { signal, doing: 'packing the history', silenceMs: PACKING_MS };
   const which = {
     all: ['-A', `--unpack-unreachable=${UNUSED_FOR}`],
     new: ['--geometric=2'],
-    forget: ['-a'],
   }[how];
   await repository.run(['repack', '-d', '-n', '-q', ...which], options);
-  await repository.run(['prune', `--expire=${how === 'forget' ? 'now' : UNUSED_FOR}`], options);
+  await repository.run(['prune', `--expire=${UNUSED_FOR}`], options);
   await repository.run(['commit-graph', 'write', '--reachable', '--changed-paths'], options);
 }
 

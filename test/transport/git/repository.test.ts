@@ -359,7 +359,15 @@ describe('forgetting', () => {
     const blob = (await site.git('hash-object', '-t', 'blob', join(site.root, secret.path))).trim();
     expect(await site.git('cat-file', '-t', blob)).toBe('blob\n');
 
+    // Another host has sent this object, and sets its ref a moment later.
+    const sent = await site.repository.run(['hash-object', '-w', '--stdin'], {
+      signal: never,
+      doing: 'testing',
+      input: 'sent by another host',
+    });
+
     await forgetPath(site.repository, secret.path, later, never);
+    expect(await site.git('cat-file', '-t', sent.output.toString().trim())).toBe('blob\n');
 
     expect(await list(secret.path)).toEqual([]);
     expect((await list(other.path)).map(({ version }) => version).sort()).toEqual(['o1', 'o2']);
