@@ -2,6 +2,8 @@
 // by itself: with 0 if every picture arrived everywhere byte-identical, else with 1 and what was
 // missing.
 import { once } from 'node:events';
+import { findProgram } from '../../scripts/programs.mjs';
+import { describeInstallation } from '../../src/model/packages.js';
 import type { DemoHost, Site } from './demo/host.js';
 import { Owner } from './demo/owner.js';
 import { Report } from './demo/report.js';
@@ -14,6 +16,10 @@ const backend = takeBackend(args);
 const unknown = args.find((arg) => arg !== '--once');
 if (unknown !== undefined) {
   console.error(`unknown argument ${unknown}; there are: --once, --backend ${backends.join('|')}`);
+  process.exit(2);
+}
+if (backend === 'git-annex' && (await findProgram(backend)) === undefined) {
+  console.error(`${backend} is missing on this machine: ${describeInstallation(backend)}`);
   process.exit(2);
 }
 

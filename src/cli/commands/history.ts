@@ -130,7 +130,7 @@ function formatVersions(versions: readonly HistoryVersion[], layout: Layout): st
       ['AUTHOR', 'DOCUMENT'],
     ) +
       (versions.some(({ as }) => as === 'named')
-        ? '\n* only the hash is kept: the file was too large\n'
+        ? '\n* only the hash is kept here: the file was too large. Another host may have its bytes.\n'
         : ''),
   );
 }

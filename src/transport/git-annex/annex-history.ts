@@ -17,6 +17,7 @@ import { keepVersion } from './keep.js';
 import { makeKey, type AnnexKey } from './key.js';
 import { listReferences } from './references.js';
 import { sendKeys } from './send.js';
+import { fetchFromRemote, findOnRemotes } from './special-remotes.js';
 
 /** The annex may exceed the limit of the history by this factor until the next cleaning. */
 const SLACK = 1.5;
@@ -98,10 +99,10 @@ export class AnnexHistory implements History {
     return this.run(signal, (both) => this.shareKeys(to, both));
   }
 
-  /** A large file whose bytes are here counts as stored. */
+  /** A large file whose bytes are here, or on a special remote, counts as stored. */
   async list(path: Path, limit: number, signal: AbortSignal): Promise<RecordedVersion[]> {
     const versions = await this.git.list(path, limit, signal);
-    return Promise.all(versions.map((version) => this.addBytes(version)));
+    return this.addBytes(versions, signal);
   }
 
   async findAt(
@@ -110,13 +111,16 @@ export class AnnexHistory implements History {
     signal: AbortSignal,
   ): Promise<Map<Path, RecordedVersion>> {
     const versions = await this.git.findAt(paths, time, signal);
-    for (const [path, version] of versions) versions.set(path, await this.addBytes(version));
-    return versions;
+    const all = await this.addBytes([...versions.values()], signal);
+    return new Map(all.map((version) => [version.path, version]));
   }
 
   async *read(version: RecordedVersion, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const key = version.info && makeKey(version.info);
+    if (key !== undefined && !(await this.has(version))) await this.fetch(key, signal);
     if (key === undefined || !(await this.has(version))) {
+      if (version.as === 'named') throw makeAbsentError(version, key);
+      // Before this backend was chosen, or with another limit, git stored larger files too.
       yield* this.git.read(version, signal);
       return;
     }
@@ -212,10 +216,31 @@ export class AnnexHistory implements History {
     return failure;
   }
 
-  private async addBytes(version: RecordedVersion): Promise<RecordedVersion> {
-    return version.as === 'named' && (await this.has(version))
-      ? { ...version, as: 'stored' }
-      : version;
+  private async addBytes(
+    versions: readonly RecordedVersion[],
+    signal: AbortSignal,
+  ): Promise<RecordedVersion[]> {
+    const here = new Set<AnnexKey>(),
+      absent = new Set<AnnexKey>();
+    for (const version of versions) {
+      const key = version.as === 'named' && version.info ? makeKey(version.info) : undefined;
+      if (key) ((await this.has(version)) ? here : absent).add(key);
+    }
+    const elsewhere = await this.run(signal, (both) =>
+      findOnRemotes(this.annex, [...absent], both),
+    );
+    return versions.map((version) => {
+      const key = version.as === 'named' && version.info ? makeKey(version.info) : undefined;
+      return key && (here.has(key) || elsewhere.has(key)) ? { ...version, as: 'stored' } : version;
+    });
+  }
+
+  /** Gets a content from a special remote, if one has it. */
+  private fetch(key: AnnexKey, signal: AbortSignal): Promise<void> {
+    return this.run(signal, async (both) => {
+      if ((await findOnRemotes(this.annex, [key], both)).has(key))
+        await fetchFromRemote(this.annex, key, both);
+    });
   }
 
   private async has({ info }: RecordedVersion): Promise<boolean> {
@@ -265,4 +290,12 @@ export class AnnexHistory implements History {
       joined.release();
     }
   }
+}
+
+function makeAbsentError({ path }: RecordedVersion, key: AnnexKey | undefined): SyncMediaError {
+  return new SyncMediaError(
+    'NOT_RECORDED',
+    `The annex of this host has no bytes of this version of ${quotePath(path)}: restore it on ` +
+      `another host${key === undefined ? '' : `, or get the key ${key} from a special remote`}.`,
+  );
 }

@@ -153,7 +153,7 @@ export class Annex {
     for (const key of keys) await rm(join(this.place, ANNEX_TMP, key), { force: true });
   }
 
-  /** Packs what git-annex notes, and removes transfers that nobody continues. */
+  /** Packs git-annex's notes, and removes transfers that nobody continues. */
   async tidy(signal: AbortSignal, now = Date.now()): Promise<void> {
     const tmp = join(this.place, ANNEX_TMP);
     for (const name of await listNames(tmp)) {
@@ -203,7 +203,9 @@ export class Annex {
     await replaceFile(join(this.place, 'HEAD'), 'ref: refs/heads/none\n', 0o600);
     await replaceFile(
       join(this.place, 'config'),
-      `[core]\n\trepositoryformatversion = 0\n\tbare = true\n[annex]\n\tuuid = ${this.uuid}\n`,
+      `[core]\n\trepositoryformatversion = 0\n\tbare = true\n` +
+        `[user]\n\tname = syncmedia\n\temail = syncmedia@localhost\n` +
+        `[annex]\n\tuuid = ${this.uuid}\n`,
       0o600,
     );
     await this.run(['init', '--quiet', '--no-autoenable', this.host], {

@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { findProgram } from '../../../scripts/programs.mjs';
 import { requireSafePath } from '../../../src/replica/paths.js';
 import { getObjectPath, makeAnnexUuid, makeKey } from '../../../src/transport/git-annex/key.js';
 import { sha256 } from '../git/site.js';
@@ -68,6 +69,15 @@ describe.skipIf(annexIsMissing !== undefined)('a history with an annex', () => {
     expect(await site.read(other!)).toBe(makeLarge('odd').toString());
   });
 
+  test('a file that git has stored, since it had another limit, is read from git', async () => {
+    const content = makeLarge('in git');
+    const earlier = site.reopen(1_000_000);
+    await earlier.record([await site.save('film.mp4', content, 'v0')], never);
+    expect(await isKept(content)).toBe(false);
+    const [version] = await list();
+    expect(await site.read(version!)).toBe(content.toString());
+  });
+
   test('git-annex finds what is kept where this package puts it', async () => {
     const content = makeLarge('known');
     await site.history.record([await site.save('film.mp4', content, 'v0')], never);
@@ -109,7 +119,10 @@ describe.skipIf(annexIsMissing !== undefined)('a history with an annex', () => {
       { request, failure: { code: 'NOT_RECORDED', scope: 'path', retryable: false } },
     ]);
     expect(await list()).toMatchObject([{ version: 'v0', as: 'named' }]);
-    await expect(site.read((await list())[0]!)).rejects.toMatchObject({ code: 'NOT_RECORDED' });
+    await expect(site.read((await list())[0]!)).rejects.toMatchObject({
+      code: 'NOT_RECORDED',
+      message: expect.stringContaining('another host') as string,
+    });
   });
 
   test('a file without a known hash gets one', async () => {
@@ -156,8 +169,13 @@ describe.skipIf(annexIsMissing !== undefined)('a history with an annex', () => {
     const stray = makeLarge('left by a crash');
     await mkdir(join(placeOf(stray), '..'), { recursive: true });
     await writeFile(placeOf(stray), stray);
+    const foreign = join(site.history.annexPlace, 'annex/objects/abc/def/SHA512-s1--00');
+    await mkdir(foreign, { recursive: true });
+    await writeFile(join(foreign, 'SHA512-s1--00'), 'x');
+    await chmod(foreign, 0o555);
     await site.history.maintain(never);
     expect([await isKept(content), await isKept(stray)]).toEqual([true, false]);
+    expect(await readdir(join(foreign, '..'))).toEqual([]);
   });
 
   test('contents under other kinds of keys, which another host can send, are removed', async () => {
@@ -188,6 +206,26 @@ describe.skipIf(annexIsMissing !== undefined)('a history with an annex', () => {
     expect(await readdir(tmp)).toEqual([]);
   });
 
+  test('a file comes back from a special remote that an operator configured', async () => {
+    const content = makeLarge('in a drawer');
+    await site.history.record([await site.save('film.mp4', content, 'v0')], never);
+    const drawer = join(site.root, '../drawer');
+    await mkdir(drawer);
+    await annex('initremote', 'drawer', 'type=directory', `directory=${drawer}`, 'encryption=none');
+    await annex('copy', '--all', '--to', 'drawer');
+    await annex('dropkey', '--force', keyOf(content));
+    expect(await isKept(content)).toBe(false);
+    await site.reopen().open(never);
+    const [version] = await list();
+    expect(version?.as).toBe('stored');
+    expect(await site.read(version!)).toBe(content.toString());
+    expect(await isKept(content)).toBe(true);
+    // Nothing is promised that lies nowhere.
+    await annex('dropkey', '--force', keyOf(content));
+    await annex('drop', '--force', '--key', keyOf(content), '--from', 'drawer');
+    expect(await list()).toMatchObject([{ as: 'named' }]);
+  });
+
   test('what an operator configured stays, and a second start makes nothing anew', async () => {
     const config = join(site.history.annexPlace, 'config');
     await run('git', ['config', '--file', config, 'remote.disk.annex-ignore', 'true']);
@@ -214,5 +252,42 @@ describe.skipIf(annexIsMissing !== undefined)('the limit of a history with an an
     } finally {
       await site.close();
     }
+  });
+});
+
+describe('a machine without a fitting git-annex', () => {
+  const path = process.env['PATH'];
+  let site: AnnexSite;
+  let programs: string;
+
+  const addProgram = (name: string, line: string): Promise<void> =>
+    writeFile(join(programs, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+
+  beforeEach(async () => {
+    const git = await findProgram('git');
+    site = await makeAnnexSite({}, { isOpen: false });
+    programs = join(site.root, '../programs');
+    await mkdir(programs);
+    await addProgram('git', `exec '${git ?? ''}' "$@"`);
+    process.env['PATH'] = programs;
+  });
+  afterEach(async () => {
+    process.env['PATH'] = path;
+    await site.close();
+  });
+
+  test('says so in one error that names the package', async () => {
+    await expect(site.history.open(never)).rejects.toMatchObject({
+      code: 'MISSING_PROGRAM',
+      message: expect.stringMatching(/^git-annex is missing .*apt-get install git-annex/) as string,
+    });
+  });
+
+  test('names the version that is too old, and the package', async () => {
+    await addProgram('git-annex', 'echo 8.20210223');
+    await expect(site.history.open(never)).rejects.toMatchObject({
+      code: 'MISSING_PROGRAM',
+      message: expect.stringMatching(/8\.20210223 .*too old .*apt-get install git-annex/) as string,
+    });
   });
 });

@@ -33,14 +33,17 @@ export interface AnnexSite {
   readonly stateDir: string;
   readonly history: AnnexHistory;
   /** Another process with the same state folder. */
-  reopen(): AnnexHistory;
+  reopen(limit?: number): AnnexHistory;
   /** Writes a file, and returns what asks to record it. */
   save(name: string, content: string | Uint8Array, version: string): Promise<RecordRequest>;
   read(version: RecordedVersion): Promise<string>;
   close(): Promise<void>;
 }
 
-export async function makeAnnexSite(given: Partial<HistoryPlace> = {}): Promise<AnnexSite> {
+export async function makeAnnexSite(
+  given: Partial<HistoryPlace> = {},
+  { isOpen = true } = {},
+): Promise<AnnexSite> {
   const dir = await makeTestDir();
   const root = join(dir.path, 'root'),
     stateDir = join(dir.path, 'state');
@@ -51,8 +54,8 @@ export async function makeAnnexSite(given: Partial<HistoryPlace> = {}): Promise<
   const replica = new Replica(root, () => all, { me: () => self });
   const options = { replica, self, timeoutMs: 30_000 } as BackendOptions;
   const opened: AnnexHistory[] = [];
-  const reopen = (): AnnexHistory => {
-    const annex = { largerThan, on: 'all' } as const;
+  const reopen = (limit = largerThan): AnnexHistory => {
+    const annex = { largerThan: limit, on: 'all' } as const;
     const history = new AnnexHistory(options, {
       ...limits,
       stateDir,
@@ -64,7 +67,7 @@ export async function makeAnnexSite(given: Partial<HistoryPlace> = {}): Promise<
     return history;
   };
   const history = reopen();
-  await history.open(never);
+  if (isOpen) await history.open(never);
   return {
     root,
     stateDir,
