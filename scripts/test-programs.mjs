@@ -5,7 +5,7 @@ import { cacheDirs } from './cache.mjs';
 import { takePackageFiles } from './package-files.mjs';
 import { isProgram } from './programs.mjs';
 
-/** @typedef {'nginx' | 'caddy' | 'bwrap' | 'promtool'} TestProgram */
+/** @typedef {'nginx' | 'caddy' | 'bwrap' | 'promtool' | 'lsyncd'} TestProgram */
 
 /**
  * The packages that may have the program, and its place in them. On older Ubuntus the package nginx
@@ -18,6 +18,7 @@ const PROGRAMS = {
   caddy: { packages: ['caddy'], file: 'usr/bin/caddy' },
   promtool: { packages: ['prometheus'], file: 'usr/bin/promtool' },
   bwrap: { packages: ['bubblewrap'], file: 'usr/bin/bwrap' },
+  lsyncd: { packages: ['lsyncd'], file: 'usr/bin/lsyncd' },
 };
 
 export const testPrograms = /** @type {TestProgram[]} */ (Object.keys(PROGRAMS));

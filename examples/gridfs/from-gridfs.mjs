@@ -2,7 +2,7 @@
 // It may be interrupted and run again: the bucket records the path of each file before it is
 // written, and then that it was. It overwrites nothing, and the bucket keeps its bytes.
 import { createWriteStream } from 'node:fs';
-import { link, lstat, mkdir, mkdtemp, open, rm, utimes } from 'node:fs/promises';
+import { link, lstat, mkdir, mkdtemp, open, realpath, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
@@ -28,7 +28,7 @@ if (options.uri === '' || options.root === '' || options.dir === '') {
   console.error('Give --root, --dir, and the database in --uri or SYNCMEDIA_MONGODB_URI.');
   process.exit(2);
 }
-const target = join(options.root, options.dir);
+const target = await realpath(join(options.root, options.dir));
 // A file appears in the sync dir when it is complete, so both are on the same file system.
 const staging = options.staging ?? dirname(target);
 
@@ -46,28 +46,37 @@ async function copyBucket() {
   const bucket = new mongoose.mongo.GridFSBucket(db, { bucketName: options.bucket });
   /** @type {import('mongoose').mongo.Collection<BucketFile>} */
   const files = db.collection(`${options.bucket}.files`);
-  // Also of files that an interrupted run has not written.
+  // Including those of files that an interrupted run has not written.
   const names = new TakenNames();
   for await (const { syncmediaPath } of files.find({ syncmediaPath: { $type: 'string' } }))
     names.add(String(syncmediaPath));
 
-  const counts = { copied: 0, before: 0, failed: 0 };
+  const counts = {
+    copied: 0,
+    before: await files.countDocuments({ syncmediaCopied: true }),
+    failed: 0,
+  };
   // The newest revision of a name comes first, so that it keeps the name.
   const order = /** @type {const} */ ({ uploadDate: -1, _id: -1 });
+  // Ids at once: MongoDB closes a cursor that waits ten minutes for a large file.
+  const ids = await files
+    .find({ syncmediaCopied: { $ne: true } }, { projection: { _id: 1 } })
+    .sort(order)
+    .allowDiskUse()
+    .toArray();
   const unfinished = await mkdtemp(join(staging, '.from-gridfs-'));
   try {
-    for await (const file of files.find().sort(order).allowDiskUse()) {
+    for (const { _id } of ids) {
+      const file = await files.findOne({ _id });
+      if (!file) continue; // Deleted meanwhile.
       try {
-        if (file.syncmediaCopied === true) counts.before++;
-        else {
-          const path = file.syncmediaPath ?? (await reserve(file));
-          if (!options['dry-run']) await write(path, file);
-          counts.copied++;
-          console.log(`${String(file._id)}  ${path}`);
-        }
+        const path = file.syncmediaPath ?? (await reserve(file));
+        if (!options['dry-run']) await write(path, file);
+        counts.copied++;
+        console.log(`${String(_id)}  ${path}`);
       } catch (error) {
         counts.failed++;
-        console.error(`${String(file._id)}  FAILED: ${String(error)}`);
+        console.error(`${String(_id)}  FAILED: ${String(error)}`);
       }
     }
   } finally {

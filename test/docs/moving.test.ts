@@ -1,9 +1,11 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFile, mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Schema, type Connection, type Model } from 'mongoose';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { findTestProgram } from '../../scripts/test-programs.mjs';
 import { createSyncMedia, type SyncMediaInstance } from '../../src/instance/create.js';
 import { quick, type Photo } from '../flow/site.js';
 import { gateIsMissing } from '../gate/confined.js';
@@ -22,6 +24,11 @@ const lines = listCodeBlocks(readPage('docs/moving.md'))
   .filter(({ language }) => language === 'sh')
   .flatMap((block) => listCommandLines(block, { assignments: true }))
   .map(({ line }) => line);
+/** Of lsyncd, as the page has them. */
+const settings =
+  listCodeBlocks(readPage('docs/moving.md')).find(({ code }) => code.includes('delete = false'))
+    ?.code ?? expect.fail('no settings of lsyncd');
+const lsyncd = await findTestProgram('lsyncd');
 const findLine = (start: string): string =>
   lines.find((line) => line.startsWith(start)) ?? expect.fail(`no line starts with ${start}`);
 
@@ -112,6 +119,17 @@ describe.skipIf(gateIsMissing !== undefined)('the page on moving', () => {
     await until(async () => (await read(to, path)) === `uploaded to ${path}`, { timeout: 30_000 });
   }
 
+  /** Steps 2 and 3 of the page, and the start of the applications. */
+  async function moveTo(dir: string): Promise<void> {
+    for (const machine of [web1, web2]) {
+      const { name, port } = machine.host;
+      const where = `--hostname ${name} --url 127.0.0.1 --port ${String(port)}`;
+      expect(await runOn(machine, `${findLine('npx syncmedia init')} ${where}`)).toContain(' ok ');
+    }
+    await runOn(web1, findLine('npx syncmedia adopt'));
+    for (const machine of [web1, web2]) await startApp(machine, dir);
+  }
+
   test('from cron with rsync: the changed job does no harm while it still runs, and every file is everywhere', async () => {
     const dir = 'uploads/photos';
     const job = findLine('rsync').replace('web2:/srv/app', web2.host.root);
@@ -121,14 +139,8 @@ describe.skipIf(gateIsMissing !== undefined)('the page on moving', () => {
     await runOn(web1, job);
     await write(web2, `${dir}/stale.jpg`, 'older', 1_500_000_000);
     await write(web2, `${dir}/only-web2.jpg`, 'only on web2', 1_600_000_000);
-    for (const machine of [web1, web2]) {
-      const { name, port } = machine.host;
-      const where = `--hostname ${name} --url 127.0.0.1 --port ${String(port)}`;
-      expect(await runOn(machine, `${findLine('npx syncmedia init')} ${where}`)).toContain(' ok ');
-    }
+    await moveTo(dir);
     await runOn(web1, job);
-    await runOn(web1, findLine('npx syncmedia adopt'));
-    for (const machine of [web1, web2]) await startApp(machine, dir);
     await expectDelivery(web2, web1, `${dir}/from-web2.jpg`);
     await expectDelivery(web1, web2, `${dir}/from-web1.jpg`);
     await runOn(web1, job);
@@ -144,6 +156,49 @@ describe.skipIf(gateIsMissing !== undefined)('the page on moving', () => {
     await runOn(web1, job.replace('--exclude=.syncmedia/', '--delete'));
     expect(await read(web2, marker)).toBe(await read(web1, marker));
   });
+
+  test.skipIf(lsyncd === undefined)(
+    'from lsyncd: with the changed settings it does no harm while it still runs' +
+      (lsyncd === undefined ? ' (skipped: no lsyncd; node scripts/setup.mjs --for tests)' : ''),
+    async () => {
+      const dir = 'uploads/photos';
+      for (const { host } of [web1, web2]) await mkdir(join(host.root, dir), { recursive: true });
+      await write(web1, `${dir}/old.jpg`, 'old', 1_600_000_000);
+      const config = join(web1.host.dir, 'lsyncd.lua');
+      const [source, target] = [web1, web2].map(({ host }) => JSON.stringify(join(host.root, dir)));
+      const log = JSON.stringify(join(web1.host.dir, 'lsyncd.log'));
+      await writeFile(
+        config,
+        `settings { nodaemon = true, logfile = ${log} }\n` +
+          `sync { default.rsync, source = ${source ?? ''}, target = ${target ?? ''}, delay = 0,\n` +
+          `${settings}}\n`,
+      );
+      const child = spawn(lsyncd ?? '', ['-nodaemon', config], { stdio: 'ignore' });
+      const ended = once(child, 'exit');
+      try {
+        await until(async () => (await read(web2, `${dir}/old.jpg`)) === 'old', {
+          timeout: 30_000,
+          what: 'the first copy by lsyncd',
+        });
+        await moveTo(dir);
+        await expectDelivery(web2, web1, `${dir}/from-web2.jpg`);
+        await expectDelivery(web1, web2, `${dir}/from-web1.jpg`);
+        // lsyncd has seen this file after all others.
+        await write(web1, `${dir}/last.txt`, 'last');
+        await until(async () => (await read(web2, `${dir}/last.txt`)) === 'last', {
+          timeout: 30_000,
+          what: 'the last copy by lsyncd',
+        });
+      } finally {
+        child.kill();
+        await ended;
+      }
+      expect(await read(web2, `${dir}/from-web2.jpg`)).toContain('uploaded');
+      const marker = `${dir}/.syncmedia/id`;
+      expect(await read(web2, marker)).not.toBe(await read(web1, marker));
+      await expectDelivery(web2, web1, `${dir}/without-lsyncd.jpg`);
+    },
+  );
 
   test('from django-syncmedia: its hosts become hosts, its keys are gone, and equal files with other dates are not sent', async () => {
     const own =
