@@ -28,6 +28,19 @@ export const unexecuted: Readonly<Record<string, string>> = {
       'it needs the backend git; test/flow/history.test.ts runs the commands',
     ]),
   ),
+  ...Object.fromEntries(
+    [
+      'npx syncmedia restore --dir uploads/photos --at 2026-11-28T12:00Z',
+      'npx syncmedia restore --dir uploads/photos --at 2026-11-28T12:00Z --yes',
+    ].map((line) => [line, 'it needs the backend git; test/flow/restore-dir.test.ts runs it']),
+  ),
+  ...Object.fromEntries(
+    [
+      'npx syncmedia unregister --drain 60',
+      'npx syncmedia unregister web3 --safe',
+      'npx syncmedia unregister web4 --safe',
+    ].map((line) => [line, 'it retires a host; test/flow/host-changes.test.ts runs the options']),
+  ),
   'SYNCMEDIA_STATE_DIR=/tmp/no-syncmedia npx vitest run': 'it runs the tests of the reader',
 };
 
