@@ -69,20 +69,6 @@ export interface Evidence {
   readonly takenByDelete: boolean;
 }
 
-/**
- * Whether the file may be a version that the entry has forgotten, as after the disk was restored
- * from a backup: the entry remembers as many versions as it may, and the file is older than all of
- * them.
- */
-export function mayBeForgotten(entry: Entry | undefined, info: LocalFileInfo | undefined): boolean {
-  return (
-    entry?.kind === 'file' &&
-    info !== undefined &&
-    entry.superseded.length >= supersededLimit &&
-    entry.superseded.every(({ mtime }) => info.mtime <= mtime)
-  );
-}
-
 /** The decision needs this evidence first. */
 export interface EvidenceRequest {
   readonly needs: keyof Evidence;
@@ -104,7 +90,7 @@ export interface ReconcileSituation {
   readonly why: 'named' | 'scan' | 'asserted';
   /** Whether removals in this sync dir wait for a person. */
   readonly removalsHalted: boolean;
-  /** What `mayBeForgotten` says of the file; default false. */
+  /** What `mayBeForgotten` (`forgotten.ts`) says of the file; default false. */
   readonly mayBeForgotten?: boolean;
   /** The evidence gathered so far. */
   readonly evidence: Partial<Evidence>;

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { makeRecheckCapture } from '../capture/make-captures.js';
 import type { HostContext } from '../context/host-context.js';
 import type { LeaderContext } from '../context/leader-context.js';
+import { findDowntime } from '../decisions/forgotten.js';
 import { wantsPath } from '../decisions/wants.js';
 import { HeartbeatMonitor } from '../hosts/heartbeats.js';
 import { Acknowledger } from '../ledger/acknowledge.js';
@@ -67,6 +68,7 @@ export function openLeaderContext(
     areRemovalsHalted: (path) => (dirs.current().findFor(path)?.path ?? '') in registry.me().halted,
     isCaptured: (path) => outbox.hasCaptureOf(me, path),
     awaitSaveMs: tuning.candidateMs,
+    downtime: findDowntime(registry.me(), new Date()),
     keepsHistory,
     isReferenced: async (path) => {
       const found = await named.findNamedPaths([path]);

@@ -1,3 +1,4 @@
+import type { Downtime } from '../decisions/forgotten.js';
 import type { EventBus } from '../model/events.js';
 import type { AssertedFile, DocumentRef } from '../model/capture.js';
 import type { Entry, Version } from '../model/entry.js';
@@ -80,6 +81,8 @@ export interface ReconcileContext {
    * may be about to name it.
    */
   readonly awaitSaveMs: number;
+  /** The downtime before this leader began, by the clock of this host. */
+  readonly downtime: Downtime;
   /** Whether this host keeps a history, in which new versions are recorded. Default false. */
   readonly keepsHistory?: boolean;
 }

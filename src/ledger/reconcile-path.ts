@@ -2,12 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { hasErrorCode, SyncMediaError } from '../model/errors.js';
 import { isRewritten, mustCompareContent } from '../decisions/must-compare-content.js';
 import { makeVersionEntry } from '../decisions/entries.js';
-import {
-  findWhy,
-  mayBeForgotten,
-  reconcile,
-  type ReconcileAnswer,
-} from '../decisions/reconcile.js';
+import { mayBeForgotten } from '../decisions/forgotten.js';
+import { findWhy, reconcile, type ReconcileAnswer } from '../decisions/reconcile.js';
 import {
   findFileState,
   hasChangedSinceCompared,
@@ -222,7 +218,7 @@ export class PathReconciler {
       ready: this.context.isReady(),
       why: findWhy(reason.why, localInfo, asserted),
       removalsHalted: this.context.areRemovalsHalted(path),
-      mayBeForgotten: mayBeForgotten(entry, localInfo),
+      mayBeForgotten: mayBeForgotten(entry, localInfo, this.context.downtime),
     };
     let gatheredEvidence: GatheredEvidence = { evidence: {}, copy: undefined };
     for (;;) {

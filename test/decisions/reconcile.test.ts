@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { supersededLimit } from '../../src/decisions/entries.js';
 import {
   findWhy,
-  mayBeForgotten,
   mayStillDelete,
   reconcile,
   reconcileUnreferenced,
@@ -108,7 +107,7 @@ test('a scan leaves unknown bytes to the pending delivery if an older version ma
   expect(reconcile({ ...scanned, entry: { ...full, heldBy: [] } })).toBe('new-version');
 });
 
-test('a scan takes a file that is older than all remembered versions for a forgotten one, if another host has the current bytes', () => {
+test('a scan takes a file that may be a forgotten version for one if another host has the current bytes', () => {
   const superseded = Array.from({ length: supersededLimit }, (_, i) => ({
     size: 100 + i,
     mtime: 1_000 + i,
@@ -116,14 +115,6 @@ test('a scan takes a file that is older than all remembered versions for a forgo
     conflicting: false,
   }));
   const full = { ...held, superseded };
-  const info = { size: 1, mtime: 999, nanos: 0 };
-  expect(mayBeForgotten(full, info)).toBe(true);
-  expect(mayBeForgotten(full, { ...info, mtime: 1_000 })).toBe(true);
-  expect(mayBeForgotten(full, { ...info, mtime: 1_001 })).toBe(false);
-  expect(mayBeForgotten({ ...full, superseded: superseded.slice(1) }, info)).toBe(false);
-  expect(mayBeForgotten({ ...full, kind: 'tombstone' }, info)).toBe(false);
-  expect(mayBeForgotten(undefined, info)).toBe(false);
-
   const scanned = { ...base, state: 'unknown' as const, mayBeForgotten: true };
   expect(reconcile({ ...scanned, entry: full })).toBe('mark-pending');
   expect(reconcile({ ...scanned, entry: { ...full, heldBy: ['B'] } })).toBe('mark-pending');

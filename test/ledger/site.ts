@@ -1,6 +1,7 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { getNativeCollection } from '../../src/util/collections.js';
+import type { Downtime } from '../../src/decisions/forgotten.js';
 import { createReplacedFileResolver } from '../../src/replication/resolve-replaced.js';
 import { OwnDisk } from '../../src/replication/own-disk.js';
 import { EventBus } from '../../src/model/events.js';
@@ -42,6 +43,8 @@ export interface SiteReplicaOptions {
   named?: ReadonlySet<Path>;
   /** A scan leaves files that came less than so many milliseconds ago to a save. Default 0. */
   awaitedMs?: number;
+  /** The downtime before its leader began. Default: none. */
+  downtime?: Downtime;
 }
 
 export interface Site {
@@ -72,6 +75,7 @@ export async function openSite(hosts: readonly string[]): Promise<Site> {
       captured = new Set(),
       named = new Set(),
       awaitedMs = 0,
+      downtime = { since: new Date(), until: new Date() },
     }: SiteReplicaOptions = {},
   ): Promise<SiteReplica> {
     const root = join(dir.path, me);
@@ -93,6 +97,7 @@ export async function openSite(hosts: readonly string[]): Promise<Site> {
       isReady: () => ready,
       areRemovalsHalted: () => halted,
       awaitSaveMs: awaitedMs,
+      downtime,
       isCaptured: (path) => Promise.resolve(captured.has(path)),
       isReferenced: (path) => Promise.resolve(named.has(path)),
       listReceivers: (path) =>

@@ -85,6 +85,7 @@ export class ReplayHost {
       isReady: () => around.isReady(id),
       areRemovalsHalted: () => false,
       awaitSaveMs: 0,
+      downtime: { since: new Date(), until: new Date() },
       isCaptured: () => Promise.resolve(around.isAwaited(id)),
       isReferenced: () => Promise.resolve(around.isNamed()),
     });
