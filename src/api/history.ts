@@ -48,13 +48,15 @@ export interface HistoryActions {
   read(path: string, at: string): Promise<AsyncIterable<Uint8Array>>;
   /**
    * Places an earlier version at its path again, as a new version for every host. Changes nothing
-   * unless `dryRun` is false. Throws NOT_RECORDED; CHANGED if the file is not `current`.
+   * unless `dryRun` is false. Throws NOT_RECORDED; CHANGED if the file is not `current`, or is
+   * saved while the version is read: that save stays.
    */
   restore(path: string, at: string, options?: HistoryRestoreOptions): Promise<HistoryRestore>;
   /**
    * Requests a run on this host that restores every file of a sync dir as it was at a time (ISO
    * 8601). Files that were saved since the request, and files that the history does not know of
-   * that time, stay. Changes nothing unless `dryRun` is false. Throws BAD_OPTION, BAD_SYNC_DIR.
+   * that time, stay. A save that comes while its file is restored is a failure of the run
+   * (CHANGED). Changes nothing unless `dryRun` is false. Throws BAD_OPTION, BAD_SYNC_DIR.
    */
   restoreDir(dir: string, at: string, options?: { dryRun?: boolean; by?: string }): Promise<Run>;
   /** The history of all days since `since`, as a bundle that git can read. */

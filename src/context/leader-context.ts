@@ -10,6 +10,7 @@ import type { NamedPaths } from '../model/capture.js';
 import type { Path } from '../model/path.js';
 import type { SyncDir } from '../model/sync-dir.js';
 import type { ShownContents } from '../replica/kept-file.js';
+import type { RestoredVersion } from '../replica/place-version.js';
 import type { ScanScope } from '../replica/scan.js';
 import type { Backend } from '../transport/backend.js';
 import type { HostContext } from './host-context.js';
@@ -31,14 +32,12 @@ interface LeaderDisk extends Omit<ReconcileDisk, 'hash'>, Omit<ScanDisk, 'hash'>
   findCopy(path: Path, info: FileInfo): Promise<string | undefined>;
   /**
    * Places an earlier version at its path, from such a copy or from a stream, because a person
-   * decided so; the file there goes to the trash. Throws TRANSFER_FAILED if the bytes are others.
+   * decided so; the file that it replaces goes to the trash. Throws CHANGED if the file changed
+   * meanwhile; TRANSFER_FAILED if the bytes are others.
    */
-  placeVersion(
-    path: Path,
-    info: FileInfo,
-    source: string | AsyncIterable<Uint8Array>,
-    fileMode: number,
-  ): Promise<void>;
+  placeVersion(restored: RestoredVersion, fileMode: number): Promise<void>;
+  /** Moves a file that was placed to the trash. A file that replaced it since stays. */
+  withdraw(path: Path, placed: LocalFileInfo): Promise<void>;
   /** Moves the file to the conflicts. */
   moveToConflicts(path: Path): Promise<void>;
 }

@@ -96,8 +96,8 @@ export const errorCatalogue = {
   },
   CHANGED: {
     meaning:
-      'What was shown has changed since: the number of files that a decision concerns, or one of ' +
-      'the two files of a conflict. Nothing was done.',
+      'What was shown has changed since: the number of files that a decision concerns, one of ' +
+      'the two files of a conflict, or the file that a restore would replace. Nothing was done.',
     remedy: 'Look at it again, then decide.',
   },
   HOST_CLONED: {

@@ -11,19 +11,22 @@ import { toDiskError } from './disk-errors.js';
 import { nodeDisk } from './node-disk.js';
 import { quotePath } from './paths.js';
 import { placeFile } from './place.js';
+import type { ResolvedFile } from './replaced.js';
 import type { TmpFolders } from './tmp-folders.js';
 
-interface PlaceOptions {
+export interface PlaceOptions {
   readonly fileMode: number;
   readonly tmpFolders: TmpFolders;
   readonly resolver: ReplacedFileResolver;
+  /** Called once the bytes are complete; nothing is placed if it throws. */
+  readonly beforePlacing?: () => Promise<void>;
 }
 
 const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
  * Writes bytes to the tmp area, checks them, and places them at the path. Nothing is placed, and
- * nothing of them stays, unless all of them came.
+ * nothing of them stays, unless all of them came. The answer is that of `placeFile`.
  *
  * @throws TRANSFER_FAILED if they are not those of `info`; errors of the source and of the disk
  */
@@ -32,8 +35,8 @@ export async function placeBytes(
   path: Path,
   info: FileInfo,
   body: AsyncIterable<Uint8Array>,
-  { fileMode, tmpFolders, resolver }: PlaceOptions,
-): Promise<void> {
+  { fileMode, tmpFolders, resolver, beforePlacing }: PlaceOptions,
+): Promise<ResolvedFile[]> {
   const tmpFile = `${location.dirPath}/${await tmpFolders.find(location, path)}/${newName()}`;
   const handle = await open(tmpFile, FLAGS, 0o600).catch((error: unknown) => {
     throw toDiskError(error, 'writing', tmpFile);
@@ -47,7 +50,8 @@ export async function placeBytes(
     } finally {
       await handle.close();
     }
-    await placeFile(location, path, tmpFile, resolver);
+    await beforePlacing?.();
+    return await placeFile(location, path, tmpFile, resolver);
   } catch (error) {
     // If the file was placed, this name is gone.
     await nodeDisk.remove(tmpFile).catch(() => undefined);

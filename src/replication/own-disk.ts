@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { hasErrorCode, SyncMediaError } from '../model/errors.js';
 import type { ReconcileDisk } from '../ledger/reconcile-context.js';
 import type { ScanDisk } from '../ledger/scan.js';
-import { findFileState } from '../decisions/file-state.js';
+import { findFileState, haveSameSizeAndTime } from '../decisions/file-state.js';
 import { resolveInDir, type SyncDirLocation, prepareAreas } from '../replica/areas.js';
 import { cleanTmp, cleanTrash } from '../replica/clean.js';
 import { dateOpen } from '../replica/descriptor.js';
@@ -15,7 +15,7 @@ import { isBackAtPath, resolveLeftovers } from '../replica/replaced.js';
 import { placeFile, removeFile, VanishedError } from '../replica/place.js';
 import { makeParentDirs } from '../replica/parents.js';
 import { nodeDisk } from '../replica/node-disk.js';
-import { placeBytes } from '../replica/place-bytes.js';
+import { placeVersion, type RestoredVersion } from '../replica/place-version.js';
 import { placeIfAbsent } from '../replica/replace.js';
 import type { Replica } from '../replica/replica.js';
 import type { ScanScope } from '../replica/scan.js';
@@ -217,18 +217,19 @@ export class OwnDisk implements ReconcileDisk, ScanDisk {
     return findCopyOf(await this.requireLocation(path), path, info);
   }
 
-  async placeVersion(
-    path: Path,
-    info: FileInfo,
-    source: string | AsyncIterable<Uint8Array>,
-    fileMode: number,
-  ): Promise<void> {
-    const location = await this.requireLocation(path),
-      { tmpFolders } = this;
-    // The file at the path loses, whatever the ledger says of it, and goes to the trash.
+  async placeVersion(restored: RestoredVersion, fileMode: number): Promise<void> {
+    // The file that the restore found loses, whatever the ledger says of it.
     const resolver = this.createResolver(this.me, () => ({ version: '', ruled: true }));
-    if (typeof source === 'string') await placeFile(location, path, source, resolver);
-    else await placeBytes(location, path, info, source, { fileMode, tmpFolders, resolver });
+    const { tmpFolders } = this;
+    const location = await this.requireLocation(restored.path);
+    await placeVersion(location, restored, { fileMode, tmpFolders, resolver });
+  }
+
+  async withdraw(path: Path, placed: LocalFileInfo): Promise<void> {
+    await removeFile(await this.requireLocation(path), path, (_, removed) => {
+      const isPlaced = haveSameSizeAndTime(removed, placed) && removed.nanos === placed.nanos;
+      return Promise.resolve(isPlaced ? 'trash' : 'put-back-if-absent');
+    });
   }
 
   /** Moves a file to the conflicts that a bootstrapping host may not contribute. */

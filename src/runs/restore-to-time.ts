@@ -1,10 +1,13 @@
 import type { LeaderContext } from '../context/leader-context.js';
 import { chooseRequestedDirs } from '../decisions/differences.js';
+import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import { answerRestore } from '../decisions/restore-to-time.js';
 import type { Entry } from '../model/entry.js';
 import { SyncMediaError } from '../model/errors.js';
+import type { FileInfo } from '../model/file.js';
 import type { RecordedVersion } from '../model/history.js';
 import type { SyncDir } from '../model/sync-dir.js';
+import { makeChangedError } from '../replica/place-version.js';
 import type { History } from '../transport/history.js';
 import { parseFileMode } from '../transport/rsync/small-files/put.js';
 import { toFailure } from '../transport/to-failure.js';
@@ -24,8 +27,9 @@ interface Planned {
 
 /**
  * Restores the files of sync dirs as they were at a time. It looks at the entries that were
- * captured between that time and the request: saves after the request stay, and nothing is
- * removed. Each restored file is a new version for every host, like a save.
+ * captured between that time and the request: saves after the request stay, also those that come
+ * while it restores, and nothing is removed. Each restored file is a new version for every host,
+ * like a save.
  *
  * A run that its leader could not end starts again, and finds nothing to do at the files that it
  * has restored.
@@ -114,24 +118,51 @@ async function placePlanned(
 ): Promise<void> {
   const { disk, ledger, reconciler, config } = context,
     { path, info } = version;
-  // Somebody may have saved the file since it was looked at. That save stays.
-  if ((await ledger.read(path))?.version !== entry.version) return;
-  const fileMode = parseFileMode(config.chmod) ?? 0o644;
-  await disk.placeVersion(
-    path,
-    // The restored file is new: caches of visitors must notice it.
-    { ...info, mtime: Math.floor(Date.now() / 1000) },
-    copy ?? history.read(version, progress.signal),
-    fileMode,
-  );
+  const hasNewVersion = async (): Promise<boolean> =>
+    (await ledger.read(path))?.version !== entry.version;
+  // Somebody may have saved the file since it was looked at. That save stays, also if nothing has
+  // captured it yet.
+  const found = await disk.observe(path);
+  const isSaved = (await reconciler.listUnknown([entry])).length > 0;
+  // An earlier leader may have ended after it placed the version.
+  const isPlaced =
+    isSaved && found?.size === info.size && (await disk.hash(path))?.sha256 === info.sha256;
+  if ((await hasNewVersion()) || (isSaved && !isPlaced)) throw makeChangedError(path);
+  if (!isPlaced)
+    await disk.placeVersion(
+      {
+        path,
+        // The restored file is new: caches of visitors must notice it.
+        info: { ...info, mtime: Math.floor(Date.now() / 1000) },
+        source: copy ?? history.read(version, progress.signal),
+        found,
+        hasNewVersion,
+      },
+      parseFileMode(config.chmod) ?? 0o644,
+    );
   const placed = await disk.observe(path);
   if (!placed) return;
-  context.enqueue(
-    await reconciler.reconcilePaths([path], {
-      why: 'named',
-      asserted: [{ path, info: placed }],
-      author: progress.run.requestedBy,
-    }),
-  );
+  const written = await reconciler.reconcilePaths([path], {
+    why: 'named',
+    asserted: [{ path, info: placed }],
+    author: progress.run.requestedBy,
+    ifVersion: { version: entry.version },
+  });
+  context.enqueue(written);
+  if (written.length === 0 && (await isOutrun(context, entry, placed))) {
+    await disk.withdraw(path, placed);
+    throw makeChangedError(path);
+  }
   progress.addDone(1, info.size);
+}
+
+/** Whether another host saved the file right after the restored one was placed here. */
+async function isOutrun(
+  { ledger }: Pick<LeaderContext, 'ledger'>,
+  { path, version }: Entry,
+  placed: FileInfo,
+): Promise<boolean> {
+  const now = await ledger.read(path);
+  const isPlaced = now?.info !== undefined && haveSameSizeAndTime(now.info, placed);
+  return now?.version !== version && !isPlaced;
 }

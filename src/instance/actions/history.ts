@@ -6,16 +6,16 @@ import type { ThisHost } from '../../context/this-host.js';
 import { findVersion, parseVersionReference, requireTime } from '../../decisions/find-version.js';
 import { wantsPath } from '../../decisions/wants.js';
 import { SyncMediaError } from '../../model/errors.js';
+import type { LocalFileInfo } from '../../model/file.js';
 import type { RecordedVersion } from '../../model/history.js';
 import type { Path } from '../../model/path.js';
 import type { SyncDirLocation } from '../../replica/areas.js';
 import { makeParentDirs } from '../../replica/parents.js';
-import { placeFile } from '../../replica/place.js';
+import { placeVersion } from '../../replica/place-version.js';
 import { quotePath } from '../../replica/paths.js';
 import { findCopyOf } from '../../replica/recoverable.js';
 import { TmpFolders } from '../../replica/tmp-folders.js';
 import { createReplacedFileResolver } from '../../replication/resolve-replaced.js';
-import { placeBytes } from '../../replica/place-bytes.js';
 import { openReplicaDir } from '../../serving/receive-file.js';
 import type { Backend } from '../../transport/backend.js';
 import type { History } from '../../transport/history.js';
@@ -89,7 +89,7 @@ export function createHistoryActions(
               'again, then decide',
           );
         if (dryRun || plan.restore.isCurrent) return plan.restore;
-        await placeVersion(hostContext, history, version, plan, thisHost.ending);
+        await placePlanned(hostContext, history, version, plan, thisHost.ending);
         // Size and date may be those of a superseded version, so only an assertion makes the file
         // a new version.
         const assert = (): Promise<void> => capture([version.path]);
@@ -118,10 +118,13 @@ interface RestorePlan {
   readonly location: SyncDirLocation;
   /** A copy in the trash or the conflicts of this host, if the history has no bytes. */
   readonly copy: string | undefined;
+  /** The file that is there now, and the version that the ledger has of it. */
+  readonly found: LocalFileInfo | undefined;
+  readonly current: string | undefined;
 }
 
 async function planRestore(
-  { dirs, replica, registry, me }: HostContext,
+  { dirs, replica, registry, me, ledger }: HostContext,
   version: HistoryVersion,
   dryRun: boolean,
 ): Promise<RestorePlan> {
@@ -132,11 +135,14 @@ async function planRestore(
   const location = await openReplicaDir(replica, dir);
   const copy = as === 'stored' ? undefined : await findCopyOf(location, path, info);
   if (as === 'named' && copy === undefined) throw makeNotStoredError(version);
+  const current = (await ledger.read(path))?.version;
   const here = await replica.hash(path);
   const others = registry.recipients().filter((host) => host.id !== me && wantsPath(host, path));
   return {
     location,
     copy,
+    found: here,
+    current,
     restore: {
       path,
       version,
@@ -152,14 +158,14 @@ async function planRestore(
 }
 
 /**
- * Places the bytes at the path by the code that places every file. The file that lies there goes
- * to the trash, even if the ledger does not know it: a person decided.
+ * Places the bytes at the path by the code that places every file. The file that the plan found
+ * there goes to the trash, even if the ledger does not know it: a person decided.
  */
-async function placeVersion(
+async function placePlanned(
   { ledger, registry, me, config }: HostContext,
   history: History,
   version: HistoryVersion,
-  { location, copy }: RestorePlan,
+  { location, copy, found, current }: RestorePlan,
   signal: AbortSignal,
 ): Promise<void> {
   const { path, info } = version;
@@ -169,16 +175,16 @@ async function placeVersion(
     ruled: true,
   }));
   await makeParentDirs(location, path);
-  if (copy !== undefined) {
-    await placeFile(location, path, copy, resolver);
-    return;
-  }
-  await placeBytes(
+  await placeVersion(
     location,
-    path,
-    // The restored file is new: caches of visitors must notice it.
-    { ...info, mtime: Math.floor(Date.now() / 1000) },
-    history.read(version, signal),
+    {
+      path,
+      // The restored file is new: caches of visitors must notice it.
+      info: { ...info, mtime: Math.floor(Date.now() / 1000) },
+      source: copy ?? history.read(version, signal),
+      found,
+      hasNewVersion: async () => (await ledger.read(path))?.version !== current,
+    },
     {
       fileMode: parseFileMode(config.chmod) ?? 0o644,
       tmpFolders: new TmpFolders(),
