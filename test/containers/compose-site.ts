@@ -8,7 +8,7 @@ import type { HostOverview, Overview } from '../../src/api/overview.js';
 import { execute, installByNpm, pack } from '../consumers/packed.js';
 import { adapt } from '../examples/balanced-site.js';
 import type { Talker } from '../harness/talker.js';
-import { makeTestDir, type TestDir } from '../harness/tmp.js';
+import { makeTestDir } from '../harness/tmp.js';
 import { until } from '../harness/wait.js';
 import type { Podman } from './podman.js';
 
@@ -188,6 +188,6 @@ async function makeContext(folder: string): Promise<void> {
   };
   manifest.dependencies.syncmedia = `file:${await pack()}`;
   await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
-  await installByNpm({ path: folder } as TestDir);
+  await installByNpm({ path: folder });
   await execute(folder, 'test', ['-x', 'node_modules/syncmedia/container/entrypoint.sh']);
 }
