@@ -47,10 +47,12 @@ export interface HostChangePreview {
   digest: string;
   /** Deliveries to it, which are forgotten or wait. */
   pending: CappedCount & { bytes: number };
-  /** Files that no other host has; the first 50. */
+  /** Files that no other host has which is up and stays; the first 50. */
   onlyHere: CappedCount & { paths: Path[] };
   /** Saves on it that are not in the ledger yet. Retiring drops them. */
   captures: CappedCount;
+  /** What the site would lose, in a sentence. Absent if it would lose nothing. */
+  loses?: string;
 }
 
 /** The result of `init`: the host, and each check by name, with a remedy if it failed. */

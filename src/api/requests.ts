@@ -78,6 +78,10 @@ export interface ShownHost {
   digest?: string;
   /** The count of files that no other host has. */
   onlyHere?: number;
+  /** Whether the host is only retired if the site loses nothing by it. Default false. */
+  safe?: boolean;
+  /** The rescans that were stored before a scan of its whole disk began, which made up for them. */
+  scanned?: Host['rescans'];
 }
 
 export interface RunRequest {

@@ -110,7 +110,8 @@ export interface SyncMedia {
     previewChange(nameOrId: string, to: 'retired' | 'paused'): Promise<HostChangePreview>;
     /**
      * Retires a host (default: this one). Nothing is pending for it any more, and every active
-     * host removes its key. Throws HOST_CHANGED or CHANGED if it is no longer as `shown`.
+     * host removes its key. Throws HOST_CHANGED or CHANGED if it is no longer as `shown`, and
+     * HOST_RETIRED if its application saved files while it was retired with `safe`.
      */
     unregister(nameOrId?: string, shown?: ShownHost): Promise<Host>;
     /**

@@ -68,6 +68,7 @@ export const runShape: RowShape = {
   failure: isOptional(isFailure),
   requestedAt: isDate,
   startedAt: isOptional(isDate),
+  scannedAt: isOptional(isDate),
   endedAt: isOptional(isDate),
   requestedBy: isText,
 };

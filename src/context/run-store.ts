@@ -190,6 +190,7 @@ export class RunStore {
     from,
     bytesPerSecond,
     secondsLeft,
+    scannedAt,
     findings,
     failures,
   }: Run): Promise<boolean> {
@@ -208,6 +209,7 @@ export class RunStore {
           failures,
           ...pace,
           ...(from !== undefined && { from }),
+          ...(scannedAt !== undefined && { scannedAt }),
           ...(findings ? { findings } : {}),
         },
       },

@@ -45,6 +45,7 @@ export interface HostsDeps {
    * as holder of nothing.
    */
   forgetHost(id: HostId): Promise<void>;
+  countCaptures(id: HostId): Promise<number>;
   /** Removes the captures of a retired host. Returns how many there were, and some paths. */
   dropCaptures(id: HostId): Promise<{ count: number; paths: readonly Path[] }>;
   /** Hands the captures of retired hosts to the one that has their disk now. */

@@ -107,6 +107,7 @@ function createHostSchema({ Schema: SchemaOf }: Mongoose, prefix: string): Schem
       seal: String,
       readyAt: Date,
       lease: { type: SchemaOf.Types.Mixed },
+      leaving: { type: SchemaOf.Types.Mixed },
       heartbeatAt: Date,
       clockOffsetMs: Number,
       conflicts: Number,

@@ -1,22 +1,15 @@
-import { lstat, readdir, rm, rmdir } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PurgeReport } from '../api/reports.js';
 import { SyncMediaError } from '../model/errors.js';
-import type { Path } from '../model/path.js';
-import { areas } from '../replica/areas.js';
-import { readMarker } from '../replica/marker.js';
-import { listRecoverableFiles } from '../replica/recoverable.js';
 import { nameProcess } from '../state-dir/process-identity.js';
 import { removeFolder } from '../state-dir/remove-folder.js';
-import { readState, type HostState } from '../state-dir/state.js';
+import { readState } from '../state-dir/state.js';
+import { countKept, listMarkedDirs } from './count-kept.js';
 import type { HostsDeps, InitParts } from './deps.js';
 import { findHost, listHosts } from './host-rows.js';
-import { listOwnDirs } from './own-dirs.js';
 import { findWorkingLeader } from './replace-host.js';
 import { unregisterHost } from './unregister.js';
-
-/** Files beyond this are not counted. */
-const maxCounted = 10_000;
 
 /** What this package puts into a state folder. Anything else there stays. */
 const ownStateFiles =
@@ -74,9 +67,9 @@ export async function purgeThisHost(
     syncDirs: await Promise.all(
       dirs.map(async (dir) => ({
         path: dir,
-        trash: await countFiles(deps, state, dir, 'trash'),
-        conflicts: await countFiles(deps, state, dir, 'conflicts'),
-        replaced: await countFiles(deps, state, dir, 'replaced'),
+        trash: await countKept(deps, state, dir, 'trash'),
+        conflicts: await countKept(deps, state, dir, 'conflicts'),
+        replaced: await countKept(deps, state, dir, 'replaced'),
       })),
     ),
     collections: isLast ? collections.map((name) => `${collectionPrefix}${name}`) : [],
@@ -93,29 +86,6 @@ export async function purgeThisHost(
   for (const name of dropped)
     await deps.connection.db?.dropCollection(`${collectionPrefix}${name}`).catch(ignoreMissing);
   return { ...report, collections: dropped.map((name) => `${collectionPrefix}${name}`) };
-}
-
-/** Lists the sync dirs whose internal folder is a directory with this host's marker. */
-async function listMarkedDirs(deps: HostsDeps, state: HostState): Promise<string[]> {
-  const marked: string[] = [];
-  for (const dir of await listOwnDirs(deps, state)) {
-    const at = join(state.root, dir);
-    const folder = await lstat(join(at, '.syncmedia')).catch(() => undefined);
-    const marker = await readMarker(deps.disk, at).catch(() => undefined);
-    if (folder?.isDirectory() && marker?.host === state.id) marked.push(dir);
-  }
-  return marked;
-}
-
-async function countFiles(
-  { disk }: HostsDeps,
-  { root }: HostState,
-  dir: string,
-  area: 'trash' | 'conflicts' | 'replaced',
-): Promise<number> {
-  const location = { disk, dirPath: join(root, dir), dir: dir as Path };
-  const stat = await disk.stat(join(root, dir, areas[area]));
-  return stat === undefined ? 0 : (await listRecoverableFiles(location, area, maxCounted)).length;
 }
 
 /** Removes the marker last: without it another call would leave the rest. */

@@ -20,6 +20,7 @@ import { Seals } from './seal.js';
 /** Fields that change during normal work and need no reaction. */
 const volatileFields = [
   'lease',
+  'leaving',
   'heartbeatAt',
   'clockOffsetMs',
   'conflicts',

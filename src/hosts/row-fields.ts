@@ -53,6 +53,7 @@ const fieldReaders: Readonly<Record<string, FieldReader>> = {
   backfilled: makeWholeReader(isList(isText)),
   members: makeWholeReader(isList(isText)),
   lease: makeWholeReader(hasFields({ leader: isText, beat: isNumber, socket: isOptional(isText) })),
+  leaving: makeWholeReader(hasFields({ token: isText, since: isDate })),
   heartbeatAt: makeWholeReader(isDate),
   clockOffsetMs: makeWholeReader(isNumber),
   conflicts: makeWholeReader(isSize),

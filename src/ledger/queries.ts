@@ -271,17 +271,17 @@ export class LedgerQueries {
   }
 
   /**
-   * Finds files that this host holds and no other: how many, counted up to `limit`, and the first
-   * paths.
+   * Finds files that this host holds and none of the `keepers`: how many, counted up to `limit`,
+   * and the first paths.
    * @throws TIMED_OUT
    */
   async findHeldOnlyBy(
-    host: HostId,
+    { host, keepers }: { host: HostId; keepers: readonly HostId[] },
     limit: number,
     shown: number,
     maxTimeMs: number,
   ): Promise<{ count: number; paths: Path[] }> {
-    const filter = { kind: 'file', heldBy: [host] } as LedgerFilter;
+    const filter = { kind: 'file', heldBy: { $eq: host, $nin: [...keepers] } } as LedgerFilter;
     return explainTimeLimit(maxTimeMs, async () => {
       const count = await this.rows.countDocuments(filter, { limit, maxTimeMS: maxTimeMs });
       const first =

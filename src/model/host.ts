@@ -58,6 +58,11 @@ export interface Host {
   uncheckedSeal?: true;
   /** When the host had all files for the first time. Until then no host fetches from it. */
   readyAt?: Date;
+  /**
+   * A process examines whether the host may be retired without a loss, since then by the clock of
+   * the database. Meanwhile its copies count for no other host that leaves.
+   */
+  leaving?: { token: string; since: Date };
   /** `socket` is the file (device and inode) at which the leader listens while it works. */
   lease?: { leader: string; beat: number; socket?: string };
   /** When the leader last renewed its lease, by the clock of the database. */

@@ -49,6 +49,8 @@ export interface Run {
   failure?: Failure;
   requestedAt: Date;
   startedAt?: Date;
+  /** When a push had scanned the sync dirs of its own host. */
+  scannedAt?: Date;
   endedAt?: Date;
   requestedBy: string;
   /** Why a requested run has not begun: nothing leads its host. Never stored. */

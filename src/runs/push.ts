@@ -19,7 +19,10 @@ import type { RunProgress } from './run-progress.js';
 export async function runPush(context: LeaderContext, progress: RunProgress): Promise<void> {
   const dirs = chooseRequestedDirs(context.dirs.current().list, progress.run.dirs);
   // A dry run changes nothing: it derives from the comparison what a scan would capture.
-  if (!progress.run.dryRun) for (const dir of dirs) await context.scan(dir, progress.signal);
+  if (!progress.run.dryRun) {
+    for (const dir of dirs) await context.scan(dir, progress.signal);
+    progress.run.scannedAt = new Date();
+  }
   await Promise.all(
     chooseRunHosts(context, progress).map(async (host) => {
       const compared = await compareWithHost(context, progress, host, dirs, 'time', (dir, some) =>

@@ -53,6 +53,8 @@ describe('wrong usage exits with 2, names the culprit in one line on stderr and 
     [['runs', '--limit', '0'], '--limit'],
     [['trash', '--limit', '1001'], '--limit'],
     [['conflicts', '--limit', 'all'], '--limit'],
+    [['unregister', '--purge', '--yes', '--safe'], '--purge'],
+    [['unregister', '--purge', '--yes', '--drain', '5'], '--purge'],
     [['hosts', 'show'], 'host'],
     [['hosts', 'web1'], 'argument'],
     [['hosts', 'add', '--fingerprint', 'SHA256:x'], '--hostname'],

@@ -84,6 +84,7 @@ export async function makeMachine(database: TestDatabase, host: TestHost): Promi
         forgotten.push(id);
         return Promise.resolve();
       },
+      countCaptures: () => Promise.resolve(0),
       dropCaptures: () => Promise.resolve({ count: 0, paths: [] }),
       takeOverCaptures: (from, to) => {
         takenOver.push([from, to]);

@@ -6,6 +6,7 @@ import { listHosts } from '../../src/hosts/host-rows.js';
 import { initHost } from '../../src/hosts/init.js';
 import { installKeys } from '../../src/access/install-keys.js';
 import { readState } from '../../src/state-dir/state.js';
+import { readBeforeLeaving, whileLeaving } from '../../src/hosts/leaving.js';
 import { unregisterHost } from '../../src/hosts/unregister.js';
 import type { Host } from '../../src/model/host.js';
 import { testDatabase, type TestDatabase } from '../harness/database.js';
@@ -92,5 +93,71 @@ describe('unregisterHost', () => {
     });
     expect(anew.host.id).not.toBe(hosts[1].id);
     expect((await rows().find().toArray()).length).toBe(3);
+  });
+
+  test('with nothing to lose keeps saves that came meanwhile, and says what to do', async () => {
+    const dropped: string[] = [];
+    const deps = {
+      ...machines[0].deps,
+      countCaptures: () => Promise.resolve(2),
+      dropCaptures: (id: string) => {
+        dropped.push(id);
+        return Promise.resolve({ count: 2, paths: [] });
+      },
+    };
+    await expect(unregisterHost(deps, hosts[1], { scanned: {} })).rejects.toMatchObject({
+      code: 'HOST_RETIRED',
+      message: expect.stringMatching(/2 saves.*syncmedia init/) as unknown,
+    });
+    expect(dropped).toEqual([]);
+    await unregisterHost(deps, hosts[0]);
+    expect(dropped).toEqual([hosts[0].id]);
+  });
+
+  test('with nothing to lose refuses while a rescan is due that no scan made up for', async () => {
+    const due = { uploads: new Date('2026-11-28T12:00:00Z') };
+    await rows().updateOne({ _id: hosts[1].id }, { $set: { rescans: due } });
+    for (const scanned of [{}, { uploads: new Date('2026-11-28T11:00:00Z') }])
+      await expect(unregisterHost(machines[0].deps, hosts[1], { scanned })).rejects.toMatchObject({
+        code: 'HOST_CHANGED',
+      });
+    expect((await rows().findOne({ _id: hosts[1].id }))?.rescans).toEqual(due);
+    const retired = await unregisterHost(machines[0].deps, hosts[1], { scanned: due });
+    expect(retired.status).toBe('retired');
+  });
+});
+
+describe('a host that leaves', () => {
+  const mark = (id: string) => rows().findOne({ _id: id }, { projection: { leaving: 1 } });
+
+  test('is marked meanwhile, for the other that leaves too, and not longer', async () => {
+    const { deps } = machines[0];
+    await whileLeaving(deps, hosts[0].id, async () => {
+      await whileLeaving(deps, hosts[1].id, async () => {
+        const { hosts: read } = await readBeforeLeaving(deps, hosts[1].id);
+        expect(read.map(({ leaving }) => leaving !== undefined)).toEqual([true, true]);
+      });
+      expect(await mark(hosts[1].id)).not.toHaveProperty('leaving');
+    });
+    await expect(
+      whileLeaving(deps, hosts[0].id, () => Promise.reject(new Error('refused'))),
+    ).rejects.toThrow('refused');
+    expect(await mark(hosts[0].id)).not.toHaveProperty('leaving');
+  });
+
+  test('is not retired any more once another removed its old mark', async () => {
+    const { deps } = machines[0];
+    await whileLeaving(deps, hosts[1].id, async (token) => {
+      await rows().updateOne(
+        { _id: hosts[1].id },
+        { $set: { 'leaving.since': new Date(Date.now() - 10 * 60_000) } },
+      );
+      const { hosts: read } = await readBeforeLeaving(deps, hosts[0].id);
+      expect(read.filter(({ leaving }) => leaving)).toEqual([]);
+      await expect(unregisterHost(deps, hosts[1], { mark: token })).rejects.toMatchObject({
+        code: 'HOST_CHANGED',
+      });
+    });
+    expect((await rows().findOne({ _id: hosts[1].id }))?.status).toBe('approved');
   });
 });

@@ -82,4 +82,5 @@ export const changePreview = objectOf<HostChangePreview>({
   pending: objectOf<HostChangePreview['pending']>({ ...capped, bytes: count }),
   onlyHere: objectOf<HostChangePreview['onlyHere']>({ ...capped, paths: v.array(v.string()) }),
   captures: objectOf<CappedCount>(capped),
+  loses: v.exactOptional(v.string()),
 });

@@ -75,6 +75,7 @@ export const runAnswer = objectOf<Run>({
   failure: v.exactOptional(failureAnswer),
   requestedAt: dateText,
   startedAt: v.exactOptional(dateText),
+  scannedAt: v.exactOptional(dateText),
   endedAt: v.exactOptional(dateText),
   requestedBy: v.string(),
   waits: v.exactOptional(v.string()),

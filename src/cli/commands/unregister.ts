@@ -1,10 +1,10 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { describeHost } from '../../api/describe-host.js';
 import type { PurgeReport } from '../../api/reports.js';
-import type { ShownHost } from '../../api/requests.js';
 import { SyncMediaError } from '../../model/errors.js';
+import type { Host } from '../../model/host.js';
 import type { CommandContext, RunCommand } from '../command-context.js';
-import { drainHost, requireUnneeded } from '../drain-host.js';
+import { drainHost } from '../drain-host.js';
 import { askToConfirm, isInteractive } from '../prompt.js';
 
 interface UnregisterOptions {
@@ -23,16 +23,19 @@ export function addUnregisterCommand(program: Command, runCommand: RunCommand): 
     .command('unregister')
     .description('Retires a host: it gets no more files, and its key is removed from the others.')
     .argument('[host]', 'its name or id (default: this host)')
-    .option(
-      '--purge',
-      'remove also the state folder of this host and .syncmedia of its sync dirs, with trash, ' +
-        'conflicts and replaced files, and on the last host the collections; uploads and ' +
-        'documents stay',
+    .addOption(
+      new Option(
+        '--purge',
+        'remove also the state folder of this host and .syncmedia of its sync dirs, with trash, ' +
+          'conflicts and replaced files, and on the last host the collections; uploads and ' +
+          'documents stay; not with --safe or --drain',
+      ).conflicts(['safe', 'drain']),
     )
     .option('--yes', 'purge without asking')
     .option(
       '--safe',
-      'do nothing if the host has files that no other host has, or saves that are not recorded',
+      'do nothing if the host has something that no other host has: files, saves that are not ' +
+        'recorded, rescans that are due, conflicts',
     )
     .option(
       '--drain <seconds>',
@@ -42,8 +45,8 @@ export function addUnregisterCommand(program: Command, runCommand: RunCommand): 
     .action((name: string | undefined, options: UnregisterOptions, command: Command) =>
       runCommand(command, async (context) => {
         if (options.purge) return purge(name, options.yes === true, context);
-        const { sync, screen, json } = context;
-        const host = await sync.hosts.unregister(name, await makeSure(name, options, context));
+        const { screen, json } = context;
+        const host = await unregister(name, options, context);
         if (json) screen.printJson({ host: describeHost(host) });
         // The name and url of a retired host have its id as a suffix, which frees them for other
         // hosts.
@@ -60,20 +63,18 @@ export function addUnregisterCommand(program: Command, runCommand: RunCommand): 
 }
 
 /**
- * Returns what must still hold when the host is retired.
- * @throws CHANGED, TIMED_OUT if files would be lost to the site
+ * @throws CHANGED, TIMED_OUT if the site would lose files; HOST_RETIRED if the application of the
+ *   host saved some while it was retired
  */
-async function makeSure(
+async function unregister(
   name: string | undefined,
   { safe, drain }: UnregisterOptions,
   context: CommandContext,
-): Promise<ShownHost> {
-  if (!safe && drain === undefined) return {};
+): Promise<Host> {
   const { sync } = context;
-  const { hostname } = await sync.hosts.show(name ?? (await sync.status()).thisHost?.id ?? '');
-  if (drain !== undefined) await drainHost(hostname, drain, context);
-  await requireUnneeded(hostname, context);
-  return { onlyHere: 0 };
+  if (drain === undefined) return sync.hosts.unregister(name, safe ? { safe } : {});
+  const host = await sync.hosts.show(name ?? (await sync.status()).thisHost?.id ?? '');
+  return drainHost(host, drain, context);
 }
 
 function parseSeconds(value: string): number {

@@ -13,7 +13,6 @@ import { Seals } from '../../hosts/seal.js';
 import { SyncMediaError } from '../../model/errors.js';
 import { readState, type HostState } from '../../state-dir/state.js';
 import { SyncDirsStore, type SyncDirRow } from '../../hosts/sync-dirs-store.js';
-import { unregisterHost } from '../../hosts/unregister.js';
 import type { SyncMedia } from '../../api/sync-media.js';
 import type { ThisHost } from '../../context/this-host.js';
 import { Outbox } from '../../capture/outbox.js';
@@ -22,7 +21,10 @@ import type { LedgerRow } from '../../ledger/filters.js';
 import { nodeDisk } from '../../replica/node-disk.js';
 import { UnreadableRows } from '../../database/unreadable-rows.js';
 import type { Host } from '../../model/host.js';
-import { previewHostChange, requireAsShown } from './preview-change.js';
+import { readDatabaseClock } from '../../database/database-clock.js';
+import type { Site } from './find-losses.js';
+import { previewHostChange } from './preview-change.js';
+import { retireAsShown } from './retire-as-shown.js';
 import { testHost } from './test-host.js';
 import { useSsh } from './use-ssh.js';
 
@@ -44,7 +46,7 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
   };
   const show = async (nameOrId: string): Promise<Host> => (await openRegistry()).get(nameOrId);
 
-  const openDeps = async (): Promise<HostsDeps> => {
+  const openSite = async (): Promise<Site> => {
     const connection = await thisHost.openConnection();
     const collection = <T extends object>(name: string) =>
       getNativeCollection<T>(connection, `${config.collectionPrefix}${name}`);
@@ -52,7 +54,8 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
     await syncDirs.declare(dirs.listDeclared());
     const reader = UnreadableRows.forConnection(connection, config);
     const outbox = new Outbox(connection, config.collectionPrefix, reader);
-    return {
+    const ledger = new Ledger(() => collection<LedgerRow>('ledger'), reader);
+    const deps: HostsDeps = {
       connection,
       config,
       syncDirs,
@@ -73,18 +76,14 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
         useSsh(config, readNow(), (ssh) =>
           markRemoteDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths),
         ),
-      forgetHost: async (id) => (await openLedger()).forgetHost(id),
+      forgetHost: (id) => ledger.forgetHost(id),
+      countCaptures: (id) => outbox.count(id),
       dropCaptures: (id) => outbox.dropOf(id),
       takeOverCaptures: (from, to) => outbox.takeOver(from, to),
     };
+    return { deps, ledger, outbox };
   };
-  const openLedger = async (): Promise<Ledger> => {
-    const connection = await thisHost.openConnection();
-    return new Ledger(
-      () => getNativeCollection<LedgerRow>(connection, `${config.collectionPrefix}ledger`),
-      UnreadableRows.forConnection(connection, config),
-    );
-  };
+  const openDeps = async (): Promise<HostsDeps> => (await openSite()).deps;
 
   return {
     list: async () => (await openRegistry()).all().filter(({ status }) => status !== 'retired'),
@@ -116,21 +115,24 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
       await hostContext.refresh();
       return testHost(hostContext, requireActual(hostContext.registry.get(nameOrId)));
     },
-    previewChange: async (nameOrId) =>
-      previewHostChange(
-        requireActual(await show(nameOrId)),
-        await openLedger(),
-        // Set once the connection is open.
-        thisHost.outbox,
-      ),
+    previewChange: async (nameOrId) => {
+      const site = await openSite();
+      const registry = await openRegistry();
+      return previewHostChange(site, requireActual(registry.get(nameOrId)), {
+        hosts: registry.all(),
+        now: await readDatabaseClock(site.deps.connection),
+      });
+    },
     unregister: async (nameOrId, shown = {}) => {
       const registry = await openRegistry();
       const host = nameOrId === undefined ? registry.me() : registry.get(nameOrId);
       const isMe = host.id === readNow()?.id;
-      await requireAsShown(host, shown, await openLedger());
-      const retired = await unregisterHost(await openDeps(), host, shown.digest);
-      if (isMe) thisHost.forgetState();
-      return retired;
+      try {
+        return await retireAsShown(await openSite(), host, shown);
+      } finally {
+        // A refusal leaves the host as it was; a failure may have come after it was retired.
+        if (isMe && readNow()?.id !== host.id) thisHost.forgetState();
+      }
     },
     purge: async ({ dryRun = true } = {}) => {
       const report = await purgeThisHost(await openDeps(), dryRun);
