@@ -103,8 +103,11 @@ test('unregister --drain lets a host send first what only it has, and else does 
   await four.app.close();
   await four.write(`${dir}/unnamed.jpg`, 'unnamed');
   for (const [option, message] of [
-    ['--safe', /was not unregistered: .*(?:on no other host|not recorded yet)/],
-    ['--drain=1', /was not unregistered: .*(?:on no other host|not recorded yet|not scanned)/],
+    ['--safe', /was not unregistered: .*(?:on no other host|not recorded yet|beside a save)/],
+    [
+      '--drain=1',
+      /was not unregistered: .*(?:on no other host|not recorded yet|beside a save|not scanned)/,
+    ],
   ] as const) {
     const refused = await cli(four, option);
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(message)]);
