@@ -31,7 +31,7 @@ export function findDowntime(
  * from a backup: the entry remembers as many versions as it may, the file is older than all of
  * them, and no leader of this host worked when it came. A disk is restored while the application
  * is stopped; a snapshot brings the change times of its day back. A file that comes while the
- * application runs is an upload, whatever its date.
+ * application runs is an upload, also with an old date.
  */
 export function mayBeForgotten(
   entry: Entry | undefined,

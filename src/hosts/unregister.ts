@@ -90,7 +90,7 @@ export async function retireHost(
       await listHosts(deps),
     );
   }
-  // Remove the host from the ledger last: its key is gone then, whatever happens.
+  // Remove the host from the ledger last: its key is gone then in any case.
   await deps.forgetHost(host.id);
   return toHost(retired);
 }

@@ -66,7 +66,7 @@ export function pullFrom(
 /**
  * Compares this host with the other one and fetches meanwhile. The comparison is far ahead of the
  * fetching, so the number of files that the progress shows is soon complete. A dry run only
- * counts. An interrupted run starts again and finds only what is still missing.
+ * counts. An interrupted run starts again and finds only the files that are still missing.
  */
 export async function fetchFrom(
   context: LeaderContext,

@@ -8,7 +8,7 @@ import type { Host } from '../../model/host.js';
 import { readState } from '../../state-dir/state.js';
 import type { Losses } from './describe-losses.js';
 
-/** What is examined before a host leaves. */
+/** The parts of the site that are examined before a host leaves. */
 export interface Site {
   readonly deps: HostsDeps;
   readonly ledger: Ledger;

@@ -11,7 +11,7 @@ import { findLosses, maxCount, type Site } from './find-losses.js';
 
 /**
  * Retires a host if it is still as it was shown before somebody decided so. Without conditions a
- * person gives up whatever only this host has.
+ * person gives up the files that only this host has.
  *
  * @throws HOST_CHANGED, CHANGED, TIMED_OUT; HOST_RETIRED as `unregisterHost` does
  */
