@@ -141,6 +141,7 @@ test('doctor exits with 3 where something failed, each failure with its remedy',
     ['lease', true],
     ['host web2', true],
     ['host web2: heartbeat', true],
+    ['host web2: absence', true],
   ]);
   expect((await run('doctor')).stdout).toMatch(
     /^host web2 +FAILED +HOST_UNREACHABLE: .* → do nothing if the host comes back/im,

@@ -140,6 +140,11 @@ describe('the router', () => {
     'GET /doctor': () => ({}),
     'GET /runs': () => ({}),
     'GET /audit': () => ({}),
+    'GET /history': () => ({ path: `${dir}/photo.jpg` }),
+    'GET /history/content': () => ({ path: `${dir}/photo.jpg`, at: '2026-11-28' }),
+    'GET /history/restore': () => ({ path: `${dir}/photo.jpg`, at: '2026-11-28' }),
+    'POST /history/restore': () => ({ path: `${dir}/photo.jpg`, at: '2026-11-28' }),
+    'POST /history/restore-dir': () => ({ dir, at: '2026-11-28' }),
     'POST /session': () => ({ token: 'x' }),
     'GET /events': () => ({}),
   };
