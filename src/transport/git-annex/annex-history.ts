@@ -7,8 +7,8 @@ import type { RecordedVersion, RecordRequest } from '../../model/history.js';
 import type { Host } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
 import { quotePath } from '../../replica/paths.js';
-import { joinSignals } from '../../util/join-signals.js';
 import { GitHistory } from '../git/git-history.js';
+import { HistoryWork } from '../git/history-work.js';
 import { SharedDays } from '../git/shared-days.js';
 import type { History, HistorySize, UnrecordedVersion } from '../history.js';
 import type { BackendOptions, HistoryPlace } from '../options.js';
@@ -32,9 +32,7 @@ export class AnnexHistory implements History {
   private readonly git: GitHistory;
   private readonly annex: Annex;
   private readonly shared: SharedDays;
-  private readonly ending = new AbortController();
-  /** Operations that add or remove contents follow each other. */
-  private writing: Promise<unknown> = Promise.resolve();
+  private readonly work = new HistoryWork();
   /** Bytes in the annex, as far as this process knows. */
   private keptBytes = 0;
   /** The same after the last cleaning. */
@@ -58,7 +56,7 @@ export class AnnexHistory implements History {
 
   async open(signal: AbortSignal): Promise<void> {
     await this.git.open(signal);
-    await this.write(signal, async (both) => {
+    await this.work.write(signal, async (both) => {
       await this.annex.open(both);
       this.keptBytes = await this.measureAll(await this.annex.listKeys());
     });
@@ -68,7 +66,7 @@ export class AnnexHistory implements History {
     requests: readonly RecordRequest[],
     signal: AbortSignal,
   ): Promise<readonly UnrecordedVersion[]> {
-    return this.write(signal, async (both) => {
+    return this.work.write(signal, async (both) => {
       const unrecorded: UnrecordedVersion[] = [],
         recorded: RecordRequest[] = [],
         keys: AnnexKey[] = [];
@@ -96,7 +94,7 @@ export class AnnexHistory implements History {
     const { on } = this.limits.annex;
     if (failure || to.backend !== 'git-annex' || (on !== 'all' && !on.includes(to.hostname)))
       return failure;
-    return this.run(signal, (both) => this.shareKeys(to, both));
+    return this.work.run(signal, (both) => this.shareKeys(to, both));
   }
 
   /** A large file whose bytes are here, or on a special remote, counts as stored. */
@@ -124,7 +122,7 @@ export class AnnexHistory implements History {
       yield* this.git.read(version, signal);
       return;
     }
-    const joined = joinSignals([signal, this.ending.signal]);
+    const joined = this.work.join(signal);
     const hash = createHash('sha256');
     try {
       for await (const bytes of createReadStream(this.annex.locate(key), {
@@ -149,7 +147,7 @@ export class AnnexHistory implements History {
   }
 
   forget(path: Path, until: Date, signal: AbortSignal): Promise<void> {
-    return this.write(signal, async (both) => {
+    return this.work.write(signal, async (both) => {
       await this.git.forget(path, until, both);
       await this.dropUnused(both);
     });
@@ -161,7 +159,7 @@ export class AnnexHistory implements History {
   }
 
   maintain(signal: AbortSignal): Promise<HistorySize> {
-    return this.write(signal, async (both) => {
+    return this.work.write(signal, async (both) => {
       const size = await this.git.maintain(both);
       await this.dropUnused(both);
       await this.annex.tidy(both);
@@ -171,8 +169,7 @@ export class AnnexHistory implements History {
   }
 
   async close(): Promise<void> {
-    this.ending.abort();
-    await this.writing;
+    await this.work.close();
     await this.git.close();
   }
 
@@ -226,7 +223,7 @@ export class AnnexHistory implements History {
       const key = version.as === 'named' && version.info ? makeKey(version.info) : undefined;
       if (key) ((await this.has(version)) ? here : absent).add(key);
     }
-    const elsewhere = await this.run(signal, (both) =>
+    const elsewhere = await this.work.run(signal, (both) =>
       findOnRemotes(this.annex, [...absent], both),
     );
     return versions.map((version) => {
@@ -237,7 +234,7 @@ export class AnnexHistory implements History {
 
   /** Gets a content from a special remote, if one has it. */
   private fetch(key: AnnexKey, signal: AbortSignal): Promise<void> {
-    return this.run(signal, async (both) => {
+    return this.work.run(signal, async (both) => {
       if ((await findOnRemotes(this.annex, [key], both)).has(key))
         await fetchFromRemote(this.annex, key, both);
     });
@@ -273,22 +270,6 @@ export class AnnexHistory implements History {
     let bytes = 0;
     for (const key of keys) bytes += (key && (await this.annex.measure(key))) ?? 0;
     return bytes;
-  }
-
-  /** Writes follow each other. */
-  private write<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const done = this.writing.then(() => this.run(signal, work));
-    this.writing = done.catch(() => undefined);
-    return done;
-  }
-
-  private async run<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const joined = joinSignals([signal, this.ending.signal]);
-    try {
-      return await work(joined.signal);
-    } finally {
-      joined.release();
-    }
   }
 }
 

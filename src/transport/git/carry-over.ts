@@ -1,5 +1,5 @@
 import type { RecordRequest } from '../../model/history.js';
-import { readCommits } from './list.js';
+import { logOfAdditions, readCommits } from './list.js';
 import { parseMessage, type DescribedVersion } from './message.js';
 import { makeTreeName } from './names.js';
 import type { Repository } from './repository.js';
@@ -30,26 +30,11 @@ export async function findReplacedVersions(
       names.set(makeTreeName({ path, version, as }), request);
   }
   if (names.size === 0) return [];
-  const { output } = await repository.run(
-    [
-      'log',
-      '--branches',
-      '--stdin',
-      '--date-order',
-      '--diff-filter=A',
-      '--root',
-      '--raw',
-      '--no-renames',
-      '--no-abbrev',
-      '-z',
-      '--format=%H %S',
-    ],
-    {
-      signal,
-      doing: 'looking for the versions that are replaced',
-      input: ['--', ...names.keys()].map((line) => `${line}\n`).join(''),
-    },
-  );
+  const { output } = await repository.run([...logOfAdditions, '--stdin', '--format=%H %S'], {
+    signal,
+    doing: 'looking for the versions that are replaced',
+    input: ['--', ...names.keys()].map((line) => `${line}\n`).join(''),
+  });
   const found = parseNewest(output.toString(), names);
   const older = [...found].filter(([, { day }]) => day !== today);
   const commits = await readCommits(

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { RecordedVersion } from '../../model/history.js';
 import type { Path } from '../../model/path.js';
 import type { GitProcess } from './git-process.js';
-import { readCommits } from './list.js';
+import { logOfAdditions, readCommits } from './list.js';
 import { parseMessage } from './message.js';
 import { listTreeFolders } from './names.js';
 import { requireExit, type Repository } from './repository.js';
@@ -28,22 +28,7 @@ export async function findVersionsAt(
 ): Promise<Map<Path, RecordedVersion>> {
   const found = new Map<Path, RecordedVersion>();
   if (paths.length === 0 || !(await repository.exists())) return found;
-  const git = repository.start(
-    [
-      'log',
-      '--branches',
-      '--stdin',
-      '--date-order',
-      '--diff-filter=A',
-      '--root',
-      '--raw',
-      '--no-renames',
-      '--no-abbrev',
-      '-z',
-      '--format=%H %S %at',
-    ],
-    signal,
-  );
+  const git = repository.start([...logOfAdditions, '--stdin', '--format=%H %S %at'], signal);
   try {
     const folders = new Map(
       paths.flatMap((path) => listTreeFolders(path).map((folder) => [folder, path] as const)),

@@ -5,10 +5,10 @@ import type { Host } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
 import type { History, HistorySize, UnrecordedVersion } from '../history.js';
 import type { BackendOptions, HistoryPlace } from '../options.js';
-import { joinSignals } from '../../util/join-signals.js';
 import { findVersionsAt } from './find-at.js';
 import { forgetPath } from './forget.js';
 import { writeBundle } from './bundle.js';
+import { HistoryWork } from './history-work.js';
 import { listVersions, readVersion } from './list.js';
 import { countLooseObjects, maintainRepository, type MeasureKept } from './maintain.js';
 import { recordVersions } from './record.js';
@@ -27,8 +27,7 @@ export class GitHistory implements History {
   readonly place: string;
   readonly repository: Repository;
   private readonly shared: SharedDays;
-  private readonly ending = new AbortController();
-  private writing: Promise<unknown> = Promise.resolve();
+  private readonly work = new HistoryWork();
 
   constructor(
     private readonly options: Pick<BackendOptions, 'replica' | 'self' | 'ssh' | 'timeoutMs'>,
@@ -42,7 +41,7 @@ export class GitHistory implements History {
   }
 
   open(signal: AbortSignal): Promise<void> {
-    return this.write(signal, (both) => this.repository.open(both));
+    return this.work.write(signal, (both) => this.repository.open(both));
   }
 
   record(
@@ -56,12 +55,12 @@ export class GitHistory implements History {
       replica: this.options.replica,
       hostname: limits.hostname,
     };
-    return this.write(signal, (both) => recordVersions(context, requests, both));
+    return this.work.write(signal, (both) => recordVersions(context, requests, both));
   }
 
   /** Sends the days that have grown since they were sent to that host. */
   share(to: Host, signal: AbortSignal): Promise<Failure | undefined> {
-    return this.run(signal, async (both) => {
+    return this.work.run(signal, async (both) => {
       const days = await this.listOwnDays(both);
       const missing = await this.shared.listMissing(to.id, days);
       if (missing.length === 0) return undefined;
@@ -73,7 +72,7 @@ export class GitHistory implements History {
   }
 
   list(path: Path, limit: number, signal: AbortSignal): Promise<RecordedVersion[]> {
-    return this.run(signal, (both) => listVersions(this.repository, path, limit, both));
+    return this.work.run(signal, (both) => listVersions(this.repository, path, limit, both));
   }
 
   findAt(
@@ -81,11 +80,11 @@ export class GitHistory implements History {
     time: Date,
     signal: AbortSignal,
   ): Promise<Map<Path, RecordedVersion>> {
-    return this.run(signal, (both) => findVersionsAt(this.repository, paths, time, both));
+    return this.work.run(signal, (both) => findVersionsAt(this.repository, paths, time, both));
   }
 
   async *read(version: RecordedVersion, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const joined = joinSignals([signal, this.ending.signal]);
+    const joined = this.work.join(signal);
     try {
       yield* readVersion(this.repository, version, joined.signal);
     } finally {
@@ -94,7 +93,7 @@ export class GitHistory implements History {
   }
 
   async *bundle(since: Date, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const joined = joinSignals([signal, this.ending.signal]);
+    const joined = this.work.join(signal);
     try {
       yield* writeBundle(this.repository, since, joined.signal);
     } finally {
@@ -103,22 +102,23 @@ export class GitHistory implements History {
   }
 
   forget(path: Path, until: Date, signal: AbortSignal): Promise<void> {
-    return this.write(signal, (both) => forgetPath(this.repository, path, until, both));
+    return this.work.write(signal, (both) => forgetPath(this.repository, path, until, both));
   }
 
   async needsPacking(signal: AbortSignal): Promise<boolean> {
-    const count = await this.run(signal, (both) => countLooseObjects(this.repository, both));
+    const count = await this.work.run(signal, (both) => countLooseObjects(this.repository, both));
     return count > MAX_LOOSE_OBJECTS;
   }
 
   maintain(signal: AbortSignal): Promise<HistorySize> {
     const { repository, limits, measureKept } = this;
-    return this.write(signal, (both) => maintainRepository(repository, limits, both, measureKept));
+    return this.work.write(signal, (both) =>
+      maintainRepository(repository, limits, both, measureKept),
+    );
   }
 
   async close(): Promise<void> {
-    this.ending.abort();
-    await this.writing;
+    await this.work.close();
   }
 
   /** Lists the days of this host that the limits allow, which the other hosts get. */
@@ -126,21 +126,5 @@ export class GitHistory implements History {
     const first = formatDay(new Date(Date.now() - this.limits.days * 24 * 60 * 60_000));
     const days = await this.repository.listDays(signal);
     return days.filter(({ host, day }) => host === this.options.self && day >= first);
-  }
-
-  /** Writes follow each other. */
-  private write<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const done = this.writing.then(() => this.run(signal, work));
-    this.writing = done.catch(() => undefined);
-    return done;
-  }
-
-  private async run<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const joined = joinSignals([signal, this.ending.signal]);
-    try {
-      return await work(joined.signal);
-    } finally {
-      joined.release();
-    }
   }
 }

@@ -14,6 +14,21 @@ const MAX_COMMIT = 1024 * 1024;
 /** Bytes of commits that are in memory at once. */
 const READ_AT_ONCE = 32 * 1024 * 1024;
 
+/** A log of the names that commits of all hosts added, newest first, with NUL between the parts. */
+export const logOfAdditions: readonly string[] = [
+  'log',
+  '--branches',
+  '--date-order',
+  '--diff-filter=A',
+  '--root',
+  '--raw',
+  '--no-renames',
+  '--no-abbrev',
+  '--no-textconv',
+  '--no-ext-diff',
+  '-z',
+];
+
 /**
  * Lists the versions of a path, newest first. What several records say of one version is listed
  * once. The host is that of the ref, since a commit may say anything.
@@ -27,17 +42,7 @@ export async function listVersions(
   if (!(await repository.exists())) return [];
   const { output } = await repository.run(
     [
-      'log',
-      '--branches',
-      '--date-order',
-      '--diff-filter=A',
-      '--root',
-      '--raw',
-      '--no-renames',
-      '--no-abbrev',
-      '--no-textconv',
-      '--no-ext-diff',
-      '-z',
+      ...logOfAdditions,
       `--max-count=${String(limit + EXTRA)}`,
       '--format=%H %S',
       '--',
