@@ -1,6 +1,7 @@
 import type { Host, HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
-import { isSilent, isUnreachable, type SenderFacts } from './host-state.js';
+import { isSilent, isUnreachable } from './host-state.js';
+import { canSend, isCloned, listSenders } from './senders.js';
 
 /**
  * Lists the hosts that keep their files when another one leaves. The copy of a host does not count
@@ -14,23 +15,13 @@ export function listKeepers(hosts: readonly Host[], leaving: HostId, now: Date):
 }
 
 function isKeeper(host: Host, hosts: readonly Host[], now: Date): boolean {
-  if (host.leaving || Object.values(host.halted).some(({ code }) => code === 'HOST_CLONED'))
-    return false;
+  if (host.leaving || isCloned(host)) return false;
   // Only deliveries tell whether a passive host is there. Nothing is sent to one that is paused.
-  if (host.passive)
-    return (
-      host.status === 'approved' && !isUnreachable({ senders: listSenders(host.id, hosts, now) })
-    );
+  if (host.passive) {
+    const working = hosts.filter((other) => canSend(other, now));
+    return host.status === 'approved' && !isUnreachable({ senders: listSenders(host.id, working) });
+  }
   return (host.status === 'approved' || host.status === 'paused') && !isSilent({ host, now });
-}
-
-/** What a host that is silent recorded is out of date. */
-function listSenders(to: HostId, hosts: readonly Host[], now: Date): SenderFacts[] {
-  return hosts.flatMap((host): SenderFacts[] => {
-    const delivery = host.deliveries[to];
-    if (!delivery || host.status !== 'approved' || isSilent({ host, now })) return [];
-    return [{ from: host.hostname, ...delivery }];
-  });
 }
 
 function getId({ id }: Host): HostId {

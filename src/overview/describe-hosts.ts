@@ -3,14 +3,14 @@ import { explainHost, type ExplainedHost } from '../decisions/explain-host.js';
 import {
   assessHost,
   countSeconds,
-  isSilent,
   type BlockedFacts,
   type SenderFacts,
 } from '../decisions/host-state.js';
+import { canSend, listSenders, nameHost } from '../decisions/senders.js';
 import { countLimit } from '../ledger/measures.js';
 import { getRemedy, type ErrorCode } from '../model/error-catalogue.js';
 import type { Failure } from '../model/failure.js';
-import type { Host, HostId } from '../model/host.js';
+import type { Host } from '../model/host.js';
 import { hostStates } from '../model/host-state.js';
 import type { SiteReading } from './read-site.js';
 
@@ -42,21 +42,14 @@ export function describeHosts(reading: SiteReading): DescribedHost[] {
     );
 }
 
-/** The name of a host; its id if the row has no valid name. */
-export function nameHost({ id, hostname }: Pick<Host, 'id' | 'hostname'>): string {
-  return hostname === '' ? id : hostname;
-}
-
 /** Counts stop one beyond the limit, which only says that there are more. */
 export function capCount(count: number): CappedCount {
   return { count: Math.min(count, countLimit), capped: count > countLimit };
 }
 
-/** Whether what a host recorded about its deliveries is up to date. */
-function canSend(host: Host, now: Date): boolean {
-  const isCloned = Object.values(host.halted).some(({ code }) => code === 'HOST_CLONED');
-  const takesPart = host.status === 'approved' || host.status === 'paused';
-  return !host.passive && takesPart && !isCloned && !isSilent({ host, now });
+function shortenFailure(sender: SenderFacts): SenderFacts {
+  const { failure } = sender;
+  return failure ? { ...sender, failure: shortenMessage(failure) } : sender;
 }
 
 function describeHost(host: Host, working: readonly Host[], reading: SiteReading): DescribedHost {
@@ -65,7 +58,8 @@ function describeHost(host: Host, working: readonly Host[], reading: SiteReading
   const { paused } = host;
   const pending = reading.pending.get(host.id);
   const oldest = pending?.oldest ?? undefined;
-  const senders = host.status === 'approved' ? listSenders(host.id, working) : [];
+  const senders =
+    host.status === 'approved' ? listSenders(host.id, working).map(shortenFailure) : [];
   const blocked = reading.blocked.flatMap((one) =>
     one.host === host.id ? [toBlockedFacts(one)] : [],
   );
@@ -138,23 +132,6 @@ function describeHistory(
       ...(failure && { failing: shortenMessage(failure).message }),
     },
   };
-}
-
-function listSenders(to: HostId, working: readonly Host[]): SenderFacts[] {
-  return working.flatMap((host) => {
-    const delivery = host.id === to ? undefined : host.deliveries[to];
-    if (!delivery) return [];
-    const { deliveredAt, failure, failingSince, nextTryAt } = delivery;
-    return [
-      {
-        from: nameHost(host),
-        ...(deliveredAt && { deliveredAt }),
-        ...(failure && { failure: shortenMessage(failure) }),
-        ...(failingSince && { failingSince }),
-        ...(nextTryAt && { nextTryAt }),
-      },
-    ];
-  });
 }
 
 function describeFailure(
