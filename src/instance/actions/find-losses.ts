@@ -9,7 +9,7 @@ import { readState } from '../../state-dir/state.js';
 import type { Losses } from './describe-losses.js';
 
 /** The parts of the site that are examined before a host leaves. */
-export interface Site {
+export interface LossSources {
   readonly deps: HostsDeps;
   readonly ledger: Ledger;
   readonly outbox: Outbox;
@@ -33,7 +33,7 @@ export const maxSearchMs = 10_000;
  * @throws TIMED_OUT
  */
 export async function findLosses(
-  { deps, ledger, outbox }: Site,
+  { deps, ledger, outbox }: LossSources,
   host: Host,
   { hosts, now }: HostsReading,
   scanned?: Host['rescans'],

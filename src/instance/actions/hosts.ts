@@ -22,7 +22,7 @@ import { nodeDisk } from '../../replica/node-disk.js';
 import { UnreadableRows } from '../../database/unreadable-rows.js';
 import type { Host } from '../../model/host.js';
 import { readDatabaseClock } from '../../database/database-clock.js';
-import type { Site } from './find-losses.js';
+import type { LossSources } from './find-losses.js';
 import { previewHostChange } from './preview-change.js';
 import { retireAsShown } from './retire-as-shown.js';
 import { testHost } from './test-host.js';
@@ -46,7 +46,7 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
   };
   const show = async (nameOrId: string): Promise<Host> => (await openRegistry()).get(nameOrId);
 
-  const openSite = async (): Promise<Site> => {
+  const openSite = async (): Promise<LossSources> => {
     const connection = await thisHost.openConnection();
     const collection = <T extends object>(name: string) =>
       getNativeCollection<T>(connection, `${config.collectionPrefix}${name}`);

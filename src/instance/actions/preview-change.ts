@@ -8,12 +8,12 @@ import {
   maxCount,
   maxSearchMs,
   type HostsReading,
-  type Site,
+  type LossSources,
 } from './find-losses.js';
 
 /** Counts what retiring or pausing a host does to files. @throws TIMED_OUT */
 export async function previewHostChange(
-  site: Site,
+  site: LossSources,
   host: Host,
   reading: HostsReading,
 ): Promise<HostChangePreview> {

@@ -7,7 +7,7 @@ import { unregisterHost } from '../../hosts/unregister.js';
 import { SyncMediaError } from '../../model/errors.js';
 import type { Host } from '../../model/host.js';
 import { describeLosses, type Losses } from './describe-losses.js';
-import { findLosses, maxCount, type Site } from './find-losses.js';
+import { findLosses, maxCount, type LossSources } from './find-losses.js';
 
 /**
  * Retires a host if it is still as it was shown before somebody decided so. Without conditions a
@@ -15,7 +15,11 @@ import { findLosses, maxCount, type Site } from './find-losses.js';
  *
  * @throws HOST_CHANGED, CHANGED, TIMED_OUT; HOST_RETIRED as `unregisterHost` does
  */
-export async function retireAsShown(site: Site, host: Host, shown: ShownHost): Promise<Host> {
+export async function retireAsShown(
+  site: LossSources,
+  host: Host,
+  shown: ShownHost,
+): Promise<Host> {
   const { digest, onlyHere, safe = false, scanned = {} } = shown;
   if (digest !== undefined && digest !== digestHost(host)) throw makeHostChangedError(host);
   const terms = { digest, ...(safe && { scanned }) };
