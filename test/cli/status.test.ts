@@ -100,10 +100,14 @@ describe('status --watch', () => {
   });
 
   test.skipIf(!hasScript)('draws anew on a terminal, and gives the cursor back', async () => {
+    let isPressed = false;
     const { code, stdout } = await status(['--watch'], {
       terminal: true,
       onStderr: (text, child) => {
-        if (text.split('\x1b[H').length > 2) child.stdin?.write('\x03');
+        // A second ctrl-C would end it before it has tidied up.
+        if (isPressed || text.split('\x1b[H').length <= 2) return;
+        isPressed = true;
+        child.stdin?.write('\x03');
       },
     });
     expect(code).toBe(130);
