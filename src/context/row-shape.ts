@@ -14,6 +14,7 @@ import {
 const counts = Object.fromEntries(
   ['same', 'missing', 'extra', 'different', 'repaired'].map((name) => [name, isOptional(isNumber)]),
 );
+const isTransferReason = isOneOf('missing', 'older', 'different');
 const hostAndPath = { host: isText, path: isText };
 
 /** The fields of a valid row of the runs; see `Run`. */
@@ -61,10 +62,11 @@ export const runShape: RowShape = {
       hasFields({
         ...hostAndPath,
         size: isOptional(isNumber),
-        why: isOptional(isOneOf('missing', 'older', 'different')),
+        why: isOptional(isTransferReason),
       }),
     ),
   ),
+  transferReasons: isOptional(isList(hasFields({ why: isTransferReason, count: isNumber }))),
   failure: isOptional(isFailure),
   requestedAt: isDate,
   startedAt: isOptional(isDate),

@@ -46,6 +46,8 @@ export interface Run {
    * a push sends and from which a pull fetches. Runs of older versions lack `size` and `why`.
    */
   wouldTransfer?: { host: HostId; path: Path; size?: number; why?: TransferReason }[];
+  /** How many files a dry run would transfer for each reason, also those that it does not list. */
+  transferReasons?: { why: TransferReason; count: number }[];
   failure?: Failure;
   requestedAt: Date;
   startedAt?: Date;

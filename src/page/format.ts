@@ -75,6 +75,12 @@ export function formatDateTime(iso: string): string {
   return `${day.format(date)}, ${clock.format(date)}`;
 }
 
+/** As a field of the type `datetime-local` takes it, in the reader's time zone. */
+export function formatLocalTime(ms: number): string {
+  const offset = new Date(ms).getTimezoneOffset() * 60_000;
+  return new Date(ms - offset).toISOString().slice(0, 'yyyy-mm-ddThh:mm:ss'.length);
+}
+
 export function formatList(words: readonly string[]): string {
   return new Intl.ListFormat('en', { type: 'conjunction' }).format(words);
 }

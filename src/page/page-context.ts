@@ -29,6 +29,12 @@ export function usePage(): Page {
   return page;
 }
 
+/** Whether the host that answers keeps earlier versions. */
+export function useKeepsHistory(): boolean {
+  const { hosts = [] } = usePage().live.shown?.overview ?? {};
+  return hosts.some(({ thisHost, history }) => thisHost && history !== undefined);
+}
+
 /** Whether buttons that change something are shown. */
 export function useMayChange(): boolean {
   return usePage().session.mayChange;

@@ -1,5 +1,14 @@
 export type ViewName =
-  'overview' | 'host' | 'files' | 'runs' | 'run' | 'conflicts' | 'removals' | 'trash' | 'audit';
+  | 'overview'
+  | 'host'
+  | 'files'
+  | 'runs'
+  | 'run'
+  | 'conflicts'
+  | 'removals'
+  | 'trash'
+  | 'restore'
+  | 'audit';
 
 export interface PageRoute {
   readonly view: ViewName;
@@ -8,7 +17,7 @@ export interface PageRoute {
   readonly query: Readonly<Record<string, string>>;
 }
 
-const plainViews = ['files', 'runs', 'conflicts', 'removals', 'trash', 'audit'] as const;
+const plainViews = ['files', 'runs', 'conflicts', 'removals', 'trash', 'restore', 'audit'] as const;
 
 /** Reads the part of the address after `#`. An unknown one shows the overview. */
 export function parseRoute(hash: string): PageRoute {

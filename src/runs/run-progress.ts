@@ -21,6 +21,7 @@ export class RunProgress {
     readonly signal: AbortSignal,
   ) {
     delete run.wouldTransfer;
+    delete run.transferReasons;
     delete run.findings;
     delete run.pathFindings;
     delete run.leftOut;
@@ -60,6 +61,10 @@ export class RunProgress {
     this.addFound(1, size);
     const listed = (this.run.wouldTransfer ??= []);
     if (listed.length < wouldLimit) listed.push({ host, path, size, why });
+    const reasons = (this.run.transferReasons ??= []);
+    const own = reasons.find((one) => one.why === why);
+    if (own) own.count++;
+    else reasons.push({ why, count: 1 });
   }
 
   addFinding(host: HostId, path: Path, finding: Finding): void {

@@ -73,6 +73,10 @@ describe.skipIf(gateIsMissing !== undefined)('restoring a sync dir to a time', (
       [pathOf('removed.jpg'), 'missing'],
       [pathOf('replaced.jpg'), 'different'],
     ]);
+    expect(run.transferReasons).toEqual([
+      { why: 'missing', count: 1 },
+      { why: 'different', count: 1 },
+    ]);
     expect(run.leftOut).toEqual([
       { why: 'hash only', count: 1, paths: [pathOf('large.jpg')] },
       { why: 'no version', count: 1, paths: [pathOf('later.jpg')] },

@@ -1,39 +1,18 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { until } from '../harness/wait.js';
-import {
-  findViolations,
-  hasBrowser,
-  launchBrowser,
-  openPage,
-  orInstall,
-  showView,
-  type WatchedPage,
-} from './browser.js';
-import { FakeRefusal, startFakeSite, type FakeSite } from './fake-site.js';
+import type { Page } from 'playwright-core';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { findViolations, hasBrowser, orInstall, showView } from './browser.js';
+import { prepareFakePage } from './fake-page.js';
+import { FakeRefusal, type FakeSite } from './fake-site.js';
 
 describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
-  let site: FakeSite, browser: Browser, watched: WatchedPage, page: Page;
+  const fake = prepareFakePage();
+  const { listChanges, isSaid } = fake;
+  let site: FakeSite, page: Page;
 
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-  afterAll(() => browser.close());
   beforeEach(async () => {
-    site = await startFakeSite();
-    watched = await openPage(browser, site.url);
-    page = watched.page;
-    await page.getByRole('heading', { name: '4 of 7 hosts lack files' }).waitFor();
+    page = await fake.open();
+    site = fake.site;
   });
-  afterEach(async () => {
-    await watched.close();
-    await site.close();
-  });
-
-  const changes = (): { method: string; address: string; body: unknown }[] =>
-    site.requests.filter(({ method }) => method !== 'GET');
-  const isSaid = (text: string): Promise<unknown> =>
-    until(async () => (await page.locator('[aria-live=polite]').textContent()) === text);
 
   test('leaving a dialog changes nothing, and gives the focus back', async () => {
     await showView(page, '#/hosts/web2', 'web2');
@@ -46,7 +25,7 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     ]);
     await page.getByRole('button', { name: 'Leave it' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
-    expect(changes()).toEqual([]);
+    expect(listChanges()).toEqual([]);
     expect(await page.locator(':focus').textContent()).toBe('Retire …');
   });
 
@@ -59,7 +38,7 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     await page.getByLabel(/number of files/).fill('3');
     await retire.click();
     await isSaid('web2 is retired');
-    expect(changes()).toEqual([
+    expect(listChanges()).toEqual([
       {
         method: 'DELETE',
         address: 'hosts/id-web2',
@@ -110,7 +89,7 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     await page.getByLabel(/The reason/).fill('disk swap');
     await page.getByRole('button', { name: 'Pause web2' }).click();
     await isSaid('web2 is paused');
-    expect(changes().at(-1)?.body).toEqual({ status: 'paused', reason: 'disk swap' });
+    expect(listChanges().at(-1)?.body).toEqual({ status: 'paused', reason: 'disk swap' });
   });
 
   test('a dialog keeps what was typed while the site changes, also if its host goes away', async () => {
@@ -132,7 +111,7 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     await page.keyboard.type('ap');
     await page.getByRole('button', { name: 'Pause web2' }).click();
     await isSaid('web2 is paused');
-    expect(changes().at(-1)?.body).toEqual({ status: 'paused', reason: 'disk swap' });
+    expect(listChanges().at(-1)?.body).toEqual({ status: 'paused', reason: 'disk swap' });
   });
 
   test('a pull begins with a dry run, which shows the paths, and then leads to its run', async () => {
@@ -143,7 +122,7 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     expect(await findViolations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Start the pull' }).click();
     await page.getByRole('heading', { name: 'Pull on web3', exact: true }).waitFor();
-    expect(changes().map(({ address, body }) => [address, body])).toEqual([
+    expect(listChanges().map(({ address, body }) => [address, body])).toEqual([
       ['pull', { at: 'web3', hosts: [], dirs: [], dryRun: true }],
       ['pull', { at: 'web3', hosts: [], dirs: [], dryRun: false }],
     ]);
@@ -154,7 +133,12 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     expect(await page.getByRole('button', { name: 'Pull …' }).count()).toBe(0);
     await page.getByRole('button', { name: 'Push …' }).click();
     await page.getByText('would be sent to other hosts').waitFor();
-    expect(changes().at(-1)?.body).toEqual({ at: 'web1', hosts: ['img1'], dirs: [], dryRun: true });
+    expect(listChanges().at(-1)?.body).toEqual({
+      at: 'web1',
+      hosts: ['img1'],
+      dirs: [],
+      dryRun: true,
+    });
   });
 
   test('removals are approved by their count, with the count that was shown', async () => {
@@ -164,7 +148,7 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     expect(await findViolations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Remove 312 files' }).click();
     await isSaid('The removals of uploads/products go on');
-    expect(changes()).toEqual([
+    expect(listChanges()).toEqual([
       {
         method: 'POST',
         address: 'removals/approve',
@@ -184,7 +168,7 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     expect(await findViolations(page)).toEqual([]);
     await dialog.getByRole('button', { name: confirm, exact: true }).click();
     await isSaid(said);
-    expect(changes().map((change) => change.address)).toEqual([address]);
+    expect(listChanges().map((change) => change.address)).toEqual([address]);
   });
 
   test('a host is approved only by somebody who may, and else by a command', async () => {
@@ -200,7 +184,7 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     await page.getByRole('button', { name: 'Compare its key …' }).click();
     await dialog.getByRole('button', { name: 'Approve web5' }).click();
     await isSaid('web5 is approved');
-    expect(changes().at(-1)).toMatchObject({
+    expect(listChanges().at(-1)).toMatchObject({
       address: 'hosts/id-web5/approve',
       body: { digest: 'd'.repeat(64) },
     });
@@ -209,7 +193,7 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
   test('testing a connection needs no question, and shows the remedy', async () => {
     await page.getByRole('button', { name: 'Test connection' }).first().click();
     await page.getByText('web3.example.com:22 did not answer within 10 s.').first().waitFor();
-    expect(changes().map(({ address }) => address)).toEqual(['hosts/web3/test']);
+    expect(listChanges().map(({ address }) => address)).toEqual(['hosts/web3/test']);
   });
 
   test('a repair comes after its verification, and names the findings', async () => {
@@ -218,7 +202,7 @@ describe.skipIf(!hasBrowser)(`the actions of the page ${orInstall}`, () => {
     await page.getByText('On img1: 1 missing, 2 different.').waitFor();
     await page.getByRole('button', { name: 'Start the repair' }).click();
     await isSaid('The run is requested');
-    expect(changes().at(-1)?.body).toMatchObject({ at: 'web1', repair: true });
+    expect(listChanges().at(-1)?.body).toMatchObject({ at: 'web1', repair: true });
   });
 
   test('a file of the trash is restored', async () => {

@@ -140,6 +140,13 @@ export const eightHosts: HostOverview[] = [
   makeHost('web6', { version: '0.1.0', note: 'still runs 0.1.0' }),
 ];
 
+/** The same hosts, where the one that answers keeps earlier versions. */
+export function withHistory(hosts: readonly HostOverview[]): HostOverview[] {
+  return hosts.map((host) =>
+    host.thisHost ? { ...host, history: { unrecorded: { count: 0, capped: false } } } : host,
+  );
+}
+
 export const needs: Need[] = [
   {
     id: 'host id-web3',

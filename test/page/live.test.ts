@@ -1,33 +1,18 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../harness/wait.js';
-import {
-  findViolations,
-  hasBrowser,
-  launchBrowser,
-  openPage,
-  orInstall,
-  type WatchedPage,
-} from './browser.js';
+import { findViolations, hasBrowser, orInstall } from './browser.js';
+import { prepareFakePage } from './fake-page.js';
 import { eightHosts, makeHost, makeOverview } from './fake-data.js';
-import { startFakeSite, type FakeSite } from './fake-site.js';
+import type { FakeSite } from './fake-site.js';
 
 describe.skipIf(!hasBrowser)(`the live page ${orInstall}`, () => {
-  let site: FakeSite, browser: Browser, watched: WatchedPage, page: Page;
+  const fake = prepareFakePage();
+  let site: FakeSite, page: Page;
 
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-  afterAll(() => browser.close());
   beforeEach(async () => {
-    site = await startFakeSite();
-    watched = await openPage(browser, site.url);
-    page = watched.page;
-    await page.getByRole('heading', { name: '4 of 7 hosts lack files' }).waitFor();
-  });
-  afterEach(async () => {
-    await watched.close();
-    await site.close();
+    page = await fake.open();
+    site = fake.site;
   });
 
   const emitChange = (id: string, over: object): void => {

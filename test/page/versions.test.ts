@@ -1,45 +1,32 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../harness/wait.js';
+import { findViolations, hasBrowser, orInstall, showView } from './browser.js';
+import { prepareFakePage } from './fake-page.js';
 import {
-  findViolations,
-  hasBrowser,
-  launchBrowser,
-  openPage,
-  orInstall,
-  showView,
-  type WatchedPage,
-} from './browser.js';
-import { makeOverview, makeRun, orderFiles, runSummaries, versions } from './fake-data.js';
-import { FakeRefusal, startFakeSite, type FakeSite } from './fake-site.js';
+  makeOverview,
+  makeRun,
+  orderFiles,
+  runSummaries,
+  versions,
+  withHistory,
+} from './fake-data.js';
+import { FakeRefusal, type FakeSite } from './fake-site.js';
 
 describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
-  let site: FakeSite, browser: Browser, watched: WatchedPage, page: Page;
+  const fake = prepareFakePage();
+  let site: FakeSite, page: Page;
 
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-  afterAll(() => browser.close());
-  beforeEach(async () => {
-    site = await startFakeSite();
-    site.overview = makeOverview({
-      hosts: site.overview.hosts.map((host) =>
-        host.thisHost ? { ...host, history: { unrecorded: { count: 0, capped: false } } } : host,
-      ),
-    });
+  beforeEach(() => {
+    ({ site } = fake);
+    site.overview = makeOverview({ hosts: withHistory(site.overview.hosts) });
     const [front] = orderFiles as { version: string }[];
     site.routes.set('GET files', () => ({ files: [{ ...front, version: versions[0]?.version }] }));
     site.routes.set('GET history', () => ({ versions }));
   });
-  afterEach(async () => {
-    await watched.close();
-    await site.close();
-  });
 
   const open = async (): Promise<void> => {
-    watched = await openPage(browser, site.url);
-    page = watched.page;
-    await page.getByRole('heading', { name: '4 of 7 hosts lack files' }).waitFor();
+    page = await fake.open();
     await showView(page, '#/files?path=uploads/orders/4711/front.jpg', 'Where is a file?');
   };
   const table = () => page.getByRole('table', { name: /^Versions of uploads/ });
@@ -68,11 +55,8 @@ describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
     );
     expect(await findViolations(page)).toEqual([]);
     await dialog.getByRole('button', { name: 'Restore it' }).click();
-    await until(
-      async () =>
-        (await page.locator('[aria-live=polite]').textContent()) === 'The file is restored',
-    );
-    expect(site.requests.filter(({ method }) => method === 'POST')).toEqual([
+    await fake.isSaid('The file is restored');
+    expect(fake.listChanges()).toEqual([
       {
         method: 'POST',
         address: 'history/restore',
@@ -123,8 +107,7 @@ describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
     if (!first || others.length > 0) throw new Error('there is one host web2');
     const unrecorded = { count: 3, capped: false };
     site.overview = makeOverview({ hosts: [{ ...first, history: { unrecorded } }] });
-    watched = await openPage(browser, site.url);
-    page = watched.page;
+    page = await fake.open();
     await showView(page, '#/hosts/web2', 'web2');
     await page.getByText('3 versions are not recorded yet').waitFor();
     site.emit(
@@ -153,8 +136,7 @@ describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
         },
       ),
     }));
-    watched = await openPage(browser, site.url);
-    page = watched.page;
+    page = await fake.open();
     await showView(page, '#/runs/r9', 'Restore');
     await page.getByText('26 Nov 2026').waitFor();
     await page.getByText('1,200 files of which the history has no version').waitFor();

@@ -44,6 +44,7 @@ const views: readonly [hash: string, title: string | RegExp][] = [
   ['#/conflicts', 'One file has a second version'],
   ['#/removals', 'Removals wait for a yes or no'],
   ['#/trash', 'Trash'],
+  ['#/restore', 'Restore a sync dir'],
   ['#/audit', 'Audit'],
   ['#/hosts/nobody', 'No host is called nobody'],
 ];

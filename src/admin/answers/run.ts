@@ -15,6 +15,8 @@ const findings = objectOf<HostFindings>({
 export const runKind = v.picklist(['push', 'pull', 'verify', 'adopt', 'bootstrap', 'restore']);
 export const runState = v.picklist(['requested', 'running', 'done', 'failed', 'cancelled']);
 
+const transferReason = v.picklist(['missing', 'older', 'different']);
+
 export const runAnswer = objectOf<Run>({
   id: v.string(),
   kind: runKind,
@@ -68,9 +70,12 @@ export const runAnswer = objectOf<Run>({
         host: v.string(),
         path: v.string(),
         size: v.exactOptional(count),
-        why: v.exactOptional(v.picklist(['missing', 'older', 'different'])),
+        why: v.exactOptional(transferReason),
       }),
     ),
+  ),
+  transferReasons: v.exactOptional(
+    v.array(objectOf<NonNullable<Run['transferReasons']>[number]>({ why: transferReason, count })),
   ),
   failure: v.exactOptional(failureAnswer),
   requestedAt: dateText,

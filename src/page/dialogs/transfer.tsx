@@ -1,10 +1,11 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { formatBytes, formatFiles, formatNumber } from '../format.js';
+import { formatBytes, formatFiles } from '../format.js';
 import { usePage } from '../page-context.js';
 import { Ask } from '../parts/ask.js';
 import { PathBox } from '../parts/facts.js';
 import { Text } from '../parts/names.js';
+import { describeListed, namesFiles, PlannedPaths } from '../parts/planned-paths.js';
 import { RunProgress } from '../parts/run-list.js';
 import { runAddress } from '../routes.js';
 import { texts } from '../texts.js';
@@ -75,12 +76,7 @@ function DryRunResult({ run, kind }: { run: WireRun; kind: TransferKind }): JSX.
   const { live } = usePage();
   const names = new Map(live.shown?.overview.hosts.map(({ id, hostname }) => [id, hostname]));
   const nameOf = (id: string): string => names.get(id) ?? id;
-  const listed = (run.wouldTransfer ?? []) as readonly {
-    host: string;
-    path: string;
-    size?: number;
-    why?: string;
-  }[];
+  const listed = describeListed(run);
   const found = run.pathFindings ?? [];
   return (
     <>
@@ -102,35 +98,17 @@ function DryRunResult({ run, kind }: { run: WireRun; kind: TransferKind }): JSX.
           </li>
         )}
       </ul>
-      {listed.length > 0 && (
+      {namesFiles(run) && <PlannedPaths run={run} nameOf={nameOf} />}
+      {!namesFiles(run) && found.length > 0 && (
         <PathBox
-          label={texts.pathsOfDryRun}
-          paths={listed.map(({ host, path, size, why }) => ({
-            path,
-            note: [
-              nameOf(host),
-              size === undefined ? undefined : formatBytes(size),
-              texts.whyTransfer[why ?? ''],
-            ]
-              .filter((part) => part !== undefined)
-              .join(', '),
-          }))}
-        />
-      )}
-      {listed.length === 0 && found.length > 0 && (
-        <PathBox
-          label={texts.pathsOfDryRun}
+          label={texts.pathsOfDryRun(false)}
           paths={found.map(({ path, finding }) => ({
             path,
             note: kind === 'adopt' ? texts.adoptFindings[finding] : texts.findings[finding],
           }))}
         />
       )}
-      {run.filesFound > listed.length && listed.length > 0 && (
-        <p class="quiet">
-          {texts.firstOf(formatNumber(listed.length), formatNumber(run.filesFound))}
-        </p>
-      )}
+      {namesFiles(run) && listed !== undefined && <p class="quiet">{listed}</p>}
     </>
   );
 }

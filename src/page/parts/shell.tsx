@@ -14,7 +14,7 @@ const links: readonly { view: ViewName; address: string; belongs: readonly ViewN
   { view: 'runs', address: '#/runs', belongs: ['runs', 'run'] },
   { view: 'conflicts', address: '#/conflicts', belongs: ['conflicts'] },
   { view: 'removals', address: '#/removals', belongs: ['removals'] },
-  { view: 'trash', address: '#/trash', belongs: ['trash'] },
+  { view: 'trash', address: '#/trash', belongs: ['trash', 'restore'] },
   { view: 'audit', address: '#/audit', belongs: ['audit'] },
 ];
 

@@ -1,5 +1,6 @@
-import type { Finding, LeftOutReason, Run } from '../../model/run.js';
+import type { Finding, LeftOutReason, Run, TransferReason } from '../../model/run.js';
 import { formatFiles } from '../format.js';
+import { plural } from './plural.js';
 
 type Transfer = 'push' | 'pull' | 'adopt';
 
@@ -53,11 +54,16 @@ export const runTexts = {
       'removed then': `${files} that did not exist at that time. A restore removes nothing.`,
       'hash only': `${files} that were too large for the history, without a copy in the trash.`,
     })[why],
-  pathsOfDryRun: 'What it would transfer',
+  pathsOfDryRun: (isRestore: boolean): string =>
+    isRestore ? 'What it would restore' : 'What it would transfer',
   whyTransfer: {
     missing: 'missing there',
     older: 'older there',
     different: 'different there',
+  } as Readonly<Record<string, string>>,
+  whyRestore: {
+    missing: 'comes back',
+    different: 'is replaced',
   } as Readonly<Record<string, string>>,
   cancelRun: 'Cancel the run',
   cancelQuestion: 'Cancel this run?',
@@ -101,6 +107,34 @@ export const runTexts = {
     })[kind],
   startTransfer: (kind: Transfer): string =>
     ({ push: 'Start the push', pull: 'Start the pull', adopt: 'Adopt them' })[kind],
+
+  // Restoring a sync dir
+  restoreDir: 'Restore a sync dir',
+  restoreDirLink: 'Restore a sync dir as it was at a time',
+  restoreDirMore:
+    'Each file becomes as it was at a time, on all hosts. Removed files come back, and files ' +
+    'that came later stay: nothing is removed. You see what would change before anything happens.',
+  syncDir: 'Sync dir',
+  asItWasAt: (timeZone: string): string => `As it was at (time zone ${timeZone})`,
+  orSoLongAgo: 'Times that need no typing',
+  hoursAgo: (hours: number): string =>
+    hours === 1 ? 'An hour ago' : hours === 24 ? 'A day ago' : 'A week ago',
+  seeEffect: 'See what it would change',
+  restoreDirQuestion: (dir: string, when: string): string => `Restore ${dir} as of ${when}?`,
+  nothingToRestore: 'No file would change: the history has no other version of that time.',
+  wouldRestore: (files: string, count: number, why: TransferReason): string =>
+    why === 'missing'
+      ? `${files} that ${plural(count, 'was', 'were')} removed since ` +
+        `${plural(count, 'comes', 'come')} back.`
+      : `${files} that changed since ${plural(count, 'is', 'are')} replaced by the earlier ` +
+        `${plural(count, 'version', 'versions')}. What is there now goes to the trash of each ` +
+        'host, for 30 days.',
+  restoreDirThen: (bytes: string): string =>
+    `Each restored file (${bytes} in all) is a new version for every host. Files that are saved ` +
+    'meanwhile stay.',
+  restoreThem: (files: string): string => `Restore ${files}`,
+
+  // Verifications
   verifyQuestion: (host: string): string => `Verify what ${host} holds?`,
   verifyReads: (files: string): string =>
     `About ${files} are read in full and compared with the ledger.`,

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type TypedQuery, readFileQuery } from '../find-query.js';
 import { formatFiles, showHidden } from '../format.js';
-import { usePage } from '../page-context.js';
+import { useKeepsHistory, usePage } from '../page-context.js';
 import { FileList } from '../parts/file-list.js';
 import { FilePlaces } from '../parts/file-places.js';
 import { Heading, Section } from '../parts/heading.js';
@@ -137,7 +137,7 @@ function Listed({
   const hostname = pendingOn ?? blockedOn;
   const hosts = live.shown?.overview.hosts ?? [];
   const host = hosts.find((one) => one.hostname === hostname);
-  const keepsHistory = hosts.some((one) => one.thisHost && one.history !== undefined);
+  const keepsHistory = useKeepsHistory();
   return (
     <Load loaded={loaded}>
       {({ files: read, next }) => {

@@ -1,7 +1,6 @@
 import type { JSX } from 'preact';
 import {
   capitalise,
-  formatBytes,
   formatDateTime,
   formatFiles,
   formatNumber,
@@ -19,7 +18,10 @@ import { Notice } from '../parts/notice.js';
 import { isUnfinished, RunProgress } from '../parts/run-list.js';
 import { runIcons } from '../parts/state-word.js';
 import { SimpleTable } from '../parts/table.js';
+import { LeftOutFiles } from '../parts/left-out.js';
+import { describeListed, namesFiles, PlannedPaths } from '../parts/planned-paths.js';
 import { CancelRunDialog } from '../dialogs/cancel-run.js';
+import { RestoreDirDialog } from '../dialogs/restore-dir.js';
 import { TransferDialog } from '../dialogs/transfer.js';
 import { RepairDialog } from '../dialogs/verify.js';
 import { texts } from '../texts.js';
@@ -166,61 +168,27 @@ function FailureTable({ run, nameOf }: RunProps): JSX.Element | null {
 }
 
 function WouldTransfer({ run, nameOf }: RunProps): JSX.Element | null {
-  const listed: readonly { host: string; path: string; size?: number; why?: string }[] =
-    run.wouldTransfer ?? [];
-  if (listed.length === 0) return null;
+  if (!namesFiles(run)) return null;
   return (
-    <Section
-      title={texts.pathsOfDryRun}
-      more={
-        run.filesFound > listed.length
-          ? texts.firstOf(formatNumber(listed.length), formatFiles(run.filesFound))
-          : undefined
-      }
-    >
-      <PathBox
-        label={texts.pathsOfDryRun}
-        paths={listed.map(({ host, path, size, why }) => ({
-          path,
-          note: [
-            nameOf(host),
-            size === undefined ? undefined : formatBytes(size),
-            texts.whyTransfer[why ?? ''],
-          ]
-            .filter((part) => part !== undefined)
-            .join(', '),
-        }))}
-      />
+    <Section title={texts.pathsOfDryRun(run.restoresTo !== undefined)} more={describeListed(run)}>
+      <PlannedPaths run={run} nameOf={nameOf} />
     </Section>
   );
 }
 
 /** What a restore of a sync dir leaves as it is, and why. */
 function LeftOut({ run }: Pick<RunProps, 'run'>): JSX.Element | null {
-  const { leftOut = [] } = run;
-  if (leftOut.length === 0) return null;
+  if (!run.leftOut?.length) return null;
   return (
     <Section title={texts.leftOut}>
-      {leftOut.map(({ why, count, paths }) => (
-        <div key={why}>
-          <p>
-            {texts.leftOutBecause(formatFiles(count), why)}
-            {count > paths.length &&
-              ` ${texts.firstOf(formatNumber(paths.length), formatFiles(count))}`}
-          </p>
-          <PathBox
-            label={texts.leftOutBecause(formatFiles(count), why)}
-            paths={paths.map((path) => ({ path }))}
-          />
-        </div>
-      ))}
+      <LeftOutFiles run={run} />
     </Section>
   );
 }
 
 /** What may follow: cancelling, the transfer after its dry run, the repair after a verification. */
 function RunActions({ run, nameOf }: RunProps): JSX.Element | null {
-  const { ask, isStale } = usePage();
+  const { ask, isStale, live } = usePage();
   const mayChange = useMayChange();
   if (!mayChange) return null;
   const at = nameOf(run.at);
@@ -246,6 +214,19 @@ function RunActions({ run, nameOf }: RunProps): JSX.Element | null {
       texts.startTransfer(kind),
       () => {
         ask(<TransferDialog kind={kind} at={at} hosts={run.hosts} dirs={run.dirs} dryRun={run} />);
+      },
+      'main',
+    );
+  const { restoresTo } = run;
+  const [dir] = run.dirs;
+  // The host that answers restores, by its own history.
+  const isHere = run.at === live.shown?.overview.thisHost?.id;
+  const isRestore = restoresTo !== undefined && dir !== undefined && isHere;
+  if (isRestore && run.dryRun && run.state === 'done' && run.filesFound > 0)
+    return button(
+      texts.restoreThem(formatFiles(run.filesFound)),
+      () => {
+        ask(<RestoreDirDialog dir={dir} at={restoresTo} dryRun={run} />);
       },
       'main',
     );

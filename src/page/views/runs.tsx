@@ -9,6 +9,7 @@ import { Text } from '../parts/names.js';
 import { isUnfinished, RunList } from '../parts/run-list.js';
 import { RunWord } from '../parts/state-word.js';
 import { SimpleTable } from '../parts/table.js';
+import { RestoreLink } from './restore.js';
 import { VerifyDialog } from '../dialogs/verify.js';
 import { runAddress } from '../routes.js';
 import { texts } from '../texts.js';
@@ -39,6 +40,7 @@ export function RunsView(): JSX.Element {
           >
             {texts.verifyAll} …
           </button>
+          <RestoreLink />
         </div>
       )}
       <Section title={texts.runsUnderWay}>

@@ -9,6 +9,7 @@ import { Load, useLoaded } from '../parts/loaded.js';
 import { PathText, shorten } from '../parts/names.js';
 import { SimpleTable } from '../parts/table.js';
 import { viewAddress } from '../routes.js';
+import { RestoreLink } from './restore.js';
 import { texts } from '../texts.js';
 import type { WireRecoverable } from '../wire.js';
 
@@ -19,7 +20,9 @@ export function TrashView({ host }: { host?: string }): JSX.Element {
   const name = host ?? overview?.thisHost?.hostname ?? overview?.hosts[0]?.hostname;
   return (
     <>
-      <Heading title={texts.trash}>{texts.trashMore}</Heading>
+      <Heading title={texts.trash}>
+        {texts.trashMore} <RestoreLink />
+      </Heading>
       {overview && overview.hosts.length > 1 && (
         <label class="filter">
           {texts.trashOf}{' '}

@@ -7,6 +7,7 @@ import { FilesView } from './files.js';
 import { HostView } from './host.js';
 import { OverviewView } from './overview.js';
 import { RemovalsView } from './removals.js';
+import { RestoreView } from './restore.js';
 import { RunView } from './run.js';
 import { RunsView } from './runs.js';
 import { TrashView } from './trash.js';
@@ -37,6 +38,8 @@ export function View({
       return <RemovalsView />;
     case 'trash':
       return <TrashView {...(host !== undefined && { host })} />;
+    case 'restore':
+      return <RestoreView />;
     case 'audit':
       return <AuditView />;
   }
