@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import { flushOpen } from '../replica/descriptor.js';
+import { findPublicKey } from '../util/public-key.js';
 
 /** The name of the private key in the state folder, which only this user can read. */
 const keyFileName = 'id_ed25519';
@@ -17,7 +18,7 @@ const keyFileName = 'id_ed25519';
  */
 export async function generateKeyPair(stateDir: string, comment: string): Promise<string> {
   const file = join(stateDir, keyFileName);
-  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
+  const pair = drawKeyPair(comment);
   try {
     await writeNewKeyFile(file, pair.private);
   } catch (error) {
@@ -43,6 +44,22 @@ export async function generateKeyPair(stateDir: string, comment: string): Promis
     );
   }
   return `${file}.pub`;
+}
+
+/**
+ * ssh2 takes zero bytes at the start of an ed25519 public key for padding and drops them, so one
+ * pair in 256 has too short a key, which no sshd accepts. Such a pair is drawn again.
+ */
+export function drawKeyPair(comment: string): { private: string; public: string } {
+  for (let tries = 0; tries < 32; tries++) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
+    if (findPublicKey(pair.public) !== undefined) return pair;
+  }
+  throw new SyncMediaError(
+    'BAD_KEY',
+    'no complete key pair came of 32 attempts: make one with `ssh-keygen -t ed25519`, and name ' +
+      'it in SYNCMEDIA_KEY',
+  );
 }
 
 async function writeNewKeyFile(file: string, content: string): Promise<void> {

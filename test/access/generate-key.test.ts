@@ -3,8 +3,9 @@ import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { generateKeyPair } from '../../src/access/generate-key.js';
+import { drawKeyPair, generateKeyPair } from '../../src/access/generate-key.js';
 import { findKeyPair } from '../../src/access/own-key.js';
+import { parsePublicKey } from '../../src/util/public-key.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
 
 const run = promisify(execFile);
@@ -56,4 +57,9 @@ test('where another public key lies there, nothing is left behind', async () => 
   );
   expect(await readFile(join(dir.path, 'id_ed25519.pub'), 'utf8')).toBe('mine');
   await expect(stat(join(dir.path, 'id_ed25519'))).rejects.toThrow();
+});
+
+test('every drawn pair is complete, also where the public key begins with a zero byte', () => {
+  for (let drawn = 0; drawn < 2_500; drawn++)
+    expect(parsePublicKey(drawKeyPair('web1').public).blob).toHaveLength(51);
 });

@@ -31,8 +31,8 @@ export default class ClosingLine implements Reporter {
     }
     const failures = [
       ...tests.filter((test) => test.result().state === 'failed').map(describeFailure),
-      ...broken.map((part) => `${nameOf(part)}: ${firstLine(part.errors()[0]?.message)}`),
-      ...unhandled.map(({ message }) => `unhandled: ${firstLine(message)}`),
+      ...broken.map((part) => `${nameOf(part)}: ${shorten(part.errors()[0]?.message)}`),
+      ...unhandled.map(({ message }) => `unhandled: ${shorten(message)}`),
     ];
     if (failures.length > 0)
       console.log(`FAILED:\n${failures.map((failure) => `  ${failure}\n`).join('')}`);
@@ -52,7 +52,7 @@ function describeFailure(test: TestCase): string {
   const ms = Math.round(test.diagnostic()?.duration ?? 0);
   return (
     `${test.module.relativeModuleId} > ${test.fullName} (${String(ms)} ms): ` +
-    firstLine(errors?.[0]?.message)
+    shorten(errors?.[0]?.message)
   );
 }
 
@@ -62,8 +62,10 @@ function nameOf(part: TestModule | TestSuite): string {
     : `${part.module.relativeModuleId} > ${part.fullName}`;
 }
 
-function firstLine(message = ''): string {
-  return (message.split('\n').find((line) => line.trim() !== '') ?? '').slice(0, 300);
+/** The lines of a message in one; what a command printed stands at the end, so both ends stay. */
+function shorten(message = ''): string {
+  const text = message.replaceAll(/\s+/g, ' ').trim();
+  return text.length <= 800 ? text : `${text.slice(0, 400)} … ${text.slice(-400)}`;
 }
 
 function describe(test: TestCase): string {
