@@ -12,6 +12,7 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024;
  * mode 0600, and only if it changes. A missing file is created, with its folder (0700).
  *
  * @param owner database id and host id; tells installations apart that share a file
+ * @param makeLines is called under the lock: of two writers, the later one writes what is newer
  * @returns whether the file changed
  * @throws BAD_AUTHORIZED_KEYS if the file or its folder is a symlink or writable by others,
  *   TIMED_OUT
@@ -19,15 +20,19 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024;
 export async function writeManagedBlock(
   file: string,
   owner: string,
-  lines: readonly string[],
+  makeLines: () => readonly string[],
 ): Promise<boolean> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  return rewriteBlock(file, owner, [formatBeginMarker(owner), ...lines, formatEndMarker(owner)]);
+  return rewriteBlock(file, owner, () => [
+    formatBeginMarker(owner),
+    ...makeLines(),
+    formatEndMarker(owner),
+  ]);
 }
 
 /** Removes the block of `owner` with its markers, if there is one. */
 export async function removeManagedBlock(file: string, owner: string): Promise<boolean> {
-  return (await lstat(file).catch(() => undefined)) ? rewriteBlock(file, owner, []) : false;
+  return (await lstat(file).catch(() => undefined)) ? rewriteBlock(file, owner, () => []) : false;
 }
 
 const formatBeginMarker = (owner: string): string =>
@@ -37,12 +42,12 @@ const formatEndMarker = (owner: string): string => `# syncmedia end ${owner}`;
 async function rewriteBlock(
   file: string,
   owner: string,
-  block: readonly string[],
+  makeBlock: () => readonly string[],
 ): Promise<boolean> {
   await checkOwnership(dirname(file), 'directory');
   return withLock(`${file}.syncmedia-lock`, async (checkHeld) => {
     const before = await readCheckedFile(file);
-    const after = replaceBlock(file, before, owner, block);
+    const after = replaceBlock(file, before, owner, makeBlock());
     if (after === before) return false;
     await replaceFile(file, Buffer.from(after, 'latin1'), 0o600, checkHeld);
     return true;

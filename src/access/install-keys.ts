@@ -5,7 +5,7 @@ import { removeManagedBlock, writeManagedBlock } from './authorized-keys.js';
 import { formatKeyLine } from './format-key-line.js';
 import { closeGate, formatGateCommand, setGateHosts } from './gate.js';
 import { endConnections } from './open-connections.js';
-import type { HostState } from '../state-dir/state.js';
+import { readState, type HostState } from '../state-dir/state.js';
 
 /** The files to write the keys to, and the state of this host. */
 export interface KeyTarget {
@@ -31,30 +31,28 @@ export interface KeyTarget {
 export async function installKeys(target: KeyTarget, hosts: readonly Host[]): Promise<boolean> {
   const { stateDir, state, log } = target;
   if (hosts.find(({ id }) => id === state.id)?.status === 'retired') return uninstallKeys(target);
-  const lines = new Map<string, string>();
+  const keys = new Map<string, string>();
+  const formatLine = (id: string, publicKey: string, unconfined: true | undefined): string =>
+    formatKeyLine({ id, publicKey }, unconfined ? undefined : formatGateCommand(stateDir, id));
   for (const host of hosts) {
     const publicKey = host.id === state.id ? state.registered?.publicKey : getAllowedKey(host);
     if (publicKey === undefined) continue;
     try {
-      lines.set(
-        host.id,
-        formatKeyLine(
-          { id: host.id, publicKey },
-          state.unconfined ? undefined : formatGateCommand(stateDir, host.id),
-        ),
-      );
+      formatLine(host.id, publicKey, state.unconfined);
+      keys.set(host.id, publicKey);
     } catch (error) {
       log.warn(`host ${host.hostname} cannot log in here: ${getErrorMessage(error)}`);
     }
   }
   // Update the gate first: it then refuses removed hosts, also on connections that are open.
-  if (!state.unconfined) await setGateHosts(stateDir, state, [...lines.keys()]);
-  const changed = await writeManagedBlock(
-    state.authorizedKeysFile,
-    getBlockOwner(state),
-    [...lines.values()].sort(),
-  );
-  await endOtherConnections(target, hosts, (id) => lines.has(id));
+  if (!state.unconfined) await setGateHosts(stateDir, state, [...keys.keys()]);
+  const changed = await writeManagedBlock(state.authorizedKeysFile, getBlockOwner(state), () => {
+    // An `init` may have changed the key or the confinement since this process read its state.
+    const { registered, unconfined } = readStateNow(target);
+    if (keys.has(state.id) && registered) keys.set(state.id, registered.publicKey);
+    return [...keys].map(([id, publicKey]) => formatLine(id, publicKey, unconfined)).sort();
+  });
+  await endOtherConnections(target, hosts, (id) => keys.has(id));
   return changed;
 }
 
@@ -65,6 +63,11 @@ export async function uninstallKeys(target: KeyTarget): Promise<boolean> {
   const changed = await removeManagedBlock(state.authorizedKeysFile, getBlockOwner(state));
   await endOtherConnections(target, [], () => false);
   return changed;
+}
+
+function readStateNow({ stateDir, state }: KeyTarget): KeyTarget['state'] {
+  const now = readState(stateDir);
+  return now?.id === state.id ? now : state;
 }
 
 async function endOtherConnections(

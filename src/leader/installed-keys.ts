@@ -3,6 +3,7 @@ import { getErrorMessage } from '../model/errors.js';
 import type { HostId, SetupProblem } from '../model/host.js';
 import { checkGate, setGatePidNamespace } from '../access/gate.js';
 import { installKeys } from '../access/install-keys.js';
+import { readState } from '../state-dir/state.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../hosts/seal.js';
 
 /** Interval of the retries, and so the longest time that a retired host stays logged in. */
@@ -105,14 +106,18 @@ export class KeyInstaller {
   }
 
   private async installNow(): Promise<void> {
-    const { config, state, registry } = this.hostContext;
+    const { config, registry } = this.hostContext;
     // A retired host gets no lease, and its keys must go all the same.
     const retired = registry
       .all()
-      .some(({ id, status }) => id === state.id && status === 'retired');
+      .some(({ id, status }) => id === this.hostContext.state.id && status === 'retired');
     if (this.closed || (!this.isLeader() && !retired)) return;
     this.warnOfHostRows();
+    let { state } = this.hostContext;
     try {
+      // This process keeps the state of its start, but `init` may have changed it since.
+      const now = readState(config.stateDir);
+      if (now?.id === state.id) state = now;
       if (!retired && !state.unconfined) await setGatePidNamespace(config.stateDir);
       await installKeys({ stateDir: config.stateDir, state, log: config.log }, registry.all());
     } catch (error) {

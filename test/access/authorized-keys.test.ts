@@ -30,7 +30,7 @@ const put = async (content: string | Buffer): Promise<void> => {
 
 describe('writeManagedBlock', () => {
   test('makes the file and its folder for this user alone', async () => {
-    expect(await writeManagedBlock(file, 'db/a', ['restrict ssh-x AAAA a'])).toBe(true);
+    expect(await writeManagedBlock(file, 'db/a', () => ['restrict ssh-x AAAA a'])).toBe(true);
     expect(await readFile(file, 'utf8')).toMatch(
       /^# syncmedia begin db\/a .*\nrestrict ssh-x AAAA a\n# syncmedia end db\/a\n$/,
     );
@@ -48,9 +48,9 @@ describe('writeManagedBlock', () => {
     ]);
     const after = Buffer.from('ssh-rsa BBBB without a line break at its end');
     await put(before);
-    await writeManagedBlock(file, 'db/a', ['one']);
+    await writeManagedBlock(file, 'db/a', () => ['one']);
     await put(Buffer.concat([await readFile(file), after]));
-    await writeManagedBlock(file, 'db/a', ['two', 'three']);
+    await writeManagedBlock(file, 'db/a', () => ['two', 'three']);
     const now = await readFile(file);
     expect(now.subarray(0, before.length)).toEqual(before);
     expect(now.subarray(-after.length)).toEqual(after);
@@ -62,22 +62,22 @@ describe('writeManagedBlock', () => {
 
   test('begins its own line where the last line has no end', async () => {
     await put('ssh-rsa AAAA x');
-    await writeManagedBlock(file, 'db/a', ['one']);
+    await writeManagedBlock(file, 'db/a', () => ['one']);
     expect(await readFile(file, 'utf8')).toMatch(/^ssh-rsa AAAA x\n# syncmedia begin/);
   });
 
   test('writes nothing where nothing changed', async () => {
-    await writeManagedBlock(file, 'db/a', ['one']);
+    await writeManagedBlock(file, 'db/a', () => ['one']);
     const { ino } = await stat(file);
-    expect(await writeManagedBlock(file, 'db/a', ['one'])).toBe(false);
+    expect(await writeManagedBlock(file, 'db/a', () => ['one'])).toBe(false);
     expect((await stat(file)).ino).toBe(ino);
   });
 
   test('keeps the blocks of several installations apart', async () => {
-    await writeManagedBlock(file, 'db/a', ['one']);
-    await writeManagedBlock(file, 'db/ab', ['two']);
-    await writeManagedBlock(file, 'db/a', []);
-    await writeManagedBlock(file, 'db/a', ['three']);
+    await writeManagedBlock(file, 'db/a', () => ['one']);
+    await writeManagedBlock(file, 'db/ab', () => ['two']);
+    await writeManagedBlock(file, 'db/a', () => []);
+    await writeManagedBlock(file, 'db/a', () => ['three']);
     expect(await readFile(file, 'utf8')).toMatch(
       /begin db\/a .*\nthree\n.*end db\/a\n.*begin db\/ab .*\ntwo\n.*end db\/ab\n$/,
     );
@@ -88,14 +88,14 @@ describe('writeManagedBlock', () => {
   });
 
   test('does not guess where a marker line is gone', async () => {
-    await writeManagedBlock(file, 'db/a', ['one']);
+    await writeManagedBlock(file, 'db/a', () => ['one']);
     const text = await readFile(file, 'utf8');
     for (const broken of [
       text.replace(/# syncmedia end.*\n/, ''),
       text.replace(/# syncmedia begin.*\n/, ''),
     ]) {
       await put(broken);
-      await expect(writeManagedBlock(file, 'db/a', ['two'])).rejects.toThrow(
+      await expect(writeManagedBlock(file, 'db/a', () => ['two'])).rejects.toThrow(
         refused('only one of the two marker lines'),
       );
       expect(await readFile(file, 'utf8')).toBe(broken);
@@ -105,24 +105,24 @@ describe('writeManagedBlock', () => {
   test('refuses files that others could write, and symlinks', async () => {
     await put('');
     await chmod(file, 0o620);
-    await expect(writeManagedBlock(file, 'db/a', [])).rejects.toThrow(
+    await expect(writeManagedBlock(file, 'db/a', () => [])).rejects.toThrow(
       refused(`chmod go-w ${file}`),
     );
     await chmod(file, 0o600);
     await chmod(join(dir.path, 'ssh'), 0o770);
-    await expect(writeManagedBlock(file, 'db/a', [])).rejects.toThrow(
+    await expect(writeManagedBlock(file, 'db/a', () => [])).rejects.toThrow(
       refused('can be written by others'),
     );
     await chmod(join(dir.path, 'ssh'), 0o700);
     await symlink('authorized_keys', join(dir.path, 'ssh/link'));
-    await expect(writeManagedBlock(join(dir.path, 'ssh/link'), 'db/a', [])).rejects.toThrow(
+    await expect(writeManagedBlock(join(dir.path, 'ssh/link'), 'db/a', () => [])).rejects.toThrow(
       refused('is a symlink'),
     );
     await symlink('ssh', join(dir.path, 'linked'));
     await expect(
-      writeManagedBlock(join(dir.path, 'linked/authorized_keys'), 'db/a', []),
+      writeManagedBlock(join(dir.path, 'linked/authorized_keys'), 'db/a', () => []),
     ).rejects.toThrow(refused('is a symlink'));
-    await expect(writeManagedBlock(join(dir.path, 'ssh'), 'db/a', [])).rejects.toThrow(
+    await expect(writeManagedBlock(join(dir.path, 'ssh'), 'db/a', () => [])).rejects.toThrow(
       refused('is no file'),
     );
     expect(await readFile(file, 'utf8')).toBe('');
@@ -131,7 +131,7 @@ describe('writeManagedBlock', () => {
   test('does not follow a hard link: the other name keeps its bytes', async () => {
     await put('mine\n');
     await link(file, join(dir.path, 'other'));
-    await writeManagedBlock(file, 'db/a', ['one']);
+    await writeManagedBlock(file, 'db/a', () => ['one']);
     expect(await readFile(join(dir.path, 'other'), 'utf8')).toBe('mine\n');
   });
 

@@ -161,6 +161,21 @@ describe('init', () => {
     expect(after.split('\n').length).toBe(before.split('\n').length);
   });
 
+  test('with another key or without confinement is not undone by a process that started before', async () => {
+    await initHost(one.deps, { syncDirs: ['uploads'] });
+    const started = readState(sshds[0].stateDir) ?? expect.fail('no state');
+    const other = join(sshds[0].dir, 'ssh/newer');
+    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', other]);
+    const { host } = await initHost(one.deps, { key: `${other}.pub`, unconfined: true });
+    const written = await keysOf(sshds[0]);
+    await installKeys(
+      { stateDir: sshds[0].stateDir, state: started, log: one.deps.config.log },
+      await listHosts(one.deps),
+    );
+    expect(await keysOf(sshds[0])).toBe(written);
+    expect(written).toContain(`restrict ${host.publicKey}`);
+  });
+
   test('of a second host lets both in at the other, which is not ready', async () => {
     const first = await initHost(one.deps, { syncDirs: ['uploads'] });
     const second = await initHost(two.deps, { syncDirs: ['uploads'] });

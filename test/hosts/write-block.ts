@@ -3,4 +3,4 @@
 import { writeManagedBlock } from '../../src/access/authorized-keys.js';
 
 const [file = '', owner = '', line = ''] = process.argv.slice(2);
-await writeManagedBlock(file, owner, [line]);
+await writeManagedBlock(file, owner, () => [line]);
