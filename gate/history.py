@@ -22,7 +22,7 @@ def receive_history(host, history):
     repository cannot be written, since Landlock allows its objects and refs only.
     """
     if not history:
-        raise Refused('this host keeps no history: run it with the backend git')
+        raise Refused('this host keeps no history: run it with the backend git or git-annex')
     repository = history['repository']
     if measure(os.path.join(repository, 'objects')) > SLACK * history['maxBytes']:
         raise Refused('the history of this host is full until it is cleaned')

@@ -2,8 +2,8 @@
 // setup.mjs looks and acts.
 
 /**
- * @typedef {'rsync' | 'git' | 'ssh' | 'sshd' | 'sftp-server' | 'python3' | 'pip' | 'libssl' |
- *   'libcurl'} Program
+ * @typedef {'rsync' | 'git' | 'git-annex' | 'ssh' | 'sshd' | 'sftp-server' | 'python3' | 'pip' |
+ *   'libssl' | 'libcurl'} Program
  */
 /** @typedef {{ kind: 'apt' | 'dnf' | 'zypper' | 'pacman' | 'apk' | 'brew' | 'unknown' }} System */
 
@@ -17,6 +17,7 @@ const PACKAGES = {
   apt: {
     ...same('rsync'),
     ...same('git'),
+    ...same('git-annex'),
     ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'),
     python3: 'python3',
     ...wheel('python3-pip', 'libssl3', 'libcurl4'),
@@ -24,6 +25,7 @@ const PACKAGES = {
   dnf: {
     ...same('rsync'),
     ...same('git'),
+    ...same('git-annex'),
     ...ssh('openssh-clients', 'openssh-server'),
     python3: 'python3',
     ...wheel('python3-pip', 'openssl-libs', 'libcurl'),
@@ -31,6 +33,7 @@ const PACKAGES = {
   zypper: {
     ...same('rsync'),
     ...same('git'),
+    ...same('git-annex'),
     ...ssh('openssh-clients', 'openssh-server'),
     python3: 'python3',
     ...wheel('python3-pip', 'libopenssl3', 'libcurl4'),
@@ -38,6 +41,7 @@ const PACKAGES = {
   pacman: {
     ...same('rsync'),
     ...same('git'),
+    ...same('git-annex'),
     ...ssh('openssh'),
     python3: 'python',
     ...wheel('python-pip', 'openssl', 'curl'),
@@ -45,10 +49,17 @@ const PACKAGES = {
   apk: {
     ...same('rsync'),
     ...same('git'),
+    ...same('git-annex'),
     ...ssh('openssh-client', 'openssh-server', 'openssh-sftp-server'),
     python3: 'python3',
   },
-  brew: { ...same('rsync'), ...same('git'), ...ssh('openssh'), python3: 'python@3' },
+  brew: {
+    ...same('rsync'),
+    ...same('git'),
+    ...same('git-annex'),
+    ...ssh('openssh'),
+    python3: 'python@3',
+  },
 };
 
 const COMMANDS = {
@@ -60,7 +71,7 @@ const COMMANDS = {
   brew: 'brew install',
 };
 
-/** @param {'rsync' | 'git'} name @returns {Partial<Record<Program, string>>} */
+/** @param {'rsync' | 'git' | 'git-annex'} name @returns {Partial<Record<Program, string>>} */
 function same(name) {
   return { [name]: name };
 }

@@ -1,5 +1,6 @@
 // What `npm run demo` and `npm test` do first: makes sure that everything they need is on this
-// machine. node scripts/setup.mjs [--for demo|tests|containers] [--programs-only]
+// machine. node scripts/setup.mjs [--for demo|tests|containers] [--backend git-annex]
+// [--programs-only]
 // As root on Debian or Ubuntu it installs what is missing; anywhere else it says what is, and ends
 // with 1. It runs before there is any node_modules, so it imports none at its top.
 import { spawn } from 'node:child_process';
@@ -20,6 +21,8 @@ import {
 /** @typedef {import('./requirements.mjs').Lock} Lock */
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** The demo needs git-annex only with this backend; then its absence is no reason to skip it. */
+const needsAnnex = process.argv.includes('git-annex');
 const task = ['demo', 'containers'].find((name) => process.argv.includes(name)) ?? 'tests';
 
 try {
@@ -76,8 +79,14 @@ async function findMissingPrograms() {
   const { findSshd, findSftpServer } = await import('./sshd.mjs');
   /** @type {Program[]} */
   const missing = [];
-  for (const name of /** @type {const} */ (['rsync', 'ssh', 'git']))
-    if (!(await findProgram(name))) missing.push(name);
+  /** @type {Program[]} */
+  const onPath = [
+    'rsync',
+    'ssh',
+    'git',
+    ...(needsAnnex ? /** @type {const} */ (['git-annex']) : []),
+  ];
+  for (const name of onPath) if (!(await findProgram(name))) missing.push(name);
   if (!(await findSshd())) missing.push('sshd');
   // What confines the keys of other hosts; elsewhere they cannot be, and what is about that is
   // skipped.

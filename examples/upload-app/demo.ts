@@ -1,9 +1,10 @@
 // `npm run demo`: the upload app on three hosts of this machine, until ctrl-C. With --once it ends
 // by itself: with 0 if every picture arrived everywhere byte-identical, else with 1 and what was
 // missing.
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { findProgram } from '../../scripts/programs.mjs';
-import { describeInstallation } from '../../src/model/packages.js';
 import type { DemoHost, Site } from './demo/host.js';
 import { Owner } from './demo/owner.js';
 import { Report } from './demo/report.js';
@@ -18,9 +19,15 @@ if (unknown !== undefined) {
   console.error(`unknown argument ${unknown}; there are: --once, --backend ${backends.join('|')}`);
   process.exit(2);
 }
+// `npm run demo` prepares the machine before it reads these arguments.
 if (backend === 'git-annex' && (await findProgram(backend)) === undefined) {
-  console.error(`${backend} is missing on this machine: ${describeInstallation(backend)}`);
-  process.exit(2);
+  const setup = fileURLToPath(new URL('../../scripts/setup.mjs', import.meta.url));
+  const { status } = spawnSync(
+    process.execPath,
+    [setup, '--for', 'demo', '--backend', backend, '--programs-only'],
+    { stdio: 'inherit' },
+  );
+  if (status !== 0) process.exit(2);
 }
 
 const report = new Report();

@@ -51,6 +51,13 @@ describe('explainMissing', () => {
     );
   });
 
+  it('names git-annex, which the demo needs with that backend, on each system', () => {
+    for (const kind of ['apt', 'dnf', 'zypper', 'pacman', 'apk', 'brew'] as const)
+      expect(explainMissing({ kind }, ['git-annex'], { task: 'demo' })).toMatch(
+        /Install them with: .* git-annex$/m,
+      );
+  });
+
   it('speaks of MongoDB only where that is the matter', () => {
     expect(explainMissing({ kind: 'brew' }, ['rsync'], { task: 'tests' })).toBe(
       'For the tests these are missing: rsync\nInstall them with:  brew install rsync',

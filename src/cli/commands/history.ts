@@ -21,7 +21,7 @@ interface RestoreOptions {
 export function addHistoryCommands(program: Command, runCommand: RunCommand): void {
   const history = program
     .command('history')
-    .description('Shows the earlier versions of a file. Needs the backend git.');
+    .description('Shows the earlier versions of a file. Needs the backend git or git-annex.');
   history
     .command('list', { isDefault: true })
     .description('Lists the versions, the newest first.')

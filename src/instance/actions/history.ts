@@ -39,8 +39,8 @@ export function createHistoryActions(
     if (history) return { hostContext, history };
     throw new SyncMediaError(
       'NO_HISTORY',
-      `the backend ${hostContext.config.backend} keeps no history: set SYNCMEDIA_BACKEND=git, ` +
-        `for the application and for this command`,
+      `the backend ${hostContext.config.backend} keeps no history: set SYNCMEDIA_BACKEND=git ` +
+        `or git-annex, for the application and for this command`,
     );
   }
 

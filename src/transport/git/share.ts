@@ -135,7 +135,7 @@ function explainPush(
     code: /^Failed to exec ssh/m.test(remoteStderr) ? 'MISSING_PROGRAM' : 'HISTORY_FAILED',
     message:
       `The history was not shared with ${name}: ${why}` +
-      (missing ? '. Run that host with the backend git, and its keys confined.' : ''),
+      (missing ? '. Run that host with the backend git or git-annex, and its keys confined.' : ''),
     retryable: true,
     scope: 'host',
   };
