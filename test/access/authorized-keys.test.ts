@@ -135,7 +135,7 @@ describe('writeManagedBlock', () => {
     expect(await readFile(join(dir.path, 'other'), 'utf8')).toBe('mine\n');
   });
 
-  test('loses nothing to 100 processes that write, 20 at once', { timeout: 60_000 }, async () => {
+  test('loses nothing to 100 processes that write, 20 at once', { timeout: 300_000 }, async () => {
     await put('mine\n');
     const owners = Array.from({ length: 100 }, (_, index) => `db/${String(index)}-x`);
     const program = compileProgram(new URL('../hosts/write-block.ts', import.meta.url));
@@ -145,7 +145,7 @@ describe('writeManagedBlock', () => {
       Array.from({ length: 20 }, async () => {
         for (let owner = left.pop(); owner !== undefined; owner = left.pop()) {
           await run(process.execPath, [program, file, owner, `line of ${owner}`], {
-            timeout: 55_000,
+            timeout: 120_000,
           });
         }
       }),
