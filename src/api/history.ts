@@ -59,7 +59,10 @@ export interface HistoryActions {
    * (CHANGED). Changes nothing unless `dryRun` is false. Throws BAD_OPTION, BAD_SYNC_DIR.
    */
   restoreDir(dir: string, at: string, options?: { dryRun?: boolean; by?: string }): Promise<Run>;
-  /** The history of all days since `since`, as a bundle that git can read. */
+  /**
+   * The history of all days (UTC) since `since`, as a bundle that git can read. Its stream throws
+   * NOT_RECORDED if there is none.
+   */
   bundle(since: Date): Promise<AsyncIterable<Uint8Array>>;
   /**
    * Removes a path from the history of every host. Hosts that are away do it when they are back.

@@ -1,12 +1,12 @@
 import { SyncMediaError } from '../model/errors.js';
 import type { RecordedVersion } from '../model/history.js';
+import { parseTime } from '../model/parse-time.js';
 
 /** Which version a person means: by its revision, or the one that was current at a time. */
 export type VersionReference = { readonly revision: string } | { readonly time: Date };
 
 /** `history` lists so many characters of a revision. */
 const LISTED_LENGTH = 12;
-const TIME = /^(\d{4}-\d\d-\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?$/;
 const BOTH_FORMS =
   'give a revision as `syncmedia history` lists it, or a time such as 2026-11-28 or ' +
   '2026-11-28T12:00Z';
@@ -62,18 +62,4 @@ export function findVersion<T extends Pick<RecordedVersion, 'revision' | 'at'>>(
       `${String(found.length)} revisions begin with ${reference.revision}: give more of it`,
     );
   return found[0];
-}
-
-/** A day alone means its end, in UTC: "as it was on that day". */
-function parseTime(at: string): Date | undefined {
-  const day = TIME.exec(at)?.[1];
-  if (day === undefined || !isCalendarDay(day)) return undefined;
-  const time = new Date(at === day ? `${day}T23:59:59.999Z` : at);
-  return Number.isNaN(time.getTime()) ? undefined : time;
-}
-
-/** JavaScript takes the 30th of February for the 2nd of March. */
-function isCalendarDay(day: string): boolean {
-  const date = new Date(`${day}T00:00:00Z`);
-  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day);
 }

@@ -53,6 +53,8 @@ describe('wrong usage exits with 2, names the culprit in one line on stderr and 
     [['runs', '--limit', '0'], '--limit'],
     [['trash', '--limit', '1001'], '--limit'],
     [['conflicts', '--limit', 'all'], '--limit'],
+    [['history', 'bundle', 'x.bundle', '--since', '2026-02-30'], '--since'],
+    [['history', 'bundle', 'x.bundle', '--since', '1'], '--since'],
     [['unregister', '--purge', '--yes', '--safe'], '--purge'],
     [['unregister', '--purge', '--yes', '--drain', '5'], '--purge'],
     [['hosts', 'show'], 'host'],

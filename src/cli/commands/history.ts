@@ -1,5 +1,3 @@
-import { createWriteStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { SyncMediaError } from '../../model/errors.js';
 import type { HistoryRestore, HistoryVersion } from '../../api/history.js';
@@ -7,7 +5,9 @@ import type { RunCommand } from '../command-context.js';
 import { followRun } from '../follow-run.js';
 import type { Layout } from '../layout.js';
 import { formatBytes } from '../progress.js';
+import { parseTime } from '../../model/parse-time.js';
 import { makeLimitParser } from '../parse-limit.js';
+import { writeNewFile } from '../write-new-file.js';
 
 const at = '--at <revision-or-time>';
 const atMeaning = 'a revision as `history` lists it, or a time such as 2026-11-28T12:00';
@@ -55,7 +55,7 @@ export function addHistoryCommands(program: Command, runCommand: RunCommand): vo
     .command('bundle')
     .description('Writes the history of all days since a time to a new file: a git bundle.')
     .argument('<file>')
-    .requiredOption('--since <time>', 'such as 2026-11-01', parseDate)
+    .requiredOption('--since <time>', 'such as 2026-11-01', parseSince)
     .action((file: string, { since }: { since: Date }, command: Command) =>
       runCommand(command, async ({ sync, screen, json }) => {
         const bytes = await writeNewFile(file, await sync.history.bundle(since));
@@ -165,15 +165,8 @@ function describeRestore(restore: HistoryRestore): string {
     : `restored ${what} of ${path}; it is being delivered to ${hosts.join(', ')}\n`;
 }
 
-/** Never writes over a file. @returns the number of bytes */
-async function writeNewFile(file: string, content: AsyncIterable<Uint8Array>): Promise<number> {
-  const output = createWriteStream(file, { flags: 'wx', mode: 0o600 });
-  await pipeline(content, output);
-  return output.bytesWritten;
-}
-
-function parseDate(text: string): Date {
-  const date = new Date(text);
-  if (!Number.isNaN(date.getTime())) return date;
-  throw new InvalidArgumentError('expected a time such as 2026-11-28.');
+function parseSince(text: string): Date {
+  const time = parseTime(text);
+  if (time) return time;
+  throw new InvalidArgumentError('expected a time such as 2026-11-28 or 2026-11-28T12:00Z.');
 }

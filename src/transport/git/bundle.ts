@@ -1,6 +1,11 @@
+import { SyncMediaError } from '../../model/errors.js';
 import { formatDay, requireExit, type Repository } from './repository.js';
 
-/** Writes the days since `since` of all hosts as one file: `git bundle`. Empty if none are. */
+/**
+ * Writes the days since `since` of all hosts as one file: `git bundle`.
+ *
+ * @throws NOT_RECORDED if there is none: git reads no empty bundle
+ */
 export async function* writeBundle(
   repository: Repository,
   since: Date,
@@ -8,7 +13,11 @@ export async function* writeBundle(
 ): AsyncGenerator<Uint8Array> {
   const first = formatDay(since);
   const days = (await repository.listDays(signal)).filter(({ day }) => day >= first);
-  if (days.length === 0) return;
+  if (days.length === 0)
+    throw new SyncMediaError(
+      'NOT_RECORDED',
+      `the history of this host has no day since ${first}: choose an earlier one`,
+    );
   const refs = days.map(({ ref }) => ref);
   const git = repository.start(['bundle', 'create', '--quiet', '-', ...refs], signal);
   git.stdin.end();
