@@ -34,6 +34,15 @@ export class ForgottenPaths {
     );
   }
 
+  /** When each of these paths was last to be forgotten. Other paths are missing in the answer. */
+  async findLast(paths: readonly Path[]): Promise<Map<Path, Date>> {
+    const rows = await this.collection()
+      .find({ path: { $in: [...paths] } }, { sort: { at: 1 } })
+      .toArray();
+    const readable = await this.reader.keepReadable(this.collection(), rows, shape);
+    return new Map(readable.map(({ path, at }) => [path as Path, at]));
+  }
+
   /** Lists the requests since a time, oldest first, but those with the ids `except`. */
   async listSince(since: Date, except: readonly string[], limit: number): Promise<ForgottenPath[]> {
     const rows = await this.collection()

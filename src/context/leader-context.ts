@@ -1,3 +1,5 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { Recording } from '../decisions/entries.js';
 import type { HeartbeatMonitor } from '../hosts/heartbeats.js';
 import type { Acknowledger } from '../ledger/acknowledge.js';
 import type { ReconcileDisk } from '../ledger/reconcile-context.js';
@@ -31,6 +33,11 @@ interface LeaderDisk extends Omit<ReconcileDisk, 'hash'>, Omit<ScanDisk, 'hash'>
   /** Finds a copy with exactly these bytes in the trash or the conflicts. */
   findCopy(path: Path, info: FileInfo): Promise<string | undefined>;
   /**
+   * Opens a file with the bytes of a version: one that was replaced, or the one at the path. The
+   * caller closes it. Undefined if this disk has none.
+   */
+  openCopy(path: Path, info: FileInfo): Promise<FileHandle | undefined>;
+  /**
    * Places an earlier version at its path, from such a copy or from a stream, because a person
    * decided so; the file that it replaces goes to the trash. Throws CHANGED if the file changed
    * meanwhile; TRANSFER_FAILED if the bytes are others.
@@ -48,8 +55,8 @@ interface LeaderDisk extends Omit<ReconcileDisk, 'hash'>, Omit<ScanDisk, 'hash'>
  */
 export interface LeaderContext extends HostContext {
   readonly backend: Backend;
-  /** Whether the backend keeps a history, in which new versions have to be recorded. */
-  readonly keepsHistory?: boolean;
+  /** Set if the backend keeps a history, in which new versions have to be recorded. */
+  readonly recording?: Recording | undefined;
   readonly disk: LeaderDisk;
   readonly reconciler: PathReconciler;
   readonly acknowledger: Acknowledger;

@@ -8,6 +8,9 @@ import { haveSameSizeAndTime } from './file-state.js';
 /** How many superseded versions an entry remembers. */
 export const supersededLimit = 16;
 
+/** How many replaced versions an entry remembers that have to be recorded. */
+const toRecordLimit = 100;
+
 /** The epoch is due by any clock: another origin's, or this one's before it was set. */
 export const dueAtOnce = new Date(0);
 
@@ -24,8 +27,14 @@ interface EntryWrite {
   readonly alsoHeldBy?: readonly HostId[];
   /** A conflict rule decided that these bytes win. */
   readonly overrules?: boolean | undefined;
-  /** Whether this host keeps a history, in which it still has to record the version. */
-  readonly isToRecord?: boolean | undefined;
+  /** Set if this host keeps a history, in which it still has to record the version. */
+  readonly recording?: Recording | undefined;
+}
+
+/** What a host that keeps a history knows of it. */
+export interface Recording {
+  /** Whether the history may lack a version that is replaced now, or forget it too soon. */
+  mayLack(replaced: Entry): boolean;
 }
 
 /**
@@ -62,6 +71,31 @@ function appendSuperseded(
 }
 
 /**
+ * The replaced versions that have to be recorded. The version that is replaced now joins them if
+ * its host has not recorded it yet, or if this host cannot be sure that the history has it.
+ */
+function listToRecord(before: Entry, { me, now, recording }: EntryWrite): Pick<Entry, 'toRecord'> {
+  const { version, kind, info, capturedBy, capturedAt, savedBy, author } = before;
+  const all = [...(before.toRecord ?? [])];
+  const isUnrecorded = before.unrecorded === true;
+  if (isUnrecorded || (kind === 'file' && recording?.mayLack(before) === true))
+    all.push({
+      version,
+      by: isUnrecorded ? capturedBy : me,
+      at: capturedAt,
+      replacedAt: now,
+      ...(info && { info: withoutStamp(info) }),
+      ...(savedBy && { savedBy }),
+      ...(author !== undefined && { author }),
+    });
+  return all.length === 0 ? {} : { toRecord: all.slice(-toRecordLimit) };
+}
+
+function withoutStamp({ stamp: _, ...info }: LocalFileInfo): Omit<LocalFileInfo, 'stamp'> {
+  return info;
+}
+
+/**
  * The entry after this host captured new bytes. If this host did not hold the previous version,
  * two hosts wrote at once, and copies of that version become conflicts.
  */
@@ -94,7 +128,8 @@ export function makeVersionEntry(
     capturedAt: write.now,
     ...(isUnverified(info, write.now) ? { unverified: true } : {}),
     ...(write.overrules === true ? { overrules: true } : {}),
-    ...(write.isToRecord === true ? { unrecorded: true } : {}),
+    ...(write.recording ? { unrecorded: true } : {}),
+    ...(before && listToRecord(before, write)),
   };
 }
 
@@ -119,7 +154,8 @@ export function makeTombstoneEntry(before: Entry, write: EntryWrite): Entry {
     blocked: [],
     ...(before.savedBy ? { savedBy: before.savedBy } : {}),
     capturedAt: write.now,
-    ...(write.isToRecord === true ? { unrecorded: true } : {}),
+    ...(write.recording ? { unrecorded: true } : {}),
+    ...listToRecord(before, write),
   };
 }
 
@@ -147,5 +183,7 @@ export function makeRevivedEntry(tombstone: Entry, write: EntryWrite): Entry | u
     blocked: [],
     ...(tombstone.savedBy ? { savedBy: tombstone.savedBy } : {}),
     capturedAt: write.now,
+    ...(write.recording ? { unrecorded: true } : {}),
+    ...listToRecord(tombstone, write),
   };
 }

@@ -28,7 +28,7 @@ export class Deletes {
   constructor(
     private readonly context: Pick<
       LeaderContext,
-      | 'keepsHistory'
+      | 'recording'
       | 'ledger'
       | 'disk'
       | 'me'
@@ -219,7 +219,7 @@ export class Deletes {
         me,
         wantedBy: receivers,
         now: new Date(),
-        isToRecord: this.context.keepsHistory,
+        recording: this.context.recording,
       });
       if (await ledger.replace(before.version, tombstone)) tombstones.push(tombstone);
       else if (mayStillDelete(await ledger.read(before.path), me)) outrun.push(before.path);
@@ -257,6 +257,7 @@ export class Deletes {
           me,
           wantedBy: others,
           now: new Date(),
+          recording: this.context.recording,
         });
       if (revived) await ledger.replace(tombstone.version, revived);
     }

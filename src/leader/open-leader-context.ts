@@ -3,6 +3,7 @@ import { makeRecheckCapture } from '../capture/make-captures.js';
 import type { HostContext } from '../context/host-context.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import { findDowntime } from '../decisions/forgotten.js';
+import { mayLackVersion } from '../decisions/may-lack-version.js';
 import { wantsPath } from '../decisions/wants.js';
 import { HeartbeatMonitor } from '../hosts/heartbeats.js';
 import { Acknowledger } from '../ledger/acknowledge.js';
@@ -57,7 +58,10 @@ export function openLeaderContext(
       .recipients()
       .filter((host) => host.id !== me && wantsPath(host, path))
       .map(({ id }) => id);
-  const keepsHistory = backend.history !== undefined;
+  const recording = backend.history && {
+    mayLack: (replaced: Entry): boolean =>
+      mayLackVersion(replaced, registry.find(replaced.capturedBy), new Date()),
+  };
   const reconciler = new PathReconciler({
     ledger,
     disk,
@@ -69,7 +73,7 @@ export function openLeaderContext(
     isCaptured: (path) => outbox.hasCaptureOf(me, path),
     awaitSaveMs: tuning.candidateMs,
     downtime: findDowntime(registry.me(), new Date()),
-    keepsHistory,
+    recording,
     isReferenced: async (path) => {
       const found = await named.findNamedPaths([path]);
       return found.undetermined.has(path) ? 'unknown' : found.named.has(path);
@@ -84,7 +88,7 @@ export function openLeaderContext(
   const context: LeaderContext = {
     ...hostContext,
     backend,
-    keepsHistory,
+    recording,
     disk,
     reconciler,
     acknowledger: new Acknowledger(ledger, events),

@@ -69,6 +69,12 @@ export function matchBelow(dir: Path): { $gte: string; $lt: string } {
   return { $gte: `${dir}/`, $lt: `${dir}0` };
 }
 
+/** Matches entries with a version that one of these hosts has to record. */
+export function matchUnrecorded(hosts: readonly HostId[]): LedgerFilter {
+  const by = { $in: [...hosts] };
+  return { $or: [{ unrecorded: true, capturedBy: by }, { 'toRecord.by': by }] };
+}
+
 /** Matches due entries whose bytes the origin holds. A tombstone needs no bytes. */
 export function matchSendableBy(origin: HostId): LedgerFilter {
   return { dueAt: { $lte: new Date() }, $or: [{ heldBy: origin }, { kind: 'tombstone' }] };

@@ -39,7 +39,7 @@ export async function insertFreshEntry(
       author,
       alsoHeldBy: alsoHeldBy ?? [],
       overrules,
-      isToRecord: context.keepsHistory,
+      recording: context.recording,
     });
     return (await ledger.insert(entry)) ? entry : undefined;
   } catch (error) {

@@ -70,6 +70,7 @@ export class Ledger extends LedgerQueries {
       { key: { 'blocked.host': 1 }, name: 'blocked' },
       missingIndex,
       { key: { unrecorded: 1 }, name: 'unrecorded', sparse: true },
+      { key: { 'toRecord.by': 1 }, name: 'to record', sparse: true },
     ]);
     await this.ensurePendingIndex();
   }
@@ -299,16 +300,28 @@ export class Ledger extends LedgerQueries {
     return this.updateRow({ _id: path, version }, { $set: set, $unset: { unverified: '' } });
   }
 
-  /** Records that the history has these versions. */
+  /** Records that the history has these versions, also if they were replaced meanwhile. */
   async markRecorded(versions: readonly VersionFence[]): Promise<void> {
     if (versions.length === 0) return;
-    const operations = versions.map(({ path, version }) => ({
-      updateOne: {
-        filter: { _id: path, version },
-        update: { $unset: { unrecorded: '' as const } },
-      },
-    }));
-    await this.rows.bulkWrite(operations, { ordered: false });
+    const { matchedCount } = await this.rows.bulkWrite(
+      versions.map(({ path, version }) => ({
+        updateOne: {
+          filter: { _id: path, version },
+          update: { $unset: { unrecorded: '' as const } },
+        },
+      })),
+      { ordered: false },
+    );
+    if (matchedCount === versions.length) return;
+    await this.rows.bulkWrite(
+      versions.map(({ path, version }) => ({
+        updateOne: {
+          filter: { _id: path, 'toRecord.version': version, toRecord: isArrayField },
+          update: { $pull: { toRecord: { version } } },
+        },
+      })),
+      { ordered: false },
+    );
   }
 
   /** Removes a retired host from all entries. */
@@ -335,6 +348,7 @@ export class Ledger extends LedgerQueries {
       pending: [],
       blocked: [],
       capturedAt: { $lt: before },
+      unrecorded: { $ne: true },
     });
   }
 

@@ -96,6 +96,10 @@ const isRetried = {
   ],
 };
 
+/** The host that has to record the current version, and those that have to record earlier ones. */
+const currentRecorder = { $cond: [{ $eq: ['$unrecorded', true] }, ['$capturedBy'], []] },
+  replacedRecorders = { $cond: [{ $isArray: '$toRecord.by' }, '$toRecord.by', []] };
+
 /** Counts of the whole ledger for the overview, each with a limit on its size and time. */
 export class LedgerMeasures {
   /** @param collection called at each use, because the app may open its connection again */
@@ -118,16 +122,18 @@ export class LedgerMeasures {
   }
 
   /**
-   * Counts the versions of each host that its history lacks, up to `countLimit` in all. Hosts that
-   * lack none are left out.
+   * Counts the versions that each host has to record, of up to `countLimit` files in all. Hosts
+   * that have to record none are left out.
    */
   async countUnrecorded(): Promise<Map<HostId, number>> {
     const rows = await this.collection()
       .aggregate<{ _id: HostId; count: number }>(
         [
-          { $match: { unrecorded: true } },
+          { $match: { $or: [{ unrecorded: true }, { 'toRecord.by': { $exists: true } }] } },
           { $limit: countLimit + 1 },
-          { $group: { _id: '$capturedBy', count: { $sum: 1 } } },
+          { $project: { by: { $concatArrays: [currentRecorder, replacedRecorders] } } },
+          { $unwind: '$by' },
+          { $group: { _id: '$by', count: { $sum: 1 } } },
         ],
         { maxTimeMS: this.maxTimeMS },
       )

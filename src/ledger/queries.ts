@@ -9,6 +9,7 @@ import {
   makeSearchFilter,
   matchBelow,
   matchSendableBy,
+  matchUnrecorded,
   type EntryFilter,
   type EntrySearch,
   type LedgerFilter,
@@ -145,11 +146,14 @@ export class LedgerQueries {
     return this.findEntries(filter, { limit, sort: { _id: 1 } });
   }
 
-  /** Finds versions of this host that its history lacks, sorted by path, after `after`. */
-  async findUnrecorded(me: HostId, limit: number, after: Path | undefined): Promise<Entry[]> {
+  /** Finds entries with versions that these hosts have to record, sorted by path, after `after`. */
+  async findUnrecorded(
+    hosts: readonly HostId[],
+    limit: number,
+    after: Path | undefined,
+  ): Promise<Entry[]> {
     const filter = {
-      unrecorded: true,
-      capturedBy: me,
+      ...matchUnrecorded(hosts),
       ...(after === undefined ? {} : { _id: { $gt: after } }),
     } as LedgerFilter;
     return this.findEntries(filter, { limit, sort: { _id: 1 } });
@@ -175,9 +179,9 @@ export class LedgerQueries {
     return this.findEntries(filter, { limit, sort: { _id: 1 } });
   }
 
-  /** Counts the versions of a host that its history lacks, up to `limit`. */
+  /** Counts the files with versions that a host has to record, up to `limit`. */
   async countUnrecorded(host: HostId, limit: number): Promise<number> {
-    return this.rows.countDocuments({ unrecorded: true, capturedBy: host }, { limit });
+    return this.rows.countDocuments(matchUnrecorded([host]), { limit });
   }
 
   /** Streams the entries below a sync dir. */

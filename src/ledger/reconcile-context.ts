@@ -1,3 +1,4 @@
+import type { Recording } from '../decisions/entries.js';
 import type { Downtime } from '../decisions/forgotten.js';
 import type { EventBus } from '../model/events.js';
 import type { AssertedFile, DocumentRef } from '../model/capture.js';
@@ -83,8 +84,8 @@ export interface ReconcileContext {
   readonly awaitSaveMs: number;
   /** The downtime before this leader began, by the clock of this host. */
   readonly downtime: Downtime;
-  /** Whether this host keeps a history, in which new versions are recorded. Default false. */
-  readonly keepsHistory?: boolean;
+  /** Set if this host keeps a history, in which new versions are recorded. */
+  readonly recording?: Recording | undefined;
 }
 
 /**

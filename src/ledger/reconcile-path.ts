@@ -171,7 +171,7 @@ export class PathReconciler {
           author: reason.author,
           alsoHeldBy: reason.alsoHeldBy ?? [],
           overrules: reason.overrules,
-          isToRecord: this.context.keepsHistory,
+          recording: this.context.recording,
         });
         if (entry ? await ledger.replace(entry.version, next) : await ledger.insert(next))
           return next;

@@ -21,6 +21,8 @@ const infoFields = {
   sha256: isOptional(isToken),
 };
 
+const documentFields = hasFields({ model: isText, id: isText });
+
 /** The fields of a valid row of the ledger; see `Entry`. */
 export const entryShape: RowShape = {
   _id: isText,
@@ -40,8 +42,21 @@ export const entryShape: RowShape = {
   blocked: isList(
     hasFields({ host: isText, failure: isFailure, since: isDate, retryAt: isOptional(isDate) }),
   ),
-  savedBy: isOptional(hasFields({ model: isText, id: isText })),
+  savedBy: isOptional(documentFields),
   author: isOptional(isText),
   capturedAt: isDate,
   unrecorded: isOptional(isBoolean),
+  toRecord: isOptional(
+    isList(
+      hasFields({
+        version: isText,
+        by: isText,
+        at: isDate,
+        replacedAt: isDate,
+        info: isOptional(hasFields(infoFields)),
+        savedBy: isOptional(documentFields),
+        author: isOptional(isText),
+      }),
+    ),
+  ),
 };

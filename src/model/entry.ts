@@ -17,6 +17,20 @@ export interface SupersededVersion extends FileInfo {
   readonly conflicting: boolean;
 }
 
+/** A version that was replaced before its history had it. */
+export interface VersionToRecord {
+  readonly version: Version;
+  /** The host that has to record it. */
+  readonly by: HostId;
+  /** When it was captured, and when it was replaced. */
+  readonly at: Date;
+  readonly replacedAt: Date;
+  /** Missing if the version is a removal. */
+  readonly info?: FileInfo;
+  readonly savedBy?: DocumentRef;
+  readonly author?: string;
+}
+
 interface BlockedDelivery {
   readonly host: HostId;
   readonly failure: Failure;
@@ -75,4 +89,6 @@ export interface Entry {
   capturedAt: Date;
   /** The host that captured the version has not recorded it in its history yet. */
   unrecorded?: boolean;
+  /** Replaced versions that still have to be recorded, oldest first. At most 100. */
+  toRecord?: VersionToRecord[];
 }

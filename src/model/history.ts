@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { DocumentRef } from './capture.js';
 import type { Version } from './entry.js';
 import type { FileInfo } from './file.js';
@@ -16,8 +17,14 @@ export interface RecordRequest {
   readonly author?: string;
   /** The version that this one replaced at its path. */
   readonly replaces?: Version;
+  /** Set if it was replaced meanwhile: then nothing is recorded if the history has it already. */
+  readonly replacedAt?: Date;
   /** The bytes, if the caller still has them. Otherwise they are read from the disk. */
   readonly bytes?: Uint8Array;
+  /** An open file that may have the bytes. The caller closes it. */
+  readonly file?: FileHandle;
+  /** Nobody has the bytes any more: only name, size and hash are recorded. */
+  readonly isLost?: boolean;
 }
 
 /** How much a history keeps. */

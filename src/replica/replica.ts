@@ -92,7 +92,7 @@ export class Replica {
    *
    * @throws NO_MARKER if the sync dir is missing
    */
-  async resolveRealDir(dir: SyncDir): Promise<string> {
+  async resolveRealDir(dir: Pick<SyncDir, 'path'>): Promise<string> {
     const real = await nodeDisk.realPath(this.absolute(dir.path));
     if (real !== undefined) return real;
     throw new SyncMediaError(

@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrorCode, SyncMediaError } from '../model/errors.js';
 import type { ReconcileDisk } from '../ledger/reconcile-context.js';
@@ -14,7 +15,8 @@ import { findCopyOf, findRecoverableCopy } from '../replica/recoverable.js';
 import { isBackAtPath, resolveLeftovers } from '../replica/replaced.js';
 import { placeFile, removeFile, VanishedError } from '../replica/place.js';
 import { makeParentDirs } from '../replica/parents.js';
-import { nodeDisk } from '../replica/node-disk.js';
+import { hashOpenFile, nodeDisk } from '../replica/node-disk.js';
+import { openWithoutSymlinks } from '../replica/open-file.js';
 import { placeVersion, type RestoredVersion } from '../replica/place-version.js';
 import { placeIfAbsent } from '../replica/replace.js';
 import type { Replica } from '../replica/replica.js';
@@ -215,6 +217,28 @@ export class OwnDisk implements ReconcileDisk, ScanDisk {
 
   async findCopy(path: Path, info: FileInfo): Promise<string | undefined> {
     return findCopyOf(await this.requireLocation(path), path, info);
+  }
+
+  async openCopy(path: Path, info: FileInfo): Promise<FileHandle | undefined> {
+    const location = await this.requireLocation(path);
+    const isWanted = async (
+      found: LocalFileInfo,
+      hash: () => Promise<string | undefined>,
+    ): Promise<boolean> =>
+      info.sha256 === undefined
+        ? haveSameSizeAndTime(found, info)
+        : found.size === info.size && (await hash()) === info.sha256;
+    const file = await findRecoverableCopy(location, path, isWanted);
+    if (file !== undefined) {
+      const real = await this.replica.resolveRealDir({ path: location.dir });
+      const rest = file.slice(location.dirPath.length);
+      return (await openWithoutSymlinks(file, () => real + rest))?.handle;
+    }
+    const opened = await this.replica.open(path);
+    if (!opened) return undefined;
+    if (await isWanted(opened.info, () => hashOpenFile(opened.handle))) return opened.handle;
+    await opened.handle.close();
+    return undefined;
   }
 
   async placeVersion(restored: RestoredVersion, fileMode: number): Promise<void> {

@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { Change, Difference, DeliveryOutcome } from '../model/change.js';
 import type { FileInfo } from '../model/file.js';
 import type { Failure } from '../model/failure.js';
@@ -56,6 +57,18 @@ export interface Backend {
     path: Path,
     signal: AbortSignal,
   ): Promise<{ info: FileInfo; body: AsyncIterable<Uint8Array> }>;
+  /**
+   * Writes the bytes of a version into an empty file, if the host has them: at the path, or among
+   * the files that were replaced there since `since`. False if it has none.
+   *
+   * @throws NO_MARKER if the sync dir is not mounted; what the connection throws
+   */
+  fetchCopy(
+    from: Host,
+    wanted: { readonly path: Path; readonly info: FileInfo; readonly since: Date },
+    into: FileHandle,
+    signal: AbortSignal,
+  ): Promise<boolean>;
   /** Remembers every version. Missing where the backend cannot. */
   readonly history?: History;
   /** Ends all connections and processes of this backend. */

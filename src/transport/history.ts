@@ -7,6 +7,8 @@ import type { Path } from '../model/path.js';
 export interface UnrecordedVersion {
   readonly request: RecordRequest;
   readonly failure: Failure;
+  /** The bytes are not where the request says. The caller may look for them elsewhere. */
+  readonly isGone?: boolean;
 }
 
 /**

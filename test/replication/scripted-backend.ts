@@ -57,6 +57,8 @@ export class ScriptedBackend implements Backend {
     return Promise.resolve(this.answerPrepare(paths));
   }
 
+  fetchCopy = (): Promise<boolean> => Promise.resolve(false);
+
   takesConnection = (): Promise<boolean> => Promise.resolve(this.answerTakesConnection());
 
   async *send(

@@ -1,10 +1,11 @@
 import type { LeaderContext } from '../../context/leader-context.js';
 import { chooseReceivingHosts } from '../../decisions/receiving-hosts.js';
 import type { Entry } from '../../model/entry.js';
-import type { HistoryAdoption, HostId } from '../../model/host.js';
+import type { HistoryAdoption } from '../../model/host.js';
 import type { History, UnrecordedVersion } from '../../transport/history.js';
 import type { HistoryStateStore } from '../history-state.js';
 import type { LeaderJob } from '../leader-job.js';
+import { listRecordedHosts } from '../recorded-hosts.js';
 import { toRecordRequest } from './to-record-request.js';
 
 /** What one poll records: so many files, and no more once so many bytes are reached. */
@@ -58,9 +59,11 @@ export class AdoptHistory implements LeaderJob {
   /** Never rejects. */
   private async adopt(history: History, adoption: HistoryAdoption): Promise<void> {
     const { ledger, me, events } = this.context;
+    // Every host adopts the files that it captured itself.
+    const capturedBy = listRecordedHosts(this.context, ({ status }) => status === 'retired');
     try {
       const found = await ledger.findAdoptable(
-        { heldBy: me, capturedBy: this.listCapturers(), before: adoption.since },
+        { heldBy: me, capturedBy, before: adoption.since },
         BATCH,
         adoption.after,
       );
@@ -122,19 +125,5 @@ export class AdoptHistory implements LeaderJob {
     return registry
       .recipients()
       .reduce((sum, { id, history }) => sum + (id === me ? 0 : (history?.adoption?.bytes ?? 0)), 0);
-  }
-
-  /**
-   * Every host adopts the files that it captured itself. Files of retired hosts fall to the first
-   * host that keeps a history.
-   */
-  private listCapturers(): HostId[] {
-    const { registry, me } = this.context;
-    const [first] = registry
-      .recipients()
-      .flatMap(({ id, history }) => (history || id === me ? [id] : []))
-      .sort();
-    const retired = registry.all().flatMap(({ id, status }) => (status === 'retired' ? [id] : []));
-    return first === me ? [me, ...retired] : [me];
   }
 }

@@ -2,31 +2,33 @@ import type { LeaderContext } from '../../context/leader-context.js';
 import { computeBackoff } from '../../decisions/backoff.js';
 import type { Entry } from '../../model/entry.js';
 import { getErrorMessage, hasErrorCode } from '../../model/errors.js';
+import type { Failure } from '../../model/failure.js';
 import type { RecordRequest } from '../../model/history.js';
+import type { Host } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
 import type { History } from '../../transport/history.js';
-import type { LeaderJob } from '../leader-job.js';
 import type { HistoryStateStore } from '../history-state.js';
-import { toRecordRequest } from './to-record-request.js';
+import type { LeaderJob } from '../leader-job.js';
+import { RecordQueue, type QueuedVersion } from '../record-queue.js';
+import { listRecordedHosts } from '../recorded-hosts.js';
+import { VersionBytes } from '../version-bytes.js';
+import { listRecordRequests } from './to-record-request.js';
 
 /** Milliseconds from a version's entry to its record, so that its deliveries begin first. */
 const DELAY_MS = 250;
 /** Versions that one call of the history records. */
 const BATCH = 200;
-/** So many versions are kept in memory until they are recorded. The ledger names the others. */
-const MAX_QUEUED = 2_000;
-const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
 
 /**
  * Records each version that this host captures in its history, behind the deliveries. The entry
- * says that its version is not recorded yet. So nothing is forgotten when this process ends, and
- * no failure of the history concerns a delivery.
+ * says that its version is not recorded yet, also after another version has replaced it. So nothing
+ * is forgotten when this process ends, and no failure of the history concerns a delivery.
  */
 export class RecordHistory implements LeaderJob {
   readonly name = 'recording the history';
   private readonly ending = new AbortController();
-  private readonly queue: RecordRequest[] = [];
-  private queuedBytes = 0;
+  private readonly queue: RecordQueue;
+  private readonly bytes: VersionBytes;
   private unsubscribe: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
@@ -40,11 +42,28 @@ export class RecordHistory implements LeaderJob {
   constructor(
     private readonly context: Pick<
       LeaderContext,
-      'backend' | 'ledger' | 'me' | 'events' | 'tuning' | 'replica' | 'onEntries'
+      | 'backend'
+      | 'config'
+      | 'disk'
+      | 'events'
+      | 'forgotten'
+      | 'ledger'
+      | 'me'
+      | 'onEntries'
+      | 'registry'
+      | 'replica'
+      | 'tuning'
     >,
     private readonly state: HistoryStateStore,
     private readonly onRecorded: () => void,
-  ) {}
+  ) {
+    const { backend, history } = context.config;
+    this.queue = new RecordQueue(
+      context.replica,
+      backend === 'git-annex' ? history.maxBytes : history.maxFileBytes,
+    );
+    this.bytes = new VersionBytes(context);
+  }
 
   async start(): Promise<void> {
     if (!this.context.backend.history) {
@@ -71,36 +90,18 @@ export class RecordHistory implements LeaderJob {
     this.ending.abort();
     clearTimeout(this.timer);
     await this.running;
+    this.queue.clear();
   }
 
-  /**
-   * Keeps the bytes of small files that were just read. The app may replace a file before its
-   * version is recorded.
-   */
   private enqueue(entries: readonly Entry[]): void {
+    const { me } = this.context;
     for (const entry of entries) {
-      if (entry.unrecorded !== true || entry.capturedBy !== this.context.me) continue;
-      const bytes = this.findBytes(entry);
-      const size = bytes?.length ?? 0;
-      if (this.queue.length >= MAX_QUEUED || this.queuedBytes + size > MAX_QUEUED_BYTES) {
-        this.hasMore = true;
-        continue;
-      }
-      this.queuedBytes += size;
-      this.queue.push({ ...toRecordRequest(entry), ...(bytes && { bytes }) });
+      // Versions that it replaced are most likely in the queue. The ledger names the others.
+      if (entry.toRecord?.some(({ by }) => by === me)) this.hasMore = true;
+      if (entry.unrecorded !== true || entry.capturedBy !== me) continue;
+      if (!this.queue.add(entry)) this.hasMore = true;
     }
-    if (this.queue.length > 0) this.runSoon();
-  }
-
-  private findBytes({ path, info }: Entry): Uint8Array | undefined {
-    if (info?.sha256 === undefined) return undefined;
-    try {
-      const recent = this.context.replica.findCached(path);
-      return recent?.info.sha256 === info.sha256 ? recent.bytes : undefined;
-    } catch {
-      // The file cannot be looked at now. Recording it meets the same error, and reports it.
-      return undefined;
-    }
+    this.poll();
   }
 
   private runSoon(): void {
@@ -120,7 +121,8 @@ export class RecordHistory implements LeaderJob {
   /** Never rejects. */
   private async run(history: History): Promise<void> {
     const { signal } = this.ending;
-    let taken: readonly RecordRequest[] = [];
+    let taken: readonly QueuedVersion[] = [];
+    this.bytes.startRound();
     try {
       if (!this.isOpen) {
         await history.open(signal);
@@ -130,8 +132,10 @@ export class RecordHistory implements LeaderJob {
       let hasRecorded = false;
       for (;;) {
         taken = await this.take();
-        if (taken.length === 0) break;
-        await this.record(history, taken, signal);
+        if (signal.aborted || (taken.length === 0 && !this.hasMore)) break;
+        if (taken.length === 0) continue;
+        await this.record(history, taken);
+        this.queue.release(taken);
         hasRecorded = true;
       }
       this.failures = 0;
@@ -139,53 +143,88 @@ export class RecordHistory implements LeaderJob {
       if (hasRecorded) this.onRecorded();
     } catch (error) {
       // The entries still say that they are not recorded; the queue has the bytes.
-      this.putBack(taken);
+      this.hasMore = true;
+      this.after = undefined;
+      this.queue.putBack(taken);
       if (signal.aborted || hasErrorCode(error, 'CANCELLED')) return;
       await this.handleFailure(error);
     }
   }
 
-  private async take(): Promise<readonly RecordRequest[]> {
+  private async take(): Promise<readonly QueuedVersion[]> {
     if (this.ending.signal.aborted) return [];
-    if (this.queue.length > 0) {
-      const taken = this.queue.splice(0, BATCH);
-      for (const { bytes } of taken) this.queuedBytes -= bytes?.length ?? 0;
-      return taken;
-    }
+    if (this.queue.length > 0) return this.queue.take(BATCH);
     if (!this.hasMore) return [];
-    const { ledger, me } = this.context;
-    const entries = await ledger.findUnrecorded(me, BATCH, this.after);
+    const { ledger } = this.context;
+    const hosts = listRecordedHosts(this.context, recordsNone);
+    const entries = await ledger.findUnrecorded(hosts, BATCH, this.after);
     this.after = entries.length < BATCH ? undefined : entries.at(-1)?.path;
     this.hasMore = this.after !== undefined;
-    return entries.map(toRecordRequest);
+    const requests = entries.flatMap((entry) => listRecordRequests(entry, hosts));
+    return (await this.dropForgotten(requests)).map((request) => ({ request }));
   }
 
-  private putBack(taken: readonly RecordRequest[]): void {
-    this.hasMore = true;
-    this.after = undefined;
-    for (const request of taken) {
-      const size = request.bytes?.length ?? 0;
-      if (size === 0 || this.queuedBytes + size > MAX_QUEUED_BYTES) continue;
-      this.queuedBytes += size;
-      this.queue.unshift(request);
+  /** A person asked to forget these paths after their versions were captured. */
+  private async dropForgotten(requests: readonly RecordRequest[]): Promise<RecordRequest[]> {
+    const { ledger, forgotten } = this.context;
+    const replaced = requests.filter(({ replacedAt }) => replacedAt);
+    if (replaced.length === 0) return [...requests];
+    const last = await forgotten.findLast(replaced.map(({ path }) => path));
+    const isForgotten = ({ path, at }: RecordRequest): boolean =>
+      at <= (last.get(path) ?? new Date(0));
+    const dropped = new Set(replaced.filter(isForgotten));
+    await ledger.markRecorded([...dropped]);
+    return requests.filter((request) => !dropped.has(request));
+  }
+
+  private async record(history: History, taken: readonly QueuedVersion[]): Promise<void> {
+    const { signal } = this.ending;
+    const requests = await Promise.all(
+      taken.map(async ({ request, opened }) => {
+        const file = await opened;
+        return file ? { ...request, file } : request;
+      }),
+    );
+    const unrecorded = await history.record(requests, signal);
+    const done = new Set(requests);
+    for (const { request, failure, isGone } of unrecorded) {
+      const isRecorded = isGone
+        ? await this.recordElsewhere(history, request, failure)
+        : !failure.retryable;
+      if (!isRecorded) done.delete(request);
+      if (isGone !== true) this.report(failure);
+    }
+    await this.context.ledger.markRecorded([...done]);
+  }
+
+  /** Records a version that is no longer at its path. Returns false if that has to wait. */
+  private async recordElsewhere(
+    history: History,
+    { file: _, bytes: __, ...request }: RecordRequest,
+    failure: Failure,
+  ): Promise<boolean> {
+    const { signal } = this.ending;
+    const found = await this.bytes.find(request, signal);
+    if (found === 'later') return false;
+    if (found === 'lost') {
+      this.report(failure);
+      await history.record([{ ...request, isLost: true }], signal);
+      return true;
+    }
+    try {
+      const [unrecorded] = await history.record([{ ...request, file: found }], signal);
+      if (unrecorded) this.report(unrecorded.failure);
+      return unrecorded === undefined || !(unrecorded.failure.retryable || unrecorded.isGone);
+    } finally {
+      await found.close();
     }
   }
 
-  private async record(
-    history: History,
-    taken: readonly RecordRequest[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const unrecorded = await history.record(taken, signal);
-    const retried = new Set(
-      unrecorded.filter(({ failure }) => failure.retryable).map(({ request }) => request),
-    );
-    for (const { failure } of unrecorded)
-      this.context.events.emit('failed', {
-        doing: this.name,
-        error: Object.assign(new Error(failure.message), { code: failure.code }),
-      });
-    await this.context.ledger.markRecorded(taken.filter((request) => !retried.has(request)));
+  private report({ code, message }: Failure): void {
+    this.context.events.emit('failed', {
+      doing: this.name,
+      error: Object.assign(new Error(message), { code }),
+    });
   }
 
   private async handleFailure(error: unknown): Promise<void> {
@@ -204,4 +243,9 @@ export class RecordHistory implements LeaderJob {
     });
     this.runSoon();
   }
+}
+
+/** Versions of such a host fall to another one. */
+function recordsNone({ status, backend }: Host): boolean {
+  return status === 'retired' || backend === 'rsync';
 }

@@ -10,6 +10,7 @@ import { quotePath } from '../../replica/paths.js';
 import { GitHistory } from '../git/git-history.js';
 import { HistoryWork } from '../git/history-work.js';
 import { SharedDays } from '../git/shared-days.js';
+import type { BlobAnswer } from '../git/write-blob.js';
 import type { History, HistorySize, UnrecordedVersion } from '../history.js';
 import type { BackendOptions, HistoryPlace } from '../options.js';
 import { Annex } from './annex.js';
@@ -70,18 +71,20 @@ export class AnnexHistory implements History {
       const unrecorded: UnrecordedVersion[] = [],
         recorded: RecordRequest[] = [],
         keys: AnnexKey[] = [];
+      const known = await this.git.listRecorded(requests, both);
       for (const request of requests) {
         const { info } = request;
-        if (!info || info.size <= this.limits.annex.largerThan) {
+        if (known.has(request)) continue;
+        if (!info || info.size <= this.limits.annex.largerThan || request.isLost === true) {
           recorded.push(request);
           continue;
         }
         const answer = await this.keep(request, info, both);
-        if ('failure' in answer) unrecorded.push({ request, failure: answer.failure });
+        if ('failure' in answer) unrecorded.push({ request, ...answer });
         else keys.push(...[makeKey({ ...info, ...answer })].filter((key) => key !== undefined));
-        const { bytes: _, ...named } = request;
+        const { bytes: _, file: __, ...named } = request;
         // git names it in any case, so that the trail is complete.
-        if (!('failure' in answer) || !answer.failure.retryable)
+        if (!('failure' in answer) || !(answer.failure.retryable || answer.isGone === true))
           recorded.push({ ...named, info: { ...info, ...('sha256' in answer && answer) } });
       }
       await this.annex.notePresent(keys, both);
@@ -177,7 +180,7 @@ export class AnnexHistory implements History {
     request: RecordRequest,
     info: NonNullable<RecordRequest['info']>,
     signal: AbortSignal,
-  ): Promise<{ readonly sha256: string } | { readonly failure: Failure }> {
+  ): Promise<BlobAnswer> {
     const { maxBytes } = this.limits;
     if (this.keptBytes + info.size > SLACK * maxBytes)
       return {

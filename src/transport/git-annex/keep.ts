@@ -7,8 +7,8 @@ import { newName } from '../../replica/areas.js';
 import { flushOpen, statOpen } from '../../replica/descriptor.js';
 import { getErrno, toDiskError } from '../../replica/disk-errors.js';
 import { toLocalFileInfo } from '../../replica/file-info.js';
-import type { OpenFile } from '../../replica/open-file.js';
 import type { Replica } from '../../replica/replica.js';
+import { openVersion, type VersionFile } from '../git/open-version.js';
 import { makeChangedAnswer, type BlobAnswer } from '../git/write-blob.js';
 import { toFailure } from '../to-failure.js';
 import type { Annex } from './annex.js';
@@ -31,11 +31,10 @@ export async function keepVersion(
   if (known && info.sha256 !== undefined && (await annex.measure(known)) === info.size)
     return { sha256: info.sha256 };
   const tmp = join(annex.tmp, newName());
-  let file: OpenFile | undefined;
+  let file: VersionFile | undefined;
   try {
-    file = await replica.open(request.path);
-    if (file === undefined || file.info.size !== info.size || file.info.mtime !== info.mtime)
-      return makeChangedAnswer(request);
+    file = await openVersion(replica, request, info);
+    if (file === undefined) return makeChangedAnswer(request);
     const sha256 = await copyFlushed(file, tmp, info.size, signal);
     const after = toLocalFileInfo(statOpen(file.handle));
     const isSame =
@@ -54,14 +53,14 @@ export async function keepVersion(
     signal.throwIfAborted();
     return { failure: { ...toFailure(error, 'path'), scope: 'path' } };
   } finally {
-    await file?.handle.close();
+    await file?.close();
     await rm(tmp, { force: true });
   }
 }
 
 /** @returns the sha256 of the copied bytes */
 async function copyFlushed(
-  { handle }: OpenFile,
+  { handle }: VersionFile,
   tmp: string,
   size: number,
   signal: AbortSignal,

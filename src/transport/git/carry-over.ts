@@ -11,38 +11,50 @@ export interface CarriedVersion {
   readonly blob: string;
 }
 
+/** What the history has already. */
+interface EarlierRecords {
+  /** The versions that these replace, if they were recorded on another day. */
+  readonly carried: readonly CarriedVersion[];
+  /** Requests for replaced versions that were recorded, on any day. */
+  readonly recorded: ReadonlySet<RecordRequest>;
+}
+
 /**
- * Finds the versions that these replace, if they were recorded on another day. Recorded once more
- * today, they are kept as long as a version that was replaced today has to be. That costs no
- * bytes, since git has the blob.
+ * Finds what the history has of the versions that are to be recorded, and of those that they
+ * replace. A replaced version of another day is recorded once more today. So it is kept as long as
+ * a version that was replaced today has to be. That costs no bytes, since git has the blob.
  */
-export async function findReplacedVersions(
+export async function findEarlierRecords(
   repository: Repository,
   requests: readonly RecordRequest[],
   today: string,
   signal: AbortSignal,
-): Promise<CarriedVersion[]> {
-  const names = new Map<string, RecordRequest>();
+): Promise<EarlierRecords> {
+  const replaced = new Set<string>(),
+    own = new Map<string, RecordRequest>();
   for (const request of requests) {
-    const { path, replaces: version } = request;
-    if (version === undefined) continue;
-    for (const as of ['stored', 'named'] as const)
-      names.set(makeTreeName({ path, version, as }), request);
+    const { path, version, replaces, replacedAt } = request;
+    for (const as of ['stored', 'named', 'removed'] as const) {
+      if (replacedAt) own.set(makeTreeName({ path, version, as }), request);
+      if (replaces !== undefined && as !== 'removed')
+        replaced.add(makeTreeName({ path, version: replaces, as }));
+    }
   }
-  if (names.size === 0) return [];
+  const names = new Set([...replaced, ...own.keys()]);
+  if (names.size === 0) return { carried: [], recorded: new Set() };
   const { output } = await repository.run([...logOfAdditions, '--stdin', '--format=%H %S'], {
     signal,
     doing: 'looking for the versions that are replaced',
-    input: ['--', ...names.keys()].map((line) => `${line}\n`).join(''),
+    input: ['--', ...names].map((line) => `${line}\n`).join(''),
   });
   const found = parseNewest(output.toString(), names);
-  const older = [...found].filter(([, { day }]) => day !== today);
+  const older = [...found].filter(([name, { day }]) => replaced.has(name) && day !== today);
   const commits = await readCommits(
     repository,
     older.map(([, { commit }]) => commit),
     signal,
   );
-  return older.flatMap(([name, { commit, blob }]) => {
+  const carried = older.flatMap(([name, { commit, blob }]) => {
     const text = commits.get(commit);
     if (text === undefined) return [];
     const { savedBy, versions } = parseMessage(text.message);
@@ -58,12 +70,13 @@ export async function findReplacedVersions(
       },
     ];
   });
+  return { carried, recorded: new Set([...found.keys()].flatMap((name) => own.get(name) ?? [])) };
 }
 
 /** The newest record of each name, with its day. */
 function parseNewest(
   output: string,
-  names: ReadonlyMap<string, unknown>,
+  names: ReadonlySet<string>,
 ): Map<string, { commit: string; day: string; blob: string }> {
   const found = new Map<string, { commit: string; day: string; blob: string }>();
   let commit = '',

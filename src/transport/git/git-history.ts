@@ -7,6 +7,7 @@ import type { History, HistorySize, UnrecordedVersion } from '../history.js';
 import type { BackendOptions, HistoryPlace } from '../options.js';
 import { findVersionsAt } from './find-at.js';
 import { forgetPath } from './forget.js';
+import { findEarlierRecords } from './carry-over.js';
 import { writeBundle } from './bundle.js';
 import { HistoryWork } from './history-work.js';
 import { listVersions, readVersion } from './list.js';
@@ -56,6 +57,17 @@ export class GitHistory implements History {
       hostname: limits.hostname,
     };
     return this.work.write(signal, (both) => recordVersions(context, requests, both));
+  }
+
+  /** Finds the requests for replaced versions that were recorded before. */
+  listRecorded(
+    requests: readonly RecordRequest[],
+    signal: AbortSignal,
+  ): Promise<ReadonlySet<RecordRequest>> {
+    return this.work.run(signal, async (both) => {
+      const today = formatDay(new Date());
+      return (await findEarlierRecords(this.repository, requests, today, both)).recorded;
+    });
   }
 
   /** Sends the days that have grown since they were sent to that host. */

@@ -2,7 +2,7 @@ import type { HistoryLimits, RecordRequest } from '../../model/history.js';
 import type { UnrecordedVersion } from '../history.js';
 import type { Replica } from '../../replica/replica.js';
 import { isToken } from '../../model/row-shapes.js';
-import { findReplacedVersions } from './carry-over.js';
+import { findEarlierRecords } from './carry-over.js';
 import type { GitProcess } from './git-process.js';
 import { formatMessage, makeSingleLine, type DescribedVersion } from './message.js';
 import { makeTreeName, quoteName } from './names.js';
@@ -51,12 +51,13 @@ export async function recordVersions(
     doing,
     allowed: [0, 1],
   });
-  const carried = await findReplacedVersions(repository, requests, today, signal);
+  const { carried, recorded } = await findEarlierRecords(repository, requests, today, signal);
   const git = repository.start(['fast-import', '--quiet', '--done', '--date-format=raw'], signal);
   git.stdout.resume();
   const unrecorded: UnrecordedVersion[] = [];
   try {
-    const marked = await writeBlobs(git, replica, limits, requests, unrecorded);
+    const wanted = requests.filter((request) => !recorded.has(request));
+    const marked = await writeBlobs(git, replica, limits, wanted, unrecorded);
     let parent = output.toString().trim();
     for (const [index, group] of groupByChange([...carried, ...marked]).entries()) {
       const mark = requests.length + 2 + index;
@@ -90,11 +91,11 @@ async function writeBlobs(
     const base = { path, version, at };
     if (info === undefined)
       marked.push({ request, described: { ...base, as: 'removed' }, blob: empty });
-    else if (info.size > limits.maxFileBytes)
+    else if (info.size > limits.maxFileBytes || request.isLost === true)
       marked.push({ request, described: { ...base, as: 'named', info }, blob: empty });
     else {
       const answer: BlobAnswer = await writeBlob(git, index + 1, request, info, replica);
-      if ('failure' in answer) unrecorded.push({ request, failure: answer.failure });
+      if ('failure' in answer) unrecorded.push({ request, ...answer });
       else
         marked.push({
           request,

@@ -5,13 +5,14 @@ import type { FileInfo } from '../../model/file.js';
 import type { RecordRequest } from '../../model/history.js';
 import { statOpen } from '../../replica/descriptor.js';
 import { toLocalFileInfo } from '../../replica/file-info.js';
-import type { OpenFile } from '../../replica/open-file.js';
 import { quotePath } from '../../replica/paths.js';
 import type { Replica } from '../../replica/replica.js';
 import { toFailure } from '../to-failure.js';
 import type { GitProcess } from './git-process.js';
+import { openVersion, type VersionFile } from './open-version.js';
 
-export type BlobAnswer = { readonly sha256: string } | { readonly failure: Failure };
+export type BlobAnswer =
+  { readonly sha256: string } | { readonly failure: Failure; readonly isGone?: boolean };
 
 const CHUNK_BYTES = 256 * 1024;
 
@@ -29,7 +30,7 @@ export async function writeBlob(
   info: FileInfo,
   replica: Replica,
 ): Promise<BlobAnswer> {
-  const { path, bytes } = request;
+  const { bytes } = request;
   const head = `blob\nmark :${String(mark)}\ndata ${String(info.size)}\n`;
   if (bytes !== undefined) {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -40,23 +41,22 @@ export async function writeBlob(
     await git.write('\n');
     return { sha256 };
   }
-  let file: OpenFile | undefined;
+  let file: VersionFile | undefined;
   try {
-    file = await replica.open(path);
-    if (file === undefined || file.info.size !== info.size || file.info.mtime !== info.mtime)
-      return makeChangedAnswer(request);
+    file = await openVersion(replica, request, info);
+    if (file === undefined) return makeChangedAnswer(request);
     await git.write(head);
     return await writeOpenFile(git, file, request, info);
   } catch (error) {
     return { failure: { ...toFailure(error, 'path'), scope: 'path' } };
   } finally {
-    await file?.handle.close();
+    await file?.close();
   }
 }
 
 async function writeOpenFile(
   git: GitProcess,
-  { handle, info: before }: OpenFile,
+  { handle, info: before }: VersionFile,
   request: RecordRequest,
   info: FileInfo,
 ): Promise<BlobAnswer> {
@@ -103,10 +103,11 @@ export function makeChangedAnswer({ path }: RecordRequest): BlobAnswer {
     failure: {
       code: 'NOT_RECORDED',
       message:
-        `${quotePath(path)} was replaced or removed before its version could be recorded. The ` +
-        `trash of the other hosts may have it.`,
+        `${quotePath(path)} was replaced or removed before its version could be recorded, and no ` +
+        `copy of it was found: the history has its name and hash only.`,
       retryable: false,
       scope: 'path',
     },
+    isGone: true,
   };
 }

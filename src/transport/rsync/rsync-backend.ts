@@ -17,6 +17,7 @@ import type { Backend } from '../backend.js';
 import { toFailure, makeCancelledFailure, makeFailedOutcome, throwFailure } from '../to-failure.js';
 import type { BackendOptions, RsyncBackendContext } from '../options.js';
 import { openTransferRoute, locateRemoteDir, type TransferRoute } from '../transfer-route.js';
+import { fetchRemoteCopy } from './small-files/fetch-copy.js';
 import { openRemoteFile } from './small-files/read.js';
 import { SourceReader } from './small-files/sources.js';
 import type { RsyncTarget } from './commands.js';
@@ -207,6 +208,20 @@ export function createRsyncBackend(options: BackendOptions): Backend {
       } catch (error) {
         release();
         throw error;
+      }
+    },
+
+    async fetchCopy(from, wanted, into, signal) {
+      const dir = dirs().findFor(wanted.path);
+      if (dir === undefined) return false;
+      const { connection, release } = await ssh.connections.acquire(from);
+      try {
+        const location = locateRemoteDir(connection, from, dir);
+        const failure = await checkMarker(location.disk, location.dirPath, from.id, dir.path);
+        if (failure !== undefined) throwFailure(failure);
+        return await fetchRemoteCopy(connection.sftp, location, wanted, into, signal);
+      } finally {
+        release();
       }
     },
 

@@ -1,6 +1,8 @@
-import { rename, rm, symlink } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { open, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { newName } from '../../../src/replica/areas.js';
 import type { Path } from '../../../src/model/path.js';
 import type { SyncDir } from '../../../src/model/sync-dir.js';
 import { differences, never, photos, put, type Site } from '../site.js';
@@ -8,7 +10,7 @@ import { hostileNames } from './names.js';
 
 const dir = photos.path;
 
-/** What `compare` and `read` have to do. */
+/** What `compare`, `read` and `fetchCopy` have to do. */
 export function describeListings(site: () => Site): void {
   const there = (path: string): string => join(site().rootThere, path);
   const here = (path: string): string => join(site().here, path);
@@ -149,6 +151,56 @@ export function describeListings(site: () => Site): void {
         break;
       }
       expect((await readAll(`${dir}/big.jpg`)).content.length).toBe(3_000_000);
+    });
+  });
+
+  describe('fetchCopy', () => {
+    const fetchCopy = async (
+      info: { size: number; mtime: number; sha256?: string },
+      since = new Date(0),
+    ): Promise<string | undefined> => {
+      const file = await open(here('fetched'), 'w+');
+      try {
+        const wanted = { path: `${dir}/a.jpg` as Path, info, since };
+        return (await site().backend.fetchCopy(site().host, wanted, file, never))
+          ? await readFile(here('fetched'), 'utf8')
+          : undefined;
+      } finally {
+        await file.close();
+      }
+    };
+    const describeContent = (text: string): { size: number; mtime: number; sha256: string } => ({
+      size: text.length,
+      mtime: 1_500_000_000,
+      sha256: createHash('sha256').update(text).digest('hex'),
+    });
+
+    test('finds the bytes of a version at its path, or among replaced files, whatever their date', async () => {
+      const replaced = newName();
+      await put(site().rootThere, `${dir}/a.jpg`, 'current');
+      await put(site().rootThere, `${dir}/.syncmedia/trash/${replaced}/a.jpg`, 'earlier');
+      await put(site().rootThere, `${dir}/.syncmedia/trash/${newName()}/b.jpg`, 'another');
+      await put(site().rootThere, `${dir}/.syncmedia/conflicts/${newName()}/a.jpg`, 'losing ');
+      for (const text of ['current', 'earlier', 'losing '])
+        expect(await fetchCopy(describeContent(text))).toBe(text);
+      expect(await fetchCopy(describeContent('another'))).toBe(undefined);
+      expect(await fetchCopy(describeContent('earlier'), new Date(Date.now() + 60_000))).toBe(
+        undefined,
+      );
+    });
+
+    test('takes a file by its date where no hash is known, and never through a symlink', async () => {
+      await put(site().rootThere, `${dir}/a.jpg`, 'undated', 1_500_000_000);
+      expect(await fetchCopy({ size: 7, mtime: 1_500_000_000 })).toBe('undated');
+      expect(await fetchCopy({ size: 7, mtime: 1_500_000_001 })).toBe(undefined);
+      await rename(there(`${dir}/a.jpg`), there('outside.jpg'));
+      await symlink(there('outside.jpg'), there(`${dir}/a.jpg`));
+      expect(await fetchCopy(describeContent('undated'))).toBe(undefined);
+    });
+
+    test('throws NO_MARKER if the absence of files proves nothing', async () => {
+      await rename(there(`${dir}/.syncmedia/id`), there('kept'));
+      await expect(fetchCopy(describeContent('x'))).rejects.toMatchObject({ code: 'NO_MARKER' });
     });
   });
 }

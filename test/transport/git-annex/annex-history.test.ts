@@ -111,13 +111,15 @@ describe.skipIf(annexIsMissing !== undefined)('a history with an annex', () => {
     expect(await site.read(version!)).toBe(content.toString());
   });
 
-  test('bytes that are not those of the version are not kept, and its name is', async () => {
+  test('bytes that are not those of the version are not kept; its name is, once they are lost', async () => {
     const request = await site.save('film.mp4', makeLarge('announced'), 'v0');
     const { mtime } = request.info!;
     await put(site.root, path, makeLarge('different'), mtime);
     expect(await site.history.record([request], never)).toMatchObject([
-      { request, failure: { code: 'NOT_RECORDED', scope: 'path', retryable: false } },
+      { request, failure: { code: 'NOT_RECORDED', scope: 'path', retryable: false }, isGone: true },
     ]);
+    expect(await list()).toEqual([]);
+    await site.history.record([{ ...request, isLost: true }], never);
     expect(await list()).toMatchObject([{ version: 'v0', as: 'named' }]);
     await expect(site.read((await list())[0]!)).rejects.toMatchObject({
       code: 'NOT_RECORDED',
