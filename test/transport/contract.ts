@@ -1,47 +1,56 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Backend } from '../../src/transport/backend.js';
 import type { BackendOptions } from '../../src/transport/options.js';
-import { nodeDisk } from '../../src/replica/node-disk.js';
-import { writeMarker } from '../../src/replica/marker.js';
 import { describeFailures } from './contract/failures.js';
+import { Histories } from './contract/histories.js';
 import { describeListings } from './contract/listings.js';
+import { describeThreeHosts, films, hasFilms } from './contract/three-hosts.js';
 import { describeTransfers } from './contract/transfers.js';
-import { makeSite, namesIn, never, photos, self, type Site, type SiteOptions } from './site.js';
+import {
+  makeDirs,
+  makeSite,
+  namesIn,
+  never,
+  photos,
+  self,
+  type Site,
+  type SiteOptions,
+} from './site.js';
 
 const dir = photos.path;
 
-/** What every backend has to do. `create` gets what the composition root gives. */
+/**
+ * What every backend has to do. `create` gets what the composition root gives. There are three
+ * other hosts, each with its own sshd: the tests of details use the first one.
+ */
 export function describeBackend(
   name: string,
   create: (options: BackendOptions) => Backend,
   options: SiteOptions = {},
 ): void {
   describe(name, () => {
-    let site: Site;
+    let site: Site, histories: Histories | undefined;
     const there = (path: string): string => join(site.rootThere, path);
 
     beforeAll(async () => {
-      site = await makeSite(create, options);
+      site = await makeSite(create, {
+        ...options,
+        hosts: 3,
+        dirs: [photos, films],
+        dirsOf: (host) => (hasFilms(host) ? [photos, films] : [photos]),
+      });
+      histories = await Histories.open(site, create, options);
     });
     afterAll(async () => {
+      await histories?.close();
       await site.close();
     });
     beforeEach(async () => {
-      // A confined connection reaches the sync dirs that were there when it began.
-      await site.ssh.connections.use(site.host, (connection) => {
-        connection.retire();
-        return Promise.resolve();
-      });
-      for (const [root, id] of [
-        [site.here, self],
-        [site.rootThere, site.host.id],
-      ] as const) {
-        await rm(join(root, 'uploads'), { recursive: true, force: true });
-        await mkdir(join(root, dir), { recursive: true });
-        await writeMarker(nodeDisk, join(root, dir), id, dir);
-      }
+      await site.hosts[0]?.reset();
+      await rm(join(site.here, 'uploads'), { recursive: true, force: true });
+      await makeDirs(site.here, self, [photos, films]);
       site.resolved.length = 0;
       site.calls.length = 0;
       site.warnings.length = 0;
@@ -62,6 +71,11 @@ export function describeBackend(
       await expect(namesIn(there(dir))).resolves.toEqual([]);
     });
 
+    describeThreeHosts(
+      () => site,
+      () => histories as Histories,
+      create,
+    );
     describeTransfers(() => site);
     describeListings(() => site);
   });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Backend } from '../../src/transport/backend.js';
@@ -14,6 +14,7 @@ import { Ssh } from '../../src/transport/ssh/ssh.js';
 import type { ReplacedBy, Resolution } from '../../src/model/resolution.js';
 import type { Change, Difference, DeliveryOutcome } from '../../src/model/change.js';
 import type { ConflictRule, SyncDir } from '../../src/model/sync-dir.js';
+import type { BackendName } from '../../src/model/backend-name.js';
 import type { Host } from '../../src/model/host.js';
 import type { Path } from '../../src/model/path.js';
 import { confine, readKey } from '../gate/confined.js';
@@ -30,6 +31,12 @@ export interface SiteOptions {
   readonly rootName?: string;
   /** Whether our key is confined to the sync dirs there, as `init` does it. Default false. */
   readonly confined?: boolean;
+  /** How many other hosts there are, each with its own sshd. Default 1. */
+  readonly hosts?: 1 | 3;
+  /** The sync dirs of one of the other hosts. Default: all. */
+  readonly dirsOf?: (host: number) => readonly SyncDir[];
+  /** What the other hosts run with. Default rsync. */
+  readonly backendName?: BackendName;
 }
 
 export interface ResolverCall {
@@ -38,12 +45,26 @@ export interface ResolverCall {
   readonly size: number;
 }
 
-/** This host and another one, with a sync dir each, and a backend between them. */
+/** Another host, as this one sees it, and as it is. */
+export interface OtherHost {
+  readonly there: TestHost;
+  readonly root: string;
+  readonly host: Host;
+  readonly dirs: readonly SyncDir[];
+  /** Empties its sync dirs, which stay marked. */
+  reset(): Promise<void>;
+}
+
+/** This host and others, with their sync dirs, and a backend between them. */
 export interface Site {
   readonly here: string;
+  readonly hosts: readonly OtherHost[];
+  /** The first of the other hosts. */
   readonly there: TestHost;
   readonly rootThere: string;
   readonly host: Host;
+  /** Our private key. */
+  readonly identityFile: string;
   readonly ssh: Ssh;
   readonly backend: Backend;
   readonly calls: RsyncCall[];
@@ -68,36 +89,23 @@ export async function makeSite(
   given: SiteOptions = {},
 ): Promise<Site> {
   const dir = await makeTestDir();
-  const there = await startHost({ name: 'b', ...given.there });
   const dirs = given.dirs ?? [photos];
   const identityFile = join(dir.path, 'id_ed25519');
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', identityFile]);
   const here = join(dir.path, 'root');
-  const rootThere = given.rootName === undefined ? there.root : join(there.root, given.rootName);
-  const host = hostAt(there, rootThere);
-  for (const { path } of dirs) {
-    for (const [root, id] of [
-      [here, self],
-      [rootThere, host.id],
-    ] as const) {
-      await mkdir(join(root, path), { recursive: true });
-      await writeMarker(nodeDisk, join(root, path), id, path);
-    }
-  }
-  if (given.confined)
-    await confine(
-      there,
-      rootThere,
-      dirs.map(({ path }) => path),
-      { id: self, publicKey: await readKey(identityFile) },
-    );
-  else await there.trust(await readKey(identityFile));
+  await makeDirs(here, self, dirs);
   const ssh = new Ssh({
     stateDir: join(dir.path, 'state'),
     identityFile,
     timeoutMs: given.backend?.timeoutMs ?? 10_000,
     idleMs: 60_000,
   });
+  const hosts: OtherHost[] = [];
+  for (const name of ['b', 'c', 'd'].slice(0, given.hosts ?? 1))
+    hosts.push(
+      await startOtherHost(name, given, given.dirsOf?.(hosts.length) ?? dirs, identityFile, ssh),
+    );
+  const [{ there, root: rootThere, host }] = hosts as [OtherHost];
   const calls: RsyncCall[] = [],
     resolved: ResolverCall[] = [],
     warnings: string[] = [];
@@ -134,14 +142,16 @@ export async function makeSite(
   const backend = create(options);
   const close = async (): Promise<void> => {
     await backend.close();
-    await there.close();
+    for (const one of hosts) await one.there.close();
     await dir.remove();
   };
   return {
     here,
+    hosts,
     there,
     rootThere,
     host,
+    identityFile,
     ssh,
     backend,
     calls,
@@ -151,6 +161,50 @@ export async function makeSite(
     options,
     close,
   };
+}
+
+async function startOtherHost(
+  name: string,
+  given: SiteOptions,
+  dirs: readonly SyncDir[],
+  identityFile: string,
+  ssh: Ssh,
+): Promise<OtherHost> {
+  const there = await startHost({ name, ...given.there });
+  const root = given.rootName === undefined ? there.root : join(there.root, given.rootName);
+  const host: Host = {
+    ...hostAt(there, root),
+    id: `host-${name}`,
+    backend: given.backendName ?? 'rsync',
+  };
+  await makeDirs(root, host.id, dirs);
+  const publicKey = await readKey(identityFile);
+  if (given.confined)
+    await confine(
+      there,
+      root,
+      dirs.map(({ path }) => path),
+      { id: self, publicKey },
+    );
+  else await there.trust(publicKey);
+  const reset = async (): Promise<void> => {
+    // A confined connection reaches the sync dirs that were there when it began.
+    await ssh.connections.use(host, (connection) => {
+      connection.retire();
+      return Promise.resolve();
+    });
+    await rm(join(root, 'uploads'), { recursive: true, force: true });
+    await makeDirs(root, host.id, dirs);
+  };
+  return { there, root, host, dirs, reset };
+}
+
+/** Makes the sync dirs of a host, with its markers. */
+export async function makeDirs(root: string, id: string, dirs: readonly SyncDir[]): Promise<void> {
+  for (const { path } of dirs) {
+    await mkdir(join(root, path), { recursive: true });
+    await writeMarker(nodeDisk, join(root, path), id, path);
+  }
 }
 
 export function hostAt(there: TestHost, rootPath = there.root): Host {

@@ -6,7 +6,7 @@ import type { BackendOptions } from '../../../src/transport/options.js';
 import { gateIsMissing } from '../../gate/confined.js';
 import { describeBackend } from '../contract.js';
 import { limits } from '../git/site.js';
-import { largerThan } from './site.js';
+import { annexIsMissing, largerThan } from './site.js';
 
 const create = (options: BackendOptions): Backend =>
   createAnnexBackend({
@@ -19,11 +19,16 @@ const create = (options: BackendOptions): Backend =>
     },
   });
 
-describeBackend('git-annex', create);
-
-describe.skipIf(gateIsMissing !== undefined)('with a confined key', () => {
-  describeBackend('git-annex', create, { confined: true });
+describe.skipIf(annexIsMissing !== undefined)('with every key', () => {
+  describeBackend('git-annex', create, { backendName: 'git-annex' });
 });
+
+describe.skipIf(gateIsMissing !== undefined || annexIsMissing !== undefined)(
+  'with a confined key',
+  () => {
+    describeBackend('git-annex', create, { backendName: 'git-annex', confined: true });
+  },
+);
 
 test('without a place for its history the backend is not made', () => {
   expect(() => createAnnexBackend({} as BackendOptions)).toThrow(/needs a place/);

@@ -9,13 +9,18 @@ import { limits } from './site.js';
 const create = (options: BackendOptions): ReturnType<typeof createGitBackend> =>
   createGitBackend({
     ...options,
-    history: { ...limits, stateDir: join(options.replica.rootPath, '../state'), hostname: 'one' },
+    history: {
+      ...limits,
+      maxFileBytes: 32 * 1024 ** 2,
+      stateDir: join(options.replica.rootPath, '../state'),
+      hostname: 'one',
+    },
   });
 
-describeBackend('git', create);
+describeBackend('git', create, { backendName: 'git' });
 
 describe.skipIf(gateIsMissing !== undefined)('with a confined key', () => {
-  describeBackend('git', create, { confined: true });
+  describeBackend('git', create, { backendName: 'git', confined: true });
 });
 
 test('without a place for its history the backend is not made', () => {
