@@ -1,14 +1,13 @@
 import { Types, type mongo } from 'mongoose';
 import type { RowReader } from '../database/unreadable-rows.js';
+import type { ForgetRequest } from '../model/history.js';
 import { isDate, isText, type RowShape } from '../model/row-shapes.js';
 import { isSafePath } from '../replica/paths.js';
 import type { Path } from '../model/path.js';
 
-/** A request to remove a path from the history of every host. `at`: by the database's clock. */
-export interface ForgottenPath {
+/** A stored request to remove a path from the history of every host. */
+export interface ForgottenPath extends ForgetRequest {
   readonly id: string;
-  readonly path: Path;
-  readonly at: Date;
 }
 export interface ForgottenPathRow {
   _id: string;

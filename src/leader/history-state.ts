@@ -13,22 +13,25 @@ import { toFailure } from '../transport/to-failure.js';
  */
 export class HistoryStateStore {
   private written: HistoryState | undefined;
-  private state: HistoryState = {};
+  /** Undefined until this process changes what an earlier leader wrote. */
+  private changed: HistoryState | undefined;
+  private announced = false;
 
   constructor(private readonly context: Pick<HostContext, 'registry' | 'config'>) {}
 
   /** Opens this host's history to the others, and tells them that they may share theirs. */
   async announce(history: History): Promise<void> {
-    const { registry, config } = this.context;
+    const { config } = this.context;
     await setGateHistory(config.stateDir, {
       repository: history.place,
       maxBytes: config.history.maxBytes,
       ...(history.annexPlace !== undefined && { annex: history.annexPlace }),
     });
-    const { failure: _, failingSince: __, unshared: ___, ...before } = registry.me().history ?? {};
+    const { failure: _, failingSince: __, unshared: ___, ...before } = this.state;
     // Files that are captured from now on are recorded as they are captured.
-    const adoption = this.adoption ?? before.adoption ?? { since: new Date(), files: 0, bytes: 0 };
-    this.state = { ...before, adoption };
+    const adoption = before.adoption ?? { since: new Date(), files: 0, bytes: 0 };
+    this.changed = { ...before, adoption };
+    this.announced = true;
     await this.write();
   }
 
@@ -46,8 +49,8 @@ export class HistoryStateStore {
     const { failingSince = new Date(), ...rest } = this.state;
     if (error === undefined) {
       const { failure: _, ...others } = rest;
-      this.state = others;
-    } else this.state = { ...rest, failure: toHistoryFailure(error), failingSince };
+      this.changed = others;
+    } else this.changed = { ...rest, failure: toHistoryFailure(error), failingSince };
     return this.write();
   }
 
@@ -58,30 +61,39 @@ export class HistoryStateStore {
       failure === undefined
         ? others
         : { ...others, [host]: { failure, since: before?.since ?? new Date() } };
-    this.state = { ...this.state, unshared };
+    this.changed = { ...this.state, unshared };
     return this.write();
   }
 
   recordSize({ bytes, oldest }: HistorySize): Promise<void> {
     const { oldest: _, ...rest } = this.state;
-    this.state = { ...rest, bytes, ...(oldest && { oldest }) };
+    this.changed = { ...rest, bytes, ...(oldest && { oldest }) };
     return this.write();
+  }
+
+  /** Whether this process has opened the history. */
+  get isAnnounced(): boolean {
+    return this.announced;
   }
 
   /** Undefined until the history was announced. */
   get adoption(): HistoryAdoption | undefined {
-    return this.state.adoption;
+    return this.announced ? this.state.adoption : undefined;
   }
 
   recordAdoption(adoption: HistoryAdoption): Promise<void> {
-    this.state = { ...this.state, adoption };
+    this.changed = { ...this.state, adoption };
     return this.write();
   }
 
   recordForgotten(at: Date): Promise<void> {
     const { forgottenUntil = at } = this.state;
-    this.state = { ...this.state, forgottenUntil: at > forgottenUntil ? at : forgottenUntil };
+    this.changed = { ...this.state, forgottenUntil: at > forgottenUntil ? at : forgottenUntil };
     return this.write();
+  }
+
+  private get state(): HistoryState {
+    return this.changed ?? this.context.registry.me().history ?? {};
   }
 
   private async write(): Promise<void> {

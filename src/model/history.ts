@@ -27,6 +27,13 @@ export interface RecordRequest {
   readonly isLost?: boolean;
 }
 
+/** A path that every host has to remove from its history. */
+export interface ForgetRequest {
+  readonly path: Path;
+  /** By the clock of the database. Versions that are recorded later stay. */
+  readonly at: Date;
+}
+
 /** How much a history keeps. */
 export interface HistoryLimits {
   /** Days for which a version is kept. */

@@ -1,5 +1,5 @@
 import type { Failure } from '../model/failure.js';
-import type { RecordedVersion, RecordRequest } from '../model/history.js';
+import type { ForgetRequest, RecordedVersion, RecordRequest } from '../model/history.js';
 import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
 
@@ -61,8 +61,10 @@ export interface History {
   read(version: RecordedVersion, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Writes the history since a day (UTC) as one file that git can read: `git bundle`. */
   bundle(since: Date, signal: AbortSignal): AsyncIterable<Uint8Array>;
-  /** Removes a path from the history of every host, as far as it lies here. */
-  forget(path: Path, until: Date, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes paths from the history of every host, as far as they lie here. Returns whether any did.
+   */
+  forget(requests: readonly ForgetRequest[], signal: AbortSignal): Promise<boolean>;
   /** Whether so much was recorded that reading becomes slow until `maintain` packs it. */
   needsPacking(signal: AbortSignal): Promise<boolean>;
   /** Removes versions beyond the limits of age and size, and packs the rest. */

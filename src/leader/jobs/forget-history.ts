@@ -1,5 +1,6 @@
 import type { LeaderContext } from '../../context/leader-context.js';
 import { quotePath } from '../../replica/paths.js';
+import type { History } from '../../transport/history.js';
 import type { HistoryStateStore } from '../history-state.js';
 import type { LeaderJob } from '../leader-job.js';
 
@@ -8,28 +9,44 @@ import type { LeaderJob } from '../leader-job.js';
  * have stored them later.
  */
 const OVERLAP_MS = 10 * 60_000;
-const LIMIT = 100;
+/** Requests that are carried out by one walk through the history. */
+const LIMIT = 200;
+const DAY_MS = 24 * 60 * 60_000;
 
-/** Removes paths from this host's history that a person asked all hosts to forget. */
+/**
+ * Removes paths from this host's history that a person asked all hosts to forget.
+ *
+ * Another host may send what it has not forgotten yet: it was away, or had not shared its last
+ * versions. Once it has forgotten them itself, it cannot take them back, since no host rewrites
+ * its history on another one. So the requests are carried out again here whenever another host has
+ * carried out some, or cannot share.
+ */
 export class ForgetHistory implements LeaderJob {
   readonly name = 'removing paths from the history';
   private readonly ending = new AbortController();
   /** Requests that were carried out, with their time, as long as they may be read again. */
   private readonly done = new Map<string, Date>();
+  /** What the rows of the other hosts said of their history when all requests were carried out. */
+  private followed: string | undefined;
   private running: Promise<void> | undefined;
 
   constructor(
     private readonly context: Pick<
       LeaderContext,
-      'backend' | 'config' | 'forgotten' | 'events' | 'registry'
+      'backend' | 'config' | 'forgotten' | 'events' | 'me' | 'registry'
     >,
-    private readonly state: HistoryStateStore,
+    private readonly state: Pick<HistoryStateStore, 'isAnnounced' | 'recordForgotten'>,
   ) {}
 
+  /** Begins as soon as the history was opened: this host shares it from then on. */
+  poll(): void {
+    if (this.followed === undefined) this.pollThoroughly();
+  }
+
   pollThoroughly(): void {
-    const { backend } = this.context;
-    if (!backend.history || this.running || this.ending.signal.aborted) return;
-    this.running = this.forget().finally(() => {
+    const { history } = this.context.backend;
+    if (!history || this.running || this.ending.signal.aborted || !this.state.isAnnounced) return;
+    this.running = this.forget(history).finally(() => {
       this.running = undefined;
     });
   }
@@ -39,25 +56,51 @@ export class ForgetHistory implements LeaderJob {
     await this.running;
   }
 
-  private async forget(): Promise<void> {
-    const { backend, config, forgotten, events, registry } = this.context;
+  /** Never rejects. */
+  private async forget(history: History): Promise<void> {
+    const { config, forgotten, events, registry } = this.context;
+    const { signal } = this.ending;
     try {
+      const others = this.describeOthers();
       const until = registry.me().history?.forgottenUntil ?? new Date(0);
-      const since = new Date(Math.max(0, until.getTime() - OVERLAP_MS));
-      for (const [id, at] of this.done) if (at < since) this.done.delete(id);
+      const recent = new Date(Math.max(0, until.getTime() - OVERLAP_MS));
+      for (const [id, at] of this.done) if (at < recent) this.done.delete(id);
+      const isAgain = others !== this.followed;
+      const except = new Set(isAgain ? [] : this.done.keys());
+      const since = isAgain ? this.findOldest(recent) : recent;
       for (;;) {
-        const requests = await forgotten.listSince(since, [...this.done.keys()], LIMIT);
+        const requests = await forgotten.listSince(since, [...except], LIMIT);
+        const last = requests.at(-1);
+        if (!last) break;
+        await history.forget(requests, signal);
         for (const { id, path, at } of requests) {
-          if (this.ending.signal.aborted) return;
-          await backend.history?.forget(path, at, this.ending.signal);
+          except.add(id);
+          if (at < recent || this.done.has(id)) continue;
           this.done.set(id, at);
           config.log.info(`the history has forgotten ${quotePath(path)}, as was requested`);
-          await this.state.recordForgotten(at);
         }
-        if (requests.length === 0) return;
+        await this.state.recordForgotten(last.at);
       }
+      this.followed = others;
     } catch (error) {
-      if (!this.ending.signal.aborted) events.emit('failed', { doing: this.name, error });
+      if (!signal.aborted) events.emit('failed', { doing: this.name, error });
     }
+  }
+
+  private describeOthers(): string {
+    const { me, registry } = this.context;
+    return registry
+      .others()
+      .map(({ id, history }) =>
+        [id, history?.forgottenUntil?.getTime(), history?.unshared?.[me]?.since.getTime()].join(),
+      )
+      .sort()
+      .join(' ');
+  }
+
+  /** No day is kept that is older than the limit, so older requests concern nothing. */
+  private findOldest(recent: Date): Date {
+    const kept = Date.now() - (this.context.config.history.days + 2) * DAY_MS;
+    return new Date(Math.max(0, Math.min(recent.getTime(), kept)));
   }
 }

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { SyncMediaError } from '../../model/errors.js';
 import type { Failure } from '../../model/failure.js';
-import type { RecordedVersion, RecordRequest } from '../../model/history.js';
+import type { ForgetRequest, RecordedVersion, RecordRequest } from '../../model/history.js';
 import type { Host } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
 import { quotePath } from '../../replica/paths.js';
@@ -149,10 +149,12 @@ export class AnnexHistory implements History {
     return this.git.bundle(since, signal);
   }
 
-  forget(path: Path, until: Date, signal: AbortSignal): Promise<void> {
+  forget(requests: readonly ForgetRequest[], signal: AbortSignal): Promise<boolean> {
     return this.work.write(signal, async (both) => {
-      await this.git.forget(path, until, both);
-      await this.dropUnused(both);
+      const hasRemoved = await this.git.forget(requests, both);
+      // What a crash keeps from being dropped here, the next cleaning drops.
+      if (hasRemoved) await this.dropUnused(both);
+      return hasRemoved;
     });
   }
 

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ForgetRequest } from '../../model/history.js';
 import type { Path } from '../../model/path.js';
-import { readCommits } from './list.js';
+import { logOfAdditions, readCommits } from './list.js';
 import { deleteRefs, packObjects } from './maintain.js';
 import { removeFromMessage } from './message.js';
 import { listTreeFolders, quoteName } from './names.js';
@@ -15,46 +16,76 @@ interface ReplayedCommit {
   readonly added: readonly { readonly name: string; readonly blob: string }[];
 }
 
+/** Finds the path of a request that a name in a commit falls under. */
+type FindForgotten = (commit: ReplayedCommit, name: string) => Path | undefined;
+
 /**
- * Removes a path from the history: writes the days that contain it anew, without it. The result
- * depends on the commits and `until` alone. So all hosts get the same chains, and continue to
- * share them.
+ * Removes paths from the history: writes the days that contain them anew, without them. The result
+ * depends on the commits and the requests alone. So all hosts get the same chains, and continue to
+ * share them. Versions that were recorded after a request stay, so that it may be carried out
+ * again.
  *
- * @param until versions that were recorded later stay, so that the request may be carried out
- *   again
+ * @returns whether anything was there to be removed
  */
-export async function forgetPath(
+export async function forgetPaths(
   repository: Repository,
-  path: Path,
-  until: Date,
+  requests: readonly ForgetRequest[],
   signal: AbortSignal,
-): Promise<void> {
-  const untilSeconds = until.getTime() / 1000;
+): Promise<boolean> {
+  if (!(await hasAny(repository, requests, signal))) return false;
   const oldTips: string[] = [];
-  const folders = listTreeFolders(path);
-  // A longer path begins like this one: `a/b` is no version of `a`.
-  const isOfPath = (name: string): boolean =>
-    folders.some(
-      (folder) => name.startsWith(`${folder}/`) && !name.slice(folder.length + 1).includes('/'),
-    );
+  const findForgotten = makeFinder(requests);
   for (const day of await repository.listDays(signal)) {
     const commits = await listCommits(repository, day, signal);
-    const isForgotten = ({ recordedAt }: ReplayedCommit, name: string): boolean =>
-      recordedAt <= untilSeconds && isOfPath(name);
-    const first = commits.findIndex((one) => one.added.some(({ name }) => isForgotten(one, name)));
+    const first = commits.findIndex((one) =>
+      one.added.some(({ name }) => findForgotten(one, name) !== undefined),
+    );
     if (first === -1) continue;
     oldTips.push(day.tip);
     await replayDay(
       repository,
       day,
-      path,
       commits.slice(first),
       commits[first - 1],
-      isForgotten,
+      findForgotten,
       signal,
     );
   }
   if (oldTips.length > 0) await removeObjects(repository, oldTips, signal);
+  return oldTips.length > 0;
+}
+
+/** Whether the history has a path, at any time. Reading whole days takes much longer. */
+async function hasAny(
+  repository: Repository,
+  requests: readonly ForgetRequest[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const folders = requests.flatMap(({ path }) => listTreeFolders(path));
+  if (folders.length === 0) return false;
+  const { output } = await repository.run(
+    [...logOfAdditions, '--stdin', '--max-count=1', '--format=%H'],
+    {
+      signal,
+      doing: 'looking for a path in the history',
+      input: ['--', ...folders].map((line) => `${line}\n`).join(''),
+    },
+  );
+  return output.length > 0;
+}
+
+function makeFinder(requests: readonly ForgetRequest[]): FindForgotten {
+  const folders = new Map<string, { readonly path: Path; readonly seconds: number }>();
+  for (const { path, at } of requests)
+    for (const folder of listTreeFolders(path)) {
+      const seconds = Math.max(at.getTime() / 1000, folders.get(folder)?.seconds ?? 0);
+      folders.set(folder, { path, seconds });
+    }
+  return ({ recordedAt }, name) => {
+    // A longer path begins like this one: `a/b` is no version of `a`.
+    const found = folders.get(name.slice(0, name.lastIndexOf('/')));
+    return found && recordedAt <= found.seconds ? found.path : undefined;
+  };
 }
 
 /**
@@ -120,13 +151,12 @@ async function listCommits(
 async function replayDay(
   repository: Repository,
   day: HistoryDay,
-  path: Path,
   commits: readonly ReplayedCommit[],
   before: ReplayedCommit | undefined,
-  isForgotten: (commit: ReplayedCommit, name: string) => boolean,
+  findForgotten: FindForgotten,
   signal: AbortSignal,
 ): Promise<void> {
-  const doing = 'removing a path from the history';
+  const doing = 'removing paths from the history';
   const texts = await readCommits(
     repository,
     commits.map(({ commit }) => commit),
@@ -140,11 +170,11 @@ async function replayDay(
   let parent = before?.commit,
     mark = 0;
   for (const one of commits) {
-    const kept = one.added.filter(({ name }) => !isForgotten(one, name));
+    const kept = one.added.filter(({ name }) => findForgotten(one, name) === undefined);
     const text = texts.get(one.commit);
     if (kept.length === 0 || text === undefined) continue;
-    const isWhole = kept.length === one.added.length;
-    const message = Buffer.from(isWhole ? text.message : removeFromMessage(text.message, path));
+    const paths = new Set(one.added.flatMap(({ name }) => findForgotten(one, name) ?? []));
+    const message = Buffer.from(removeFromMessage(text.message, paths));
     const people = text.headers.filter((line) => /^(author|committer) /.test(line));
     await git.write(
       `commit ${day.ref}\nmark :${String(++mark)}\n${people.join('\n')}\n` +

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { Failure } from '../../model/failure.js';
-import type { RecordedVersion, RecordRequest } from '../../model/history.js';
+import type { ForgetRequest, RecordedVersion, RecordRequest } from '../../model/history.js';
 import type { Host } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
 import type { History, HistorySize, UnrecordedVersion } from '../history.js';
 import type { BackendOptions, HistoryPlace } from '../options.js';
 import { findVersionsAt } from './find-at.js';
-import { forgetPath } from './forget.js';
 import { findEarlierRecords } from './carry-over.js';
+import { forgetPaths } from './forget.js';
 import { writeBundle } from './bundle.js';
 import { HistoryWork } from './history-work.js';
 import { listVersions, readVersion } from './list.js';
@@ -113,8 +113,8 @@ export class GitHistory implements History {
     }
   }
 
-  forget(path: Path, until: Date, signal: AbortSignal): Promise<void> {
-    return this.work.write(signal, (both) => forgetPath(this.repository, path, until, both));
+  forget(requests: readonly ForgetRequest[], signal: AbortSignal): Promise<boolean> {
+    return this.work.write(signal, (both) => forgetPaths(this.repository, requests, both));
   }
 
   async needsPacking(signal: AbortSignal): Promise<boolean> {

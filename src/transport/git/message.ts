@@ -52,14 +52,18 @@ export function parseMessage(message: string): Omit<CommitText, 'hostname'> {
   return { ...(savedBy && { savedBy }), versions };
 }
 
-/** Removes the lines of a path from a message, and the path from its subject. */
-export function removeFromMessage(message: string, path: Path): string {
+/** Removes the lines of paths from a message, and the paths from its subject. */
+export function removeFromMessage(message: string, paths: ReadonlySet<Path>): string {
+  if (paths.size === 0) return message;
   const [subject = '', ...rest] = message.split('\n');
   const kept = rest.filter((line) => {
     if (!line.startsWith(`${TRAILER}: `)) return true;
-    return parseVersion(parseJson(line.slice(TRAILER.length + 2)))?.path !== path;
+    const path = parseVersion(parseJson(line.slice(TRAILER.length + 2)))?.path;
+    return path === undefined || !paths.has(path);
   });
-  return [subject.replaceAll(makeSingleLine(path), 'a file'), ...kept].join('\n');
+  let renamed = subject;
+  for (const path of paths) renamed = renamed.replaceAll(makeSingleLine(path), 'a file');
+  return [renamed, ...kept].join('\n');
 }
 
 /** Makes a text fit into one line of git's, such as a name of an author. */

@@ -159,7 +159,7 @@ describe.skipIf(annexIsMissing !== undefined)('a history with an annex', () => {
       never,
     );
     await site.history.record([await site.save('film.mp4', own, 'v3')], never);
-    await site.history.forget(path, new Date(Date.now() + 1_000), never);
+    await site.history.forget([{ path, at: new Date(Date.now() + 1_000) }], never);
     expect(await list()).toEqual([]);
     expect(await isKept(own)).toBe(false);
     expect(await isKept(shared)).toBe(true);

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { requireSafePath } from '../../../src/replica/paths.js';
-import { forgetPath } from '../../../src/transport/git/forget.js';
+import { forgetPaths } from '../../../src/transport/git/forget.js';
 import { listVersions, readVersion } from '../../../src/transport/git/list.js';
 import { maintainRepository } from '../../../src/transport/git/maintain.js';
 import { recordVersions } from '../../../src/transport/git/record.js';
@@ -366,7 +366,7 @@ describe('forgetting', () => {
       input: 'sent by another host',
     });
 
-    await forgetPath(site.repository, secret.path, later, never);
+    await forgetPaths(site.repository, [{ path: secret.path, at: later }], never);
     expect(await site.git('cat-file', '-t', sent.output.toString().trim())).toBe('blob\n');
 
     expect(await list(secret.path)).toEqual([]);
@@ -388,8 +388,8 @@ describe('forgetting', () => {
     await copy.open(never);
     await promisify(execFile)('cp', ['-a', `${site.repository.gitDir}/.`, copy.gitDir]);
     await site.record([{ ...other, version: 'o3' }]);
-    await forgetPath(site.repository, secret.path, later, never);
-    await forgetPath(copy, secret.path, later, never);
+    await forgetPaths(site.repository, [{ path: secret.path, at: later }], never);
+    await forgetPaths(copy, [{ path: secret.path, at: later }], never);
     const [mine] = await site.repository.listDays(never);
     const [theirs] = await copy.listDays(never);
     expect(await site.git('rev-parse', `${mine!.ref}~1`)).toBe(`${theirs!.tip}\n`);
@@ -398,10 +398,14 @@ describe('forgetting', () => {
   test('versions that were recorded after the request stay, also when it is carried out again', async () => {
     const secret = await site.save('secret.jpg', 'a secret', 's1');
     await site.record([secret]);
-    await forgetPath(site.repository, secret.path, later, never);
+    await forgetPaths(site.repository, [{ path: secret.path, at: later }], never);
     await site.record([await site.save('secret.jpg', 'public now', 's2')]);
     const [{ tip } = { tip: '' }] = await site.repository.listDays(never);
-    await forgetPath(site.repository, secret.path, new Date(Date.now() - 60_000), never);
+    await forgetPaths(
+      site.repository,
+      [{ path: secret.path, at: new Date(Date.now() - 60_000) }],
+      never,
+    );
     expect((await list(secret.path)).map(({ version }) => version)).toEqual(['s2']);
     expect((await site.repository.listDays(never)).map((day) => day.tip)).toEqual([tip]);
   });
@@ -409,7 +413,7 @@ describe('forgetting', () => {
   test('a day that has only that path is removed', async () => {
     const secret = await site.save('secret.jpg', 'a secret', 's1');
     await site.record([secret]);
-    await forgetPath(site.repository, secret.path, later, never);
+    await forgetPaths(site.repository, [{ path: secret.path, at: later }], never);
     expect(await site.repository.listDays(never)).toEqual([]);
   });
 });
