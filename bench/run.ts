@@ -11,6 +11,7 @@ import { processMark } from '../test/harness/leftovers.js';
 import { addedToSave } from './benchmarks/2-hooks.js';
 import { bootstrapping } from './benchmarks/11-bootstrap.js';
 import { alternatives } from './benchmarks/13-alternatives.js';
+import { backends } from './benchmarks/15-backends.js';
 import { backlog } from './benchmarks/7-backlog.js';
 import { blockedPaths } from './benchmarks/12-blocked.js';
 import { bursts } from './benchmarks/3-burst.js';
@@ -40,6 +41,7 @@ const benchmarks = [
   blockedPaths,
   alternatives,
   overviews,
+  backends,
 ];
 const { values } = parseArgs({
   options: {

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Schema, type Model } from 'mongoose';
 import { defaultTuning } from '../src/config/config.js';
+import type { BackendName } from '../src/model/backend-name.js';
 import type { HostId } from '../src/model/host.js';
 import { dir, openSite, type App, type Machine, type Photo } from '../test/flow/site.js';
 import { until } from '../test/harness/wait.js';
@@ -34,6 +35,11 @@ export interface BenchSite {
   /** The sender's id, and those of the hosts that receive. */
   readonly me: HostId;
   readonly others: readonly HostId[];
+  /**
+   * Adds files to the tree of every host while the app is away, and starts it again. A history has
+   * to record them.
+   */
+  addFiles(files: number, folder: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -43,16 +49,22 @@ export interface BenchSiteOptions {
   readonly files?: number;
   /** Whether the sender's app runs in this process. Default true. */
   readonly app?: boolean;
+  /** Of every host. Default rsync. */
+  readonly backend?: BackendName;
 }
 
 export async function openBenchSite(
   { server, say }: Settings,
-  { receivers = 3, files = 1_000, app: wantsApp = true }: BenchSiteOptions = {},
+  { receivers = 3, files = 1_000, app: wantsApp = true, backend = 'rsync' }: BenchSiteOptions = {},
 ): Promise<BenchSite> {
   const names = Array.from({ length: receivers }, (_, i) => `to${String(i + 1)}`);
   const appFile = wantsApp ? '' : await buildApp();
   say(`starting ${String(receivers + 1)} hosts`);
-  const site = await openSite({ hosts: ['from', ...names], server });
+  const site = await openSite({
+    hosts: ['from', ...names],
+    server,
+    environment: { SYNCMEDIA_BACKEND: backend },
+  });
   try {
     const [sender, ...others] = site.machines as [Machine, ...Machine[]];
     const key = join(sender.ssh.dir, 'baseline-key');
@@ -61,20 +73,20 @@ export async function openBenchSite(
     for (const { ssh } of others) await ssh.trust(publicKey);
     const hosts = await sender.app.sync.hosts.list();
     const me = hosts.find(({ hostname }) => hostname === 'from')?.id ?? '';
+    if (backend !== 'rsync') await untilHistoriesAreOpen(sender.app);
     for (const machine of site.machines) await machine.app.close();
     const connection = await site.database.connect();
-    say(`making a tree of ${String(files)} files`);
-    await fillTree(
-      connection,
-      site.machines,
-      me,
-      hosts.map(({ id }) => id),
-      files,
-    );
-    if (wantsApp) {
+    const holders = hosts.map(({ id }) => id),
+      isToRecord = backend !== 'rsync';
+    const fill = (count: number, folder: string): Promise<unknown> =>
+      fillTree(connection, site.machines, me, holders, count, { folder, isToRecord });
+    const startApp = async (): Promise<void> => {
       sender.app = await sender.startApp({ tuning: defaultTuning, plugin: { rescan: 30 } });
       await untilHeld(sender.app);
-    }
+    };
+    say(`making a tree of ${String(files)} files`);
+    await fill(files, 'tree');
+    if (wantsApp) await startApp();
     const Plain = connection.model<Photo>(
       'Plain',
       new Schema<Photo>({
@@ -87,19 +99,34 @@ export async function openBenchSite(
     return {
       sender,
       receivers: others,
-      app: sender.app,
+      get app() {
+        return sender.app;
+      },
       appFile,
       Plain,
       key,
       uri: site.database.uri,
       me,
       others: hosts.map(({ id }) => id).filter((id) => id !== me),
+      async addFiles(count, folder) {
+        await sender.app.close();
+        await fill(count, folder);
+        await startApp();
+      },
       close: () => site.close(),
     };
   } catch (error) {
     await site.close();
     throw error;
   }
+}
+
+/** Resolves when each host takes the history of the others. Their apps may end then. */
+async function untilHistoriesAreOpen(app: App): Promise<void> {
+  await until(
+    async () => (await app.sync.status()).hosts.every(({ history }) => history !== undefined),
+    { timeout: 30_000 },
+  );
 }
 
 /** Resolves when its delivery queues run. */

@@ -1,5 +1,5 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Connection } from 'mongoose';
 import { getNativeCollection } from '../src/util/collections.js';
 import { stderrLog } from '../src/model/log.js';
@@ -15,6 +15,17 @@ import { run } from './baselines.js';
 const perFolder = 100;
 const mtime = 1_700_000_000;
 
+export interface TreeOptions {
+  /** Hosts that the files are pending for. Default none. */
+  readonly pending?: readonly HostId[];
+  /** Below the sync dir. Default `tree`. */
+  readonly folder?: string;
+  /** Of each file. Default 1,000. */
+  readonly bytes?: number;
+  /** Whether this host's history has to record them. Default false. */
+  readonly isToRecord?: boolean;
+}
+
 /**
  * Files that every host has, and the ledger knows: what a site has grown to. @returns their paths
  */
@@ -24,9 +35,7 @@ export async function fillTree(
   me: HostId,
   holders: readonly HostId[],
   files: number,
-  pending: readonly HostId[] = [],
-  folder = 'tree',
-  bytes = 1_000,
+  { pending = [], folder = 'tree', bytes = 1_000, isToRecord = false }: TreeOptions = {},
 ): Promise<Path[]> {
   const [first, ...others] = machines;
   if (!first || files === 0) return [];
@@ -57,11 +66,12 @@ export async function fillTree(
         };
         const { path: _id, ...entry } = makeVersionEntry(undefined, facts, {
           path,
-          version: `tree-${path}`,
+          version: randomUUID(),
           me,
           wantedBy: pending,
           now: new Date(),
           alsoHeldBy: holders,
+          ...(isToRecord && { recording: { mayLack: () => false } }),
         });
         return { _id, ...entry };
       }),
@@ -69,12 +79,10 @@ export async function fillTree(
     await rows.insertMany(docs, { ordered: false });
     paths.push(...own);
   }
-  for (const machine of others)
-    await run('rsync', [
-      '-a',
-      '--exclude=.syncmedia',
-      `${first.path(dir)}/`,
-      `${machine.path(dir)}/`,
-    ]);
+  await Promise.all(
+    others.map((machine) =>
+      run('cp', ['-a', '--', first.path(`${dir}/${folder}`), `${machine.path(dir)}/`]),
+    ),
+  );
   return paths;
 }

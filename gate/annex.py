@@ -48,6 +48,7 @@ def serve_annex(host, history, uuid, own_uuid):
     programs = [(path, EXECUTE | READ) for path in GIT_CORE + (git, find_loader(git))] + [('/dev/urandom', READ), ('/proc/self', READ)]
     own = [(annex, READ)] + [(os.path.join(annex, name), CHANGE) for name in ('annex', 'objects', 'refs')]
     os.umask(0o077)
+    os.nice(NICENESS)
     # One file is never larger than the whole history may be.
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     arguments = ['p2pstdio', annex, uuid, '--uuid', own_uuid]

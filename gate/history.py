@@ -11,6 +11,8 @@ GIT_CORE = ('/usr/lib/git-core', '/usr/libexec/git-core', '/usr/local/libexec/gi
 MOST_OF_PUSH = 2 * 1024 ** 3
 # The history may exceed its limit by this factor until its host's next cleaning.
 SLACK = 1.5
+# Deliveries and visitors come first.
+NICENESS = 10
 
 
 def receive_history(host, history):
@@ -36,6 +38,7 @@ def receive_history(host, history):
     core = [(path, EXECUTE | READ) for path in GIT_CORE] + [('/dev/urandom', READ)]
     own = [(repository, READ), (os.path.join(repository, 'objects'), CHANGE), (os.path.join(repository, 'refs'), CHANGE)]
     os.umask(0o077)
+    os.nice(NICENESS)
     become(find(GIT, 'git'), ['receive-pack', repository], core + own, make_git_environment(settings))
 
 

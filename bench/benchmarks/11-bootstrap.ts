@@ -72,7 +72,7 @@ async function bootstrap({ server, say }: Settings, files: number): Promise<Time
     await from.app.sync.hosts.unregister('new');
     const me = (await from.app.sync.hosts.show('from')).id;
     say(`making a tree of ${files.toLocaleString('en')} files`);
-    const paths = await fillTree(from.app.connection, [from], me, [me], files, [], 'tree', size);
+    const paths = await fillTree(from.app.connection, [from], me, [me], files, { bytes: size });
 
     say('one bare rsync of it');
     const bare = await timeBare(from, fresh, key, []);

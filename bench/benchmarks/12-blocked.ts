@@ -151,7 +151,10 @@ async function save(
 async function makePending(site: BenchSite, files: number): Promise<void> {
   const { sender, app, me } = site;
   const others = (await app.sync.hosts.list()).map(({ id }) => id).filter((id) => id !== me);
-  await fillTree(app.connection, [sender], me, [me], files, others, 'blocked');
+  await fillTree(app.connection, [sender], me, [me], files, {
+    pending: others,
+    folder: 'blocked',
+  });
 }
 
 async function untilBlocked(

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Arrivals } from '../arrivals.js';
 import type { Alternative, RunningAlternative } from '../alternatives/alternative.js';
 import { gridfs } from '../alternatives/gridfs.js';
@@ -10,6 +9,7 @@ import { measureServing } from '../alternatives/serving.js';
 import { syncthing } from '../alternatives/syncthing.js';
 import type { Benchmark, Result, Settings } from '../benchmark.js';
 import { median, milliseconds, now, p95 } from '../figures.js';
+import { readCpuSeconds } from '../processor-time.js';
 import { openBenchSite, type BenchSite } from '../site.js';
 import { atOnce } from '../unreachable-burst.js';
 
@@ -184,15 +184,4 @@ class Places {
   close(): void {
     this.arrivals?.close();
   }
-}
-
-/** How many seconds the processors of this machine have worked. */
-function readCpuSeconds(): number {
-  const [user = 0, nice = 0, system = 0, , , irq = 0, soft = 0] = (
-    /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? ''
-  )
-    .split(' ')
-    .map(Number);
-  // In ticks of 10 ms.
-  return (user + nice + system + irq + soft) / 100;
 }

@@ -30,15 +30,10 @@ export const backlog: Benchmark = {
       const rows = getNativeCollection<LedgerRow>(connection, 'syncmedia_ledger');
       await hosts.updateMany({ hostname: 'to1' }, { $set: { status: 'paused' } });
       settings.say(`making ${files.toLocaleString('en')} pending files`);
-      const paths = await fillTree(
-        connection,
-        [sender],
-        site.me,
-        [site.me],
-        files,
-        site.others,
-        'backlog',
-      );
+      const paths = await fillTree(connection, [sender], site.me, [site.me], files, {
+        pending: site.others,
+        folder: 'backlog',
+      });
       const pending = (): Promise<number> =>
         rows.countDocuments({ pending: { $in: [...site.others] } });
       if ((await pending()) !== files)

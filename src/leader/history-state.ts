@@ -19,17 +19,27 @@ export class HistoryStateStore {
 
   constructor(private readonly context: Pick<HostContext, 'registry' | 'config'>) {}
 
-  /** Opens this host's history to the others, and tells them that they may share theirs. */
-  async announce(history: History): Promise<void> {
+  /**
+   * Opens this host's history to the others, and tells them that they may share theirs.
+   *
+   * @param isNew the history is empty, so all existing files are to be adopted
+   */
+  async announce(history: History, isNew: boolean): Promise<void> {
     const { config } = this.context;
     await setGateHistory(config.stateDir, {
       repository: history.place,
       maxBytes: config.history.maxBytes,
       ...(history.annexPlace !== undefined && { annex: history.annexPlace }),
     });
-    const { failure: _, failingSince: __, unshared: ___, ...before } = this.state;
+    const {
+      failure: _,
+      failingSince: __,
+      unshared: ___,
+      adoption: adopted,
+      ...before
+    } = this.state;
     // Files that are captured from now on are recorded as they are captured.
-    const adoption = before.adoption ?? { since: new Date(), files: 0, bytes: 0 };
+    const adoption = (!isNew && adopted) || { since: new Date(), files: 0, bytes: 0 };
     this.changed = { ...before, adoption };
     this.announced = true;
     await this.write();

@@ -109,6 +109,7 @@ export function openLeaderContext(
         entryListeners.delete(listener);
       };
     },
+    isDelivering: () => queues.isDelivering,
     wakeQueue: (host) => {
       queues.wake(host);
     },

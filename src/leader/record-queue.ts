@@ -7,6 +7,8 @@ import { toRecordRequest } from './jobs/to-record-request.js';
 /** So many versions are kept in memory until they are recorded. The ledger names the others. */
 const MAX_VERSIONS = 2_000;
 const MAX_BYTES = 64 * 1024 * 1024;
+/** Beyond this share of either limit, versions are recorded beside deliveries. */
+const NEARLY_FULL = 0.75;
 /** So many files are kept open. */
 const MAX_FILES = 64;
 
@@ -35,6 +37,11 @@ export class RecordQueue {
 
   get length(): number {
     return this.queued.length;
+  }
+
+  /** Whether there will soon be no room. */
+  get isNearlyFull(): boolean {
+    return this.length > NEARLY_FULL * MAX_VERSIONS || this.bytes > NEARLY_FULL * MAX_BYTES;
   }
 
   /** Returns false if there is no room. */

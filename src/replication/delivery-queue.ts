@@ -101,6 +101,10 @@ export class DeliveryQueue {
     return this.backoff.isWaiting;
   }
 
+  get isDelivering(): boolean {
+    return this.running !== undefined;
+  }
+
   /**
    * Retries at once despite the backoff, because a person requested it or the host was heard of.
    */

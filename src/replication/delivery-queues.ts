@@ -51,6 +51,10 @@ export class DeliveryQueues {
   wake(host: HostId): void {
     this.queues.get(host)?.retryNow();
   }
+  /** Whether any queue is at work. */
+  get isDelivering(): boolean {
+    return [...this.queues.values()].some((queue) => queue.isDelivering);
+  }
   isBackingOff(host: HostId): boolean {
     return this.queues.get(host)?.isBackingOff ?? true;
   }

@@ -24,11 +24,12 @@ export interface History {
   /** Absolute path of the annex, which the gate opens too. Missing without one. */
   readonly annexPlace?: string;
   /**
-   * Repairs what a crash left, and makes this host ready to record. Only the leader calls this.
+   * Repairs what a crash left, and makes this host ready to record. Returns whether the history
+   * begins anew. Only the leader calls this.
    *
    * @throws MISSING_PROGRAM, BAD_STATE, HISTORY_FAILED
    */
-  open(signal: AbortSignal): Promise<void>;
+  open(signal: AbortSignal): Promise<boolean>;
   /**
    * Records versions of this host, flushed to the disk. A version that is recorded twice is
    * listed once. Only the leader calls this. A failure of scope `path` concerns one version; any

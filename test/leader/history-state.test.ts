@@ -29,9 +29,13 @@ test('what is recorded before the history is opened keeps what an earlier leader
     await store.recordForgotten(at);
     expect(row).toEqual({ adoption, bytes: 5, forgottenUntil: at });
     expect(store.adoption).toBeUndefined();
-    await store.announce({ place: dir.path } as History);
+    await store.announce({ place: dir.path } as History, false);
     expect(row).toEqual({ adoption, bytes: 5, forgottenUntil: at });
     expect(store.adoption).toEqual(adoption);
+    // A person removed the history, so that it begins anew: all files are adopted once more.
+    await store.announce({ place: dir.path } as History, true);
+    expect(store.adoption).toMatchObject({ files: 0, bytes: 0 });
+    expect(store.adoption?.after).toBeUndefined();
   } finally {
     await dir.remove();
   }

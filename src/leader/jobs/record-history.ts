@@ -12,6 +12,7 @@ import type { LeaderJob } from '../leader-job.js';
 import { RecordQueue, type QueuedVersion } from '../record-queue.js';
 import { listRecordedHosts } from '../recorded-hosts.js';
 import { VersionBytes } from '../version-bytes.js';
+import { giveWay, GIVE_WAY_MS } from './give-way.js';
 import { listRecordRequests } from './to-record-request.js';
 
 /** Milliseconds from a version's entry to its record, so that its deliveries begin first. */
@@ -47,6 +48,7 @@ export class RecordHistory implements LeaderJob {
       | 'disk'
       | 'events'
       | 'forgotten'
+      | 'isDelivering'
       | 'ledger'
       | 'me'
       | 'onEntries'
@@ -125,17 +127,19 @@ export class RecordHistory implements LeaderJob {
     this.bytes.startRound();
     try {
       if (!this.isOpen) {
-        await history.open(signal);
-        await this.state.announce(history);
+        await this.state.announce(history, await history.open(signal));
         this.isOpen = true;
       }
       let hasRecorded = false;
+      const end = performance.now() + GIVE_WAY_MS;
       for (;;) {
+        await giveWay(this.context, end, signal, () => this.queue.isNearlyFull);
         taken = await this.take();
         if (signal.aborted || (taken.length === 0 && !this.hasMore)) break;
         if (taken.length === 0) continue;
         await this.record(history, taken);
         this.queue.release(taken);
+        taken = [];
         hasRecorded = true;
       }
       this.failures = 0;

@@ -6,6 +6,7 @@ import type { History } from '../../transport/history.js';
 import { mapConcurrently } from '../../util/map-concurrently.js';
 import type { HistoryStateStore } from '../history-state.js';
 import type { LeaderJob } from '../leader-job.js';
+import { giveWay, GIVE_WAY_MS } from './give-way.js';
 
 /** A host gets the history at most this often. */
 const INTERVAL_MS = 2_000;
@@ -34,7 +35,7 @@ export class ShareHistory implements LeaderJob {
   constructor(
     private readonly context: Pick<
       LeaderContext,
-      'backend' | 'config' | 'me' | 'events' | 'tuning' | 'registry'
+      'backend' | 'config' | 'me' | 'events' | 'tuning' | 'registry' | 'isDelivering'
     >,
     private readonly state: HistoryStateStore,
   ) {}
@@ -104,6 +105,7 @@ export class ShareHistory implements LeaderJob {
 
   /** Never rejects. */
   private async run(history: History): Promise<void> {
+    if (!this.state.isAnnounced) return;
     const targets = this.listTargets();
     for (const id of [...this.hosts.keys()])
       if (!targets.some((host) => host.id === id)) await this.forget(id);
@@ -113,6 +115,9 @@ export class ShareHistory implements LeaderJob {
       const sharing = this.hosts.get(id);
       return sharing?.isDue === true && sharing.nextAt <= performance.now();
     });
+    if (due.length === 0) return;
+    const { signal } = this.ending;
+    await giveWay(this.context, performance.now() + GIVE_WAY_MS, signal).catch(() => undefined);
     await mapConcurrently(due, HOSTS_AT_ONCE, (host) => this.share(history, host));
   }
 

@@ -55,12 +55,13 @@ export class AnnexHistory implements History {
     this.shared = new SharedDays(join(stateDir, 'annex-shared.json'));
   }
 
-  async open(signal: AbortSignal): Promise<void> {
-    await this.git.open(signal);
+  async open(signal: AbortSignal): Promise<boolean> {
+    const isNew = await this.git.open(signal);
     await this.work.write(signal, async (both) => {
       await this.annex.open(both);
       this.keptBytes = await this.measureAll(await this.annex.listKeys());
     });
+    return isNew;
   }
 
   record(

@@ -41,7 +41,7 @@ export class GitHistory implements History {
     this.shared = new SharedDays(join(limits.stateDir, 'git-shared.json'));
   }
 
-  open(signal: AbortSignal): Promise<void> {
+  open(signal: AbortSignal): Promise<boolean> {
     return this.work.write(signal, (both) => this.repository.open(both));
   }
 

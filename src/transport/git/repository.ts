@@ -83,11 +83,11 @@ export class Repository {
 
   /**
    * Creates the repository if it is missing, writes its configuration anew, and removes what a
-   * crash left.
+   * crash left. Returns whether it is a new one.
    *
    * @throws MISSING_PROGRAM; BAD_STATE if another user owns the folder
    */
-  async open(signal: AbortSignal): Promise<void> {
+  async open(signal: AbortSignal): Promise<boolean> {
     await this.requireVersion(signal);
     for (const folder of ['', 'objects', 'objects/info', 'objects/pack', 'refs', 'refs/heads'])
       await mkdir(join(this.gitDir, folder), { recursive: true, mode: 0o700 });
@@ -104,9 +104,10 @@ export class Repository {
     await removeLeftovers(this.gitDir, this.hostId);
     await replaceFile(join(this.gitDir, 'config'), formatConfig(), 0o600);
     const instance = join(this.gitDir, INSTANCE_FILE);
-    if (!/^[0-9a-f]{8}$/.test(await readFile(instance, 'utf8').catch(() => '')))
-      await replaceFile(instance, randomBytes(4).toString('hex'), 0o600);
+    const isNew = !/^[0-9a-f]{8}$/.test(await readFile(instance, 'utf8').catch(() => ''));
+    if (isNew) await replaceFile(instance, randomBytes(4).toString('hex'), 0o600);
     await replaceFile(join(this.gitDir, 'HEAD'), 'ref: refs/heads/none\n', 0o600);
+    return isNew;
   }
 
   /** The ref at which this repository records a day. */

@@ -24,7 +24,7 @@ async function installGit(version: string): Promise<void> {
   process.env['PATH'] = `${folder}:${path ?? ''}`;
 }
 
-const open = (): Promise<void> =>
+const open = (): Promise<boolean> =>
   new Repository(join(dir.path, 'history'), self, 30_000).open(never);
 
 test.each(['2.35.9', '1.8.3.1', '2.9.0'])(
