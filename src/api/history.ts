@@ -5,6 +5,11 @@ import type { Run } from '../model/run.js';
 /** A version that the history remembers, with the name of the host that recorded it. */
 export interface HistoryVersion extends RecordedVersion {
   readonly hostname: string;
+  /**
+   * Of this version only the name and the hash are here, but another host may have the bytes. They
+   * are fetched when they are needed.
+   */
+  readonly elsewhere?: true;
 }
 
 /** What a restore does, or would do. */
@@ -13,7 +18,7 @@ export interface HistoryRestore {
   readonly version: HistoryVersion;
   readonly dryRun: boolean;
   /** Where the bytes come from. */
-  readonly from: 'history' | 'trash';
+  readonly from: 'history' | 'trash' | 'another host';
   /** The file that is there now. A restore moves it to the trash. */
   readonly current?: { readonly size: number; readonly mtime: Date; readonly sha256: string };
   /** The file that is there now has the bytes of the version, so nothing is to do. */
@@ -44,7 +49,10 @@ export interface HistoryActions {
    * be either.
    */
   show(path: string, at: string): Promise<HistoryVersion>;
-  /** Reads the bytes of a version. Fails at the end if they are damaged. Throws NOT_RECORDED. */
+  /**
+   * Reads the bytes of a version, and fetches them from another host if they lie only there. Fails
+   * at the end if they are damaged. Throws NOT_RECORDED, HOST_UNREACHABLE.
+   */
   read(path: string, at: string): Promise<AsyncIterable<Uint8Array>>;
   /**
    * Places an earlier version at its path again, as a new version for every host. Changes nothing

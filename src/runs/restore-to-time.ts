@@ -1,8 +1,10 @@
 import type { LeaderContext } from '../context/leader-context.js';
+import { chooseHolders } from '../decisions/choose-holders.js';
 import { chooseRequestedDirs } from '../decisions/differences.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import { answerRestore } from '../decisions/restore-to-time.js';
 import type { Entry } from '../model/entry.js';
+import type { Host } from '../model/host.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { FileInfo } from '../model/file.js';
 import type { RecordedVersion } from '../model/history.js';
@@ -90,17 +92,21 @@ async function restoreEntries(
 }
 
 async function planEntry(
-  { me, disk }: LeaderContext,
+  context: LeaderContext,
   progress: RunProgress,
   entry: Entry,
   version: RecordedVersion | undefined,
 ): Promise<Planned | undefined> {
+  const { me, disk } = context;
   const { path, kind } = entry;
   const answer = answerRestore(entry, version);
   if (answer === 'same') return undefined;
   const info = version?.info;
   const copy = answer === 'hash only' && info ? await disk.findCopy(path, info) : undefined;
-  if (!version || !info || (answer !== 'restore' && copy === undefined)) {
+  const isHere = answer === 'restore' || copy !== undefined;
+  const mayBring =
+    answer === 'hash only' && version !== undefined && listHolders(context, version).length > 0;
+  if (!version || !info || !(isHere || mayBring)) {
     progress.addLeftOut(path, answer === 'restore' ? 'no version' : answer);
     return undefined;
   }
@@ -128,6 +134,8 @@ async function placePlanned(
   const isPlaced =
     isSaved && found?.size === info.size && (await disk.hash(path))?.sha256 === info.sha256;
   if ((await hasNewVersion()) || (isSaved && !isPlaced)) throw makeChangedError(path);
+  if (!isPlaced && copy === undefined && version.as === 'named')
+    await history.bring?.(version, listHolders(context, version), progress.signal);
   if (!isPlaced)
     await disk.placeVersion(
       {
@@ -154,6 +162,12 @@ async function placePlanned(
     throw makeChangedError(path);
   }
   progress.addDone(1, info.size);
+}
+
+/** The hosts that may have the bytes of a version which this host knows by its hash. */
+function listHolders({ backend, registry, me }: LeaderContext, { host }: RecordedVersion): Host[] {
+  if (backend.history?.bring === undefined) return [];
+  return chooseHolders(registry.find(me), registry.all(), host);
 }
 
 /** Whether another host saved the file right after the restored one was placed here. */

@@ -55,6 +55,14 @@ export interface History {
     signal: AbortSignal,
   ): Promise<Map<Path, RecordedVersion>>;
   /**
+   * Brings the bytes of a version here, if they lie elsewhere. The hosts are asked one after the
+   * other, each with a time limit. Missing where all bytes lie here.
+   *
+   * @param from active hosts that may have them
+   * @throws NOT_RECORDED, HOST_UNREACHABLE with the hosts that were asked; HISTORY_FAILED
+   */
+  bring?(version: RecordedVersion, from: readonly Host[], signal: AbortSignal): Promise<void>;
+  /**
    * Opens the bytes of a version. The stream fails at its end if they are not the recorded ones.
    *
    * @throws NOT_RECORDED if the bytes are not stored here

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { makeAnnexUuid, makeKey, type AnnexKey } from '../../src/transport/git-a
 import { Repository } from '../../src/transport/git/repository.js';
 import type { Backend } from '../../src/transport/backend.js';
 import { SshConfig } from '../../src/transport/ssh/ssh-config.js';
-import { limits, sha256 } from '../transport/git/site.js';
+import { limits, readAll, sha256 } from '../transport/git/site.js';
 import { annexIsMissing, makeLarge } from '../transport/git-annex/site.js';
 import { makeSite, never, photos, put, self, type Site } from '../transport/site.js';
 import { confine, gateIsMissing, readKey } from './confined.js';
@@ -31,6 +31,8 @@ let there: Annex;
 let gitThere: Repository;
 let to: Host;
 let sshArguments: string[];
+/** Nothing listens on these ports. */
+let sshPort = 1;
 
 /** Runs a command on the other host, with input that ends after a while. */
 const exec = (command: string, input = '', openMs = 0): Promise<Ended> =>
@@ -242,6 +244,80 @@ describe.skipIf(gateIsMissing !== undefined || annexIsMissing !== undefined)(
       await writeFile(join(there.place, 'annex/filler'), Buffer.alloc(200_000));
       expect(await history.share(to, never)).toMatchObject({
         message: expect.stringContaining('full') as string,
+      });
+    });
+
+    describe('gives a content back that this host has lost', () => {
+      const content = makeLarge('only there', 3_000_000);
+      const path = requireSafePath(`${dir}/lost.mp4`);
+      let key: AnnexKey;
+      let here: Annex;
+      /** Hosts that do not answer. */
+      let unreachable: Host, down: Host;
+      const findVersion = async () => (await history.list(path, 1, never))[0]!;
+
+      beforeEach(async () => {
+        key = await record('lost.mp4', content);
+        expect(await history.share(to, never)).toBeUndefined();
+        here = new Annex(history.annexPlace!, self, 30_000);
+        await here.drop([key], never);
+        const id = `host-${String(sshPort)}`;
+        unreachable = { ...to, id, hostname: 'c', sshPort };
+        down = { ...unreachable, id: `${id}-d`, hostname: 'd' };
+        sshPort++;
+      });
+
+      test('also if another one that is asked first does not answer', async () => {
+        const version = await findVersion();
+        expect(version.as).toBe('named');
+        await history.bring?.(version, [unreachable, to], never);
+        expect(await findVersion()).toMatchObject({ as: 'stored' });
+        expect((await readAll(history.read(version, never))).equals(content)).toBe(true);
+        // It is there already, so nobody is asked.
+        await history.bring?.(version, [], never);
+      });
+
+      test('and the error names each host that was asked, if none has it', async () => {
+        await there.drop([key], never);
+        const version = await findVersion();
+        await expect(history.bring?.(version, [to], never)).rejects.toMatchObject({
+          code: 'NOT_RECORDED',
+          message: expect.stringContaining(`(${to.hostname}: it has no copy)`) as string,
+        });
+        await expect(history.bring?.(version, [down, to], never)).rejects.toMatchObject({
+          code: 'HOST_UNREACHABLE',
+          message: expect.stringMatching(
+            new RegExp(`\\(d: .*refused; ${to.hostname}: it has no copy\\)`, 's'),
+          ) as string,
+        });
+        await expect(history.bring?.(version, [], never)).rejects.toMatchObject({
+          code: 'NOT_RECORDED',
+          message: expect.stringContaining('no other host keeps large files') as string,
+        });
+      });
+
+      test('but not with other bytes: they never reach the annex of this host', async () => {
+        const object = there.locate(key);
+        await chmod(join(object, '..'), 0o700);
+        await chmod(object, 0o600);
+        await writeFile(object, makeLarge('other bytes', content.length));
+        await expect(history.bring?.(await findVersion(), [to], never)).rejects.toMatchObject({
+          code: 'HISTORY_FAILED',
+          message: expect.stringContaining(`(${to.hostname}: Verification of content`) as string,
+        });
+        expect(await here.measure(key)).toBeUndefined();
+        expect((await findVersion()).as).toBe('named');
+      });
+
+      test('only as far as there is room here', async () => {
+        const filler = makeKey({ size: 7, mtime: 0, sha256: sha256('filler') })!;
+        await mkdir(join(here.locate(filler), '..'), { recursive: true });
+        await writeFile(here.locate(filler), '');
+        await truncate(here.locate(filler), 1.5 * limits.maxBytes);
+        await expect(history.bring?.(await findVersion(), [to], never)).rejects.toMatchObject({
+          code: 'HISTORY_FAILED',
+          message: expect.stringContaining('SYNCMEDIA_HISTORY_MAX_BYTES') as string,
+        });
       });
     });
 

@@ -94,6 +94,32 @@ describe.skipIf(!hasBrowser)(`the versions of a file ${orInstall}`, () => {
     ).toBe(2);
   });
 
+  test('that only another host keeps are saved and restored as well', async () => {
+    const elsewhere = versions.map((one) =>
+      one.as === 'named' ? { ...one, elsewhere: true } : one,
+    );
+    site.routes.set('GET history', () => ({ versions: elsewhere }));
+    const answer = site.routes.get('GET history/restore');
+    site.routes.set('GET history/restore', (...asked) => {
+      const { restore } = answer?.(...asked) as { restore: object };
+      return { restore: { ...restore, from: 'another host' } };
+    });
+    await open();
+    await table().waitFor();
+    expect(
+      await table()
+        .getByRole('link', { name: /^Save the version/ })
+        .count(),
+    ).toBe(3);
+    await table()
+      .getByRole('button', { name: /^Restore/ })
+      .nth(1)
+      .click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('the bytes are fetched from another host').waitFor();
+    await dialog.getByRole('button', { name: 'Restore it' }).waitFor();
+  });
+
   test('are looked for again while the newest is not recorded yet', async () => {
     let asked = 0;
     site.routes.set('GET history', () => ({ versions: asked++ === 0 ? [] : versions }));

@@ -9,6 +9,7 @@ export const historyVersion = objectOf<HistoryVersion>({
   version: v.string(),
   host: v.string(),
   hostname: v.string(),
+  elsewhere: v.exactOptional(v.literal(true)),
   at: dateText,
   as: v.picklist(['stored', 'named', 'removed']),
   author: v.string(),
@@ -27,7 +28,7 @@ export const historyRestore = objectOf<HistoryRestore>({
   path: v.string(),
   version: historyVersion,
   dryRun: v.boolean(),
-  from: v.picklist(['history', 'trash']),
+  from: v.picklist(['history', 'trash', 'another host']),
   current: v.exactOptional(
     objectOf<NonNullable<HistoryRestore['current']>>({
       size: count,

@@ -130,8 +130,10 @@ function formatVersions(versions: readonly HistoryVersion[], layout: Layout): st
       ['AUTHOR', 'DOCUMENT'],
     ) +
       (versions.some(({ as }) => as === 'named')
-        ? '\n* only the hash is kept here: the file was too large. Another host may have its ' +
-          'bytes.\n'
+        ? '\n* only the hash is kept here: the file was too large.' +
+          (versions.some(({ elsewhere }) => elsewhere)
+            ? ' Its bytes are fetched from another host that has them.\n'
+            : '\n')
         : ''),
   );
 }

@@ -3,6 +3,7 @@ import type { HistoryRestore, HistoryVersion } from '../../api/history.js';
 import type { SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import type { ThisHost } from '../../context/this-host.js';
+import { chooseHolders } from '../../decisions/choose-holders.js';
 import { findVersion, parseVersionReference, requireTime } from '../../decisions/find-version.js';
 import { wantsPath } from '../../decisions/wants.js';
 import { SyncMediaError } from '../../model/errors.js';
@@ -60,7 +61,7 @@ export function createHistoryActions(
           `${'time' in reference ? 'at' : 'with the revision'} ${at}; ` +
           `\`syncmedia history\` lists those it has`,
       );
-    return { hostContext, history, version: addHostname(hostContext, found) };
+    return { hostContext, history, version: describeVersion(hostContext, history, found) };
   }
 
   return {
@@ -69,14 +70,15 @@ export function createHistoryActions(
       async list(given, limit = defaultLimit) {
         const { hostContext, history } = await open();
         const versions = await history.list(thisHost.toPath(given), limit, thisHost.ending);
-        return versions.map((version) => addHostname(hostContext, version));
+        return versions.map((version) => describeVersion(hostContext, history, version));
       },
       async show(path, at) {
         return (await find(path, at)).version;
       },
       async read(path, at) {
-        const { history, version } = await find(path, at);
-        if (version.as !== 'stored') throw makeNotStoredError(version);
+        const { hostContext, history, version } = await find(path, at);
+        if (version.as !== 'stored' && !version.elsewhere) throw makeNotStoredError(version);
+        await bringBytes(hostContext, history, version, thisHost.ending);
         return history.read(version, thisHost.ending);
       },
       async restore(path, at, { dryRun = true, current, by } = {}) {
@@ -134,7 +136,8 @@ async function planRestore(
   if (as === 'removed' || !info) throw makeNotStoredError(version);
   const location = await openReplicaDir(replica, dir);
   const copy = as === 'stored' ? undefined : await findCopyOf(location, path, info);
-  if (as === 'named' && copy === undefined) throw makeNotStoredError(version);
+  const isElsewhere = version.elsewhere === true && copy === undefined;
+  if (as === 'named' && copy === undefined && !isElsewhere) throw makeNotStoredError(version);
   const current = (await ledger.read(path))?.version;
   const here = await replica.hash(path);
   const others = registry.recipients().filter((host) => host.id !== me && wantsPath(host, path));
@@ -147,7 +150,7 @@ async function planRestore(
       path,
       version,
       dryRun,
-      from: copy === undefined ? 'history' : 'trash',
+      from: isElsewhere ? 'another host' : copy === undefined ? 'history' : 'trash',
       ...(here && {
         current: { size: here.size, mtime: new Date(here.mtime * 1000), sha256: here.sha256 },
       }),
@@ -162,14 +165,16 @@ async function planRestore(
  * there goes to the trash, even if the ledger does not know it: a person decided.
  */
 async function placePlanned(
-  { ledger, registry, me, config }: HostContext,
+  hostContext: HostContext,
   history: History,
   version: HistoryVersion,
   { location, copy, found, current }: RestorePlan,
   signal: AbortSignal,
 ): Promise<void> {
   const { path, info } = version;
+  const { ledger, registry, me, config } = hostContext;
   if (!info) return;
+  if (copy === undefined) await bringBytes(hostContext, history, version, signal);
   const resolver = createReplacedFileResolver(ledger, registry)(me, () => ({
     version: '',
     ruled: true,
@@ -203,6 +208,31 @@ function makeNotStoredError({ path, as, revision }: RecordedVersion): SyncMediaE
   );
 }
 
-function addHostname({ registry }: HostContext, version: RecordedVersion): HistoryVersion {
-  return { ...version, hostname: registry.find(version.host)?.hostname ?? version.host };
+/** Fetches the bytes of a version that lie on another host only. */
+async function bringBytes(
+  { registry, me }: HostContext,
+  history: History,
+  version: HistoryVersion,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!version.elsewhere) return;
+  await registry.refresh();
+  const holders = chooseHolders(registry.find(me), registry.all(), version.host);
+  await history.bring?.(version, holders, signal);
+}
+
+function describeVersion(
+  { registry, me }: HostContext,
+  history: History,
+  version: RecordedVersion,
+): HistoryVersion {
+  const isElsewhere =
+    version.as === 'named' &&
+    history.bring !== undefined &&
+    chooseHolders(registry.find(me), registry.all(), version.host).length > 0;
+  return {
+    ...version,
+    hostname: registry.find(version.host)?.hostname ?? version.host,
+    ...(isElsewhere && { elsewhere: true as const }),
+  };
 }

@@ -18,7 +18,7 @@ export function RestoreVersionDialog({
 }): JSX.Element {
   const { api } = usePage();
   const mayChange = useMayChange();
-  const { path, revision, as, at, info } = version;
+  const { path, revision, as, at, info, elsewhere } = version;
   const size = info?.size ?? 0;
   return (
     <Ask<WireRestore>
@@ -32,7 +32,7 @@ export function RestoreVersionDialog({
           <p>
             <PathText path={path} />
           </p>
-          {as === 'stored' && isPicturePath(path, size) && (
+          {(as === 'stored' || elsewhere) && isPicturePath(path, size) && (
             <Picture address={contentAddress(path, revision)} />
           )}
           <ul>
@@ -47,6 +47,7 @@ export function RestoreVersionDialog({
                     : texts.nothingReplaced}
                 </li>
                 {from === 'trash' && <li>{texts.fromTrash}</li>}
+                {from === 'another host' && <li>{texts.fromAnotherHost}</li>}
               </>
             )}
           </ul>

@@ -55,6 +55,9 @@ export const fileTexts = {
   isCurrentVersion: 'The file that is there now has these bytes already: nothing is to do.',
   fromTrash: 'The history knows its hash only: the bytes come from the trash of this host.',
 
+  fromAnotherHost:
+    'This host knows its hash only: the bytes are fetched from another host that keeps them.',
+
   // Removals
   noRemovals: 'No removals wait',
   removalsTitle: 'Removals wait for a yes or no',

@@ -52,7 +52,7 @@ export function Versions({ file }: { file: WireFile }): JSX.Element | null {
         const when = formatDateTime(one.at);
         return (
           <>
-            {one.as === 'stored' && (
+            {(one.as === 'stored' || one.elsewhere) && (
               <a
                 href={contentAddress(path, one.revision)}
                 download

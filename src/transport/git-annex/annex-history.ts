@@ -14,6 +14,7 @@ import type { BlobAnswer } from '../git/write-blob.js';
 import type { History, HistorySize, UnrecordedVersion } from '../history.js';
 import type { BackendOptions, HistoryPlace } from '../options.js';
 import { Annex } from './annex.js';
+import { HostFetcher, type AskedHost, type FetchAnswer } from './fetch.js';
 import { keepVersion } from './keep.js';
 import { makeKey, type AnnexKey } from './key.js';
 import { listReferences } from './references.js';
@@ -34,6 +35,8 @@ export class AnnexHistory implements History {
   private readonly annex: Annex;
   private readonly shared: SharedDays;
   private readonly work = new HistoryWork();
+  private readonly fetching = new HistoryWork();
+  private readonly fetcher: HostFetcher;
   /** Bytes in the annex, as far as this process knows. */
   private keptBytes = 0;
   /** The same after the last cleaning. */
@@ -53,6 +56,7 @@ export class AnnexHistory implements History {
     this.annexPlace = join(stateDir, 'annex');
     this.annex = new Annex(this.annexPlace, options.self, Math.max(options.timeoutMs, 60_000));
     this.shared = new SharedDays(join(stateDir, 'annex-shared.json'));
+    this.fetcher = new HostFetcher({ annex: this.annex, ssh: options.ssh });
   }
 
   async open(signal: AbortSignal): Promise<boolean> {
@@ -117,6 +121,19 @@ export class AnnexHistory implements History {
     return new Map(all.map((version) => [version.path, version]));
   }
 
+  bring(version: RecordedVersion, from: readonly Host[], signal: AbortSignal): Promise<void> {
+    // One after the other: many pictures of one page must not fill the line.
+    return this.fetching.write(signal, async (both) => {
+      const key = version.info && makeKey(version.info);
+      if (version.as !== 'named' || key === undefined || (await this.has(version))) return;
+      await this.fetch(key, both);
+      if (await this.has(version)) return;
+      await this.requireRoom(version);
+      const asked = await this.fetcher.fetch(key, from, both);
+      if (asked) throw makeNowhereError(version, asked);
+    });
+  }
+
   async *read(version: RecordedVersion, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const key = version.info && makeKey(version.info);
     if (key !== undefined && !(await this.has(version))) await this.fetch(key, signal);
@@ -175,6 +192,7 @@ export class AnnexHistory implements History {
   }
 
   async close(): Promise<void> {
+    await this.fetching.close();
     await this.work.close();
     await this.git.close();
   }
@@ -246,6 +264,17 @@ export class AnnexHistory implements History {
     });
   }
 
+  /** What is fetched counts like what this host keeps. */
+  private async requireRoom({ path, info }: RecordedVersion): Promise<void> {
+    const kept = await this.measureAll(await this.annex.listKeys());
+    if (kept + (info?.size ?? 0) <= SLACK * this.limits.maxBytes) return;
+    throw new SyncMediaError(
+      'HISTORY_FAILED',
+      `The annex of this host has no room for this version of ${quotePath(path)}: raise ` +
+        'SYNCMEDIA_HISTORY_MAX_BYTES, or wait until the history is cleaned.',
+    );
+  }
+
   private async has({ info }: RecordedVersion): Promise<boolean> {
     const key = info && makeKey(info);
     return key !== undefined && (await this.annex.measure(key)) === info?.size;
@@ -277,6 +306,20 @@ export class AnnexHistory implements History {
     for (const key of keys) bytes += (key && (await this.annex.measure(key))) ?? 0;
     return bytes;
   }
+}
+
+/** Names each host that was asked, and what it answered. */
+function makeNowhereError({ path }: RecordedVersion, asked: readonly AskedHost[]): SyncMediaError {
+  const answers = asked.map(
+    ({ host, answer }) => `${host.hostname}: ${'why' in answer ? answer.why : 'it has no copy'}`,
+  );
+  const has = (kind: FetchAnswer['kind']): boolean =>
+    asked.some(({ answer }) => answer.kind === kind);
+  return new SyncMediaError(
+    has('silent') ? 'HOST_UNREACHABLE' : has('failed') ? 'HISTORY_FAILED' : 'NOT_RECORDED',
+    `No host gave the bytes of this version of ${quotePath(path)} ` +
+      `(${answers.join('; ') || 'no other host keeps large files'})`,
+  );
 }
 
 function makeAbsentError({ path }: RecordedVersion, key: AnnexKey | undefined): SyncMediaError {

@@ -1,34 +1,28 @@
-import { relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Failure } from '../../model/failure.js';
 import type { Host } from '../../model/host.js';
 import { explainExit, summariseStderr } from '../git/answers.js';
 import { formatAddress } from '../ssh/address.js';
-import type { Ssh } from '../ssh/ssh.js';
 import { toFailure } from '../to-failure.js';
-import type { Annex } from './annex.js';
-import { makeAnnexUuid, type AnnexKey } from './key.js';
-
-/** The only annex that the gate opens to another host, by this name. */
-const SHARED_ANNEX = '/syncmedia-annex';
+import type { AnnexKey } from './key.js';
+import { makeRemoteArguments, nameRemote, parseAnswer, type AnnexEnds } from './remote.js';
 
 /**
  * Copies contents to the annex of another host, by one git-annex that is asked for one after the
  * other. git-annex skips what the other host has, and goes on where a transfer was interrupted.
  */
 export async function sendKeys(
-  { annex, ssh }: { readonly annex: Annex; readonly ssh: Ssh },
+  ends: AnnexEnds,
   to: Host,
   keys: readonly AnnexKey[],
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
   if (keys.length === 0) return undefined;
   try {
-    await annex.requirePresence();
-    const settings = await makeRemoteSettings({ annex, ssh }, to);
-    const git = annex.repository.start(
+    await ends.annex.requirePresence();
+    const git = ends.annex.repository.start(
       [
-        ...settings.flatMap((setting) => ['-c', setting]),
+        ...(await makeRemoteArguments(ends, to)),
         ...['annex', 'copy', '--batch-keys', '--json', '--json-progress', '--json-error-messages'],
         ...['--to', nameRemote(to)],
       ],
@@ -53,45 +47,6 @@ export async function sendKeys(
   } catch (error) {
     return toFailure(error, 'host');
   }
-}
-
-function nameRemote({ id }: Host): string {
-  return `host-${id}`;
-}
-
-/**
- * How git-annex reaches the host: by ssh with our configuration. git-annex splits the options at
- * spaces, so the paths are relative to its folder.
- */
-async function makeRemoteSettings(
-  { annex, ssh }: { readonly annex: Annex; readonly ssh: Ssh },
-  to: Host,
-): Promise<string[]> {
-  const { alias, configFile, controlPath } = await ssh.target(to);
-  const [config = '', control = ''] = [configFile, controlPath].map((path) =>
-    relative(annex.place, path),
-  );
-  const remote = `remote.${nameRemote(to)}`;
-  return [
-    `${remote}.url=ssh://${alias}${SHARED_ANNEX}`,
-    `${remote}.annex-uuid=${makeAnnexUuid(to.id)}`,
-    `${remote}.annex-ssh-options=-F ${config} -S ${control}`,
-  ];
-}
-
-/** Reads a line of `--json`; undefined for one of `--json-progress`. */
-function parseAnswer(line: string): { success: boolean; why: string } | undefined {
-  let answer: Record<string, unknown> = {};
-  try {
-    answer = JSON.parse(line) as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
-  const { success, 'error-messages': messages, note } = answer;
-  if (typeof success !== 'boolean') return undefined;
-  const texts: unknown[] = Array.isArray(messages) ? messages : [];
-  const why = [...texts, note].filter((text) => typeof text === 'string' && text.trim() !== '');
-  return { success, why: why.join(' ') };
 }
 
 function explainRefused(to: Host, refused: string, stderr: string, answered: number): Failure {
