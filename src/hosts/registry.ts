@@ -116,6 +116,12 @@ export class Registry {
     return this.hosts.find((host) => host.id === id);
   }
 
+  /** The time of the database, as far as this host's last heartbeats have measured it. */
+  now(): Date {
+    const me = this.hosts.find((host) => host.id === this.self);
+    return new Date(Date.now() - (me?.clockOffsetMs ?? 0));
+  }
+
   /** This host's row, as last read. @throws NOT_INITIALISED if there is none */
   me(): Host {
     const me = this.hosts.find((host) => host.id === this.self);

@@ -80,8 +80,7 @@ export function createSyncMedia(
         const { lastContext } = thisHost;
         if (!lastContext) return undefined;
         const { counters: store, me, registry } = lastContext;
-        const now = new Date(Date.now() - (registry.find(me)?.clockOffsetMs ?? 0));
-        return { store, me, now };
+        return { store, me, now: registry.now() };
       },
     },
     { everyMs: thisHost.tuning.countersMs },

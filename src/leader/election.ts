@@ -298,6 +298,11 @@ function makeBackend({
     bandwidthLimit,
     chmod,
     log,
-    history: { ...config.history, stateDir, hostname: registry.me().hostname },
+    history: {
+      ...config.history,
+      stateDir,
+      hostname: registry.me().hostname,
+      now: () => registry.now(),
+    },
   });
 }

@@ -76,8 +76,12 @@ export interface History {
   forget(requests: readonly ForgetRequest[], signal: AbortSignal): Promise<boolean>;
   /** Whether so much was recorded that reading becomes slow until `maintain` packs it. */
   needsPacking(signal: AbortSignal): Promise<boolean>;
-  /** Removes versions beyond the limits of age and size, and packs the rest. */
-  maintain(signal: AbortSignal): Promise<HistorySize>;
+  /**
+   * Removes versions beyond the limits of age and size, and packs the rest.
+   *
+   * @param now by the clock of the database
+   */
+  maintain(signal: AbortSignal, now?: Date): Promise<HistorySize>;
 }
 
 /** How much a history occupies. `oldest` is its oldest day, at midnight UTC. */

@@ -74,6 +74,11 @@ export interface HistoryPlace extends HistoryLimits {
   readonly stateDir: string;
   /** This host's name, for people who read the history. */
   readonly hostname: string;
+  /**
+   * The time by which records are dated: that of the database, by which requests to forget a path
+   * are dated, too. Default: the clock of this host.
+   */
+  readonly now?: () => Date;
   /** Needed by the backend git-annex. */
   readonly annex?: AnnexLimits;
 }

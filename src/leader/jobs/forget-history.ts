@@ -100,7 +100,8 @@ export class ForgetHistory implements LeaderJob {
 
   /** No day is kept that is older than the limit, so older requests concern nothing. */
   private findOldest(recent: Date): Date {
-    const kept = Date.now() - (this.context.config.history.days + 2) * DAY_MS;
+    const { config, registry } = this.context;
+    const kept = registry.now().getTime() - (config.history.days + 2) * DAY_MS;
     return new Date(Math.max(0, Math.min(recent.getTime(), kept)));
   }
 }

@@ -52,9 +52,11 @@ export class MaintainHistory implements LeaderJob {
   }
 
   private async maintain(): Promise<void> {
-    const { backend, config, events } = this.context;
+    const { backend, config, events, registry } = this.context;
     try {
-      const size = await backend.history?.maintain(this.ending.signal);
+      // Where the clock of a host is wrong, all days may look old to it.
+      const now = registry.me().heartbeatAt;
+      const size = await backend.history?.maintain(this.ending.signal, now);
       if (size) await this.state.recordSize(size);
       const isTooLarge = (size?.bytes ?? 0) > config.history.maxBytes;
       this.nextAt = performance.now() + (isTooLarge ? TOO_LARGE_MS : INTERVAL_MS);

@@ -181,9 +181,9 @@ export class AnnexHistory implements History {
     return isFull || (await this.git.needsPacking(signal));
   }
 
-  maintain(signal: AbortSignal): Promise<HistorySize> {
+  maintain(signal: AbortSignal, now?: Date): Promise<HistorySize> {
     return this.work.write(signal, async (both) => {
-      const size = await this.git.maintain(both);
+      const size = await this.git.maintain(both, now);
       await this.dropUnused(both);
       await this.annex.tidy(both);
       this.cleanedBytes = this.keptBytes;

@@ -56,7 +56,7 @@ export class GitHistory implements History {
       replica: this.options.replica,
       hostname: limits.hostname,
     };
-    return this.work.write(signal, (both) => recordVersions(context, requests, both));
+    return this.work.write(signal, (both) => recordVersions(context, requests, both, this.now()));
   }
 
   /** Finds the requests for replaced versions that were recorded before. */
@@ -65,7 +65,7 @@ export class GitHistory implements History {
     signal: AbortSignal,
   ): Promise<ReadonlySet<RecordRequest>> {
     return this.work.run(signal, async (both) => {
-      const today = formatDay(new Date());
+      const today = formatDay(this.now());
       return (await findEarlierRecords(this.repository, requests, today, both)).recorded;
     });
   }
@@ -122,10 +122,10 @@ export class GitHistory implements History {
     return count > MAX_LOOSE_OBJECTS;
   }
 
-  maintain(signal: AbortSignal): Promise<HistorySize> {
+  maintain(signal: AbortSignal, now = this.now()): Promise<HistorySize> {
     const { repository, limits, measureKept } = this;
     return this.work.write(signal, (both) =>
-      maintainRepository(repository, limits, both, measureKept),
+      maintainRepository(repository, limits, both, measureKept, now),
     );
   }
 
@@ -135,8 +135,13 @@ export class GitHistory implements History {
 
   /** Lists the days of this host that the limits allow, which the other hosts get. */
   async listOwnDays(signal: AbortSignal): Promise<HistoryDay[]> {
-    const first = formatDay(new Date(Date.now() - this.limits.days * 24 * 60 * 60_000));
+    const now = this.now().getTime();
+    const first = formatDay(new Date(now - this.limits.days * 24 * 60 * 60_000));
     const days = await this.repository.listDays(signal);
     return days.filter(({ host, day }) => host === this.options.self && day >= first);
+  }
+
+  private now(): Date {
+    return this.limits.now?.() ?? new Date();
   }
 }

@@ -38,6 +38,7 @@ beforeEach(() => {
       }),
       registry: makePartial<LeaderContext['registry']>({
         me: () => ({ id: 'A', history: mine }) as Host,
+        now: () => new Date(),
         others: () => [{ id: 'B', history: theirs } as Host],
       }),
       events: makePartial<LeaderContext['events']>({

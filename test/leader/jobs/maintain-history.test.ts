@@ -11,12 +11,13 @@ const minute = 60_000,
 const maxBytes = 1_000;
 
 let calls: string[], sizes: unknown[], failed: unknown[];
+let times: (Date | undefined)[];
 let isPending: boolean, needsPacking: boolean, bytes: number, failure: Error | undefined;
 let jobs: MaintainHistory[];
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });
-  [calls, sizes, failed, jobs] = [[], [], [], []];
+  [calls, sizes, failed, jobs, times] = [[], [], [], [], []];
   [isPending, needsPacking, bytes, failure] = [false, false, 10, undefined];
 });
 afterEach(async () => {
@@ -27,8 +28,9 @@ afterEach(async () => {
 function makeJob({ scansPeriodically = true, hasHistory = true } = {}): MaintainHistory {
   const history = makePartial<History>({
     needsPacking: () => Promise.resolve(needsPacking),
-    maintain: async (signal) => {
+    maintain: async (signal, now) => {
       calls.push('maintain');
+      times.push(now);
       if (failure) throw failure;
       signal.throwIfAborted();
       return { bytes };
@@ -45,7 +47,7 @@ function makeJob({ scansPeriodically = true, hasHistory = true } = {}): Maintain
         hasPending: () => Promise.resolve(isPending),
       }),
       registry: makePartial<LeaderContext['registry']>({
-        me: () => ({ id: 'A', deliveries: {} }) as Host,
+        me: () => ({ id: 'A', deliveries: {}, heartbeatAt: new Date(7) }) as Host,
         all: () => [],
       }),
       tuning: { scansPeriodically } as LeaderContext['tuning'],
@@ -130,4 +132,9 @@ test('a job that was closed begins nothing', async () => {
   const job = makeJob();
   await job.close();
   expect(await pollAfter(job, hour)).toBe(0);
+});
+
+test('days are counted by the clock of the database', async () => {
+  await pollAfter(makeJob(), 11 * minute);
+  expect(times).toEqual([new Date(7)]);
 });
