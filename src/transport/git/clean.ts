@@ -11,6 +11,16 @@ const LOCK_AGE_MS = 5_000;
 const LOCK_CHECK_MS = 100;
 
 /**
+ * Below the repository: the last commits that days had before paths were removed from them. They
+ * stay there until their objects are gone, since nothing else leads to these after a crash or a
+ * full disk.
+ */
+export const FORGETTING_FILE = 'forgetting';
+
+const GIT_FILES: readonly string[] = ['HEAD', 'config', 'objects', 'refs', 'packed-refs'];
+const OUR_FILES: readonly string[] = ['instance', FORGETTING_FILE];
+
+/**
  * Removes what a crash left in the repository, before the leader records anything:
  *
  * - Locks. Only the leader writes this host's refs, so a lock of theirs has no owner. git would
@@ -22,8 +32,7 @@ const LOCK_CHECK_MS = 100;
  */
 export async function removeLeftovers(gitDir: string, host: HostId): Promise<void> {
   for (const name of await listNames(gitDir))
-    if (!['HEAD', 'config', 'objects', 'refs', 'packed-refs', 'instance'].includes(name))
-      await removeLeftover(join(gitDir, name));
+    if (![...GIT_FILES, ...OUR_FILES].includes(name)) await removeLeftover(join(gitDir, name));
   for (const lock of await listLocks(gitDir, host)) await removeLock(lock);
   await removeEmptyObjects(join(gitDir, 'objects'));
 }

@@ -1,7 +1,9 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ForgetRequest } from '../../model/history.js';
 import type { Path } from '../../model/path.js';
+import { replaceFile } from '../../state-dir/replace-file.js';
+import { FORGETTING_FILE } from './clean.js';
 import { logOfAdditions, readCommits } from './list.js';
 import { deleteRefs, packObjects } from './maintain.js';
 import { removeFromMessage } from './message.js';
@@ -32,8 +34,9 @@ export async function forgetPaths(
   requests: readonly ForgetRequest[],
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (!(await hasAny(repository, requests, signal))) return false;
-  const oldTips: string[] = [];
+  const unfinished = join(repository.gitDir, FORGETTING_FILE);
+  const oldTips = await readTips(unfinished);
+  if (oldTips.length === 0 && !(await hasAny(repository, requests, signal))) return false;
   const findForgotten = makeFinder(requests);
   for (const day of await repository.listDays(signal)) {
     const commits = await listCommits(repository, day, signal);
@@ -42,6 +45,7 @@ export async function forgetPaths(
     );
     if (first === -1) continue;
     oldTips.push(day.tip);
+    await replaceFile(unfinished, oldTips.join('\n'), 0o600);
     await replayDay(
       repository,
       day,
@@ -51,8 +55,15 @@ export async function forgetPaths(
       signal,
     );
   }
-  if (oldTips.length > 0) await removeObjects(repository, oldTips, signal);
-  return oldTips.length > 0;
+  if (oldTips.length === 0) return false;
+  await removeObjects(repository, oldTips, signal);
+  await rm(unfinished);
+  return true;
+}
+
+async function readTips(file: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text.split('\n').filter((tip) => /^[0-9a-f]{40,64}$/.test(tip));
 }
 
 /** Whether the history has a path, at any time. Reading whole days takes much longer. */
@@ -98,7 +109,17 @@ async function removeObjects(
   signal: AbortSignal,
 ): Promise<void> {
   const { output } = await repository.run(
-    ['rev-list', '--objects', '--no-object-names', '--stdin', '--not', '--branches'],
+    [
+      'rev-list',
+      '--objects',
+      '--no-object-names',
+      // An earlier try may have removed some of them.
+      '--ignore-missing',
+      '--missing=allow-any',
+      '--stdin',
+      '--not',
+      '--branches',
+    ],
     {
       signal,
       doing: 'looking for the objects of a path',

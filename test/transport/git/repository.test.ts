@@ -410,6 +410,28 @@ describe('forgetting', () => {
     expect((await site.repository.listDays(never)).map((day) => day.tip)).toEqual([tip]);
   });
 
+  test('a removal that failed after the days were written anew goes on at the next try', async () => {
+    const secret = await site.save('secret.jpg', 'a secret', 's1');
+    await site.record([await site.save('other.jpg', 'other', 'o1')]);
+    await site.record([secret]);
+    const blob = (await site.git('hash-object', '-t', 'blob', join(site.root, secret.path))).trim();
+    const lock = join(site.repository.gitDir, 'objects/info/commit-graph.lock');
+    await mkdir(join(lock, '..'), { recursive: true });
+    await writeFile(lock, '');
+    const requests = [{ path: secret.path, at: later }];
+    await expect(forgetPaths(site.repository, requests, never)).rejects.toMatchObject({
+      code: 'HISTORY_FAILED',
+    });
+    // The leader opens the repository again after a failure.
+    await rm(lock);
+    await site.repository.open(never);
+    expect(await forgetPaths(site.repository, requests, never)).toBe(true);
+    await expect(site.git('cat-file', '-t', blob)).rejects.toMatchObject({
+      code: 'HISTORY_FAILED',
+    });
+    expect(await forgetPaths(site.repository, requests, never)).toBe(false);
+  });
+
   test('a day that has only that path is removed', async () => {
     const secret = await site.save('secret.jpg', 'a secret', 's1');
     await site.record([secret]);
