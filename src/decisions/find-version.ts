@@ -46,20 +46,19 @@ export function requireTime(at: string): Date {
 }
 
 /**
- * Finds the version that is meant, in a list that begins with the newest.
+ * Finds a version by the beginning of its revision.
  *
- * @throws BAD_OPTION if several revisions begin like the given one
+ * @throws BAD_OPTION if several revisions begin like that
  */
-export function findVersion<T extends Pick<RecordedVersion, 'revision' | 'at'>>(
+export function findByRevision<T extends Pick<RecordedVersion, 'revision'>>(
   versions: readonly T[],
-  reference: VersionReference,
+  beginning: string,
 ): T | undefined {
-  if ('time' in reference) return versions.find(({ at }) => at <= reference.time);
-  const found = versions.filter(({ revision }) => revision.startsWith(reference.revision));
+  const found = versions.filter(({ revision }) => revision.startsWith(beginning));
   if (new Set(found.map(({ revision }) => revision)).size > 1)
     throw new SyncMediaError(
       'BAD_OPTION',
-      `${String(found.length)} revisions begin with ${reference.revision}: give more of it`,
+      `${String(found.length)} revisions begin with ${beginning}: give more of it`,
     );
   return found[0];
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
-  findVersion,
+  findByRevision,
   parseVersionReference,
   requireTime,
 } from '../../src/decisions/find-version.js';
@@ -41,23 +41,9 @@ describe('what names a version', () => {
   });
 });
 
-describe('the version that is meant', () => {
-  const versions = [
-    { revision: 'a1b2ff', at: new Date('2026-11-28T12:00:00Z') },
-    { revision: 'a1b200', at: new Date('2026-11-27T12:00:00Z') },
-  ];
-
-  test('is the newest one at the time', () => {
-    const time = new Date('2026-11-28T11:59:59Z');
-    expect(findVersion(versions, { time })).toBe(versions[1]);
-    expect(findVersion(versions, { time: new Date('2026-11-27T11:00:00Z') })).toBe(undefined);
-  });
-
-  test('is the one whose revision begins like this, if it is the only one', () => {
-    expect(findVersion(versions, { revision: 'a1b20' })).toBe(versions[1]);
-    expect(findVersion(versions, { revision: 'ffff' })).toBe(undefined);
-    expect(() => findVersion(versions, { revision: 'a1b2' })).toThrow(
-      /2 revisions begin with a1b2/,
-    );
-  });
+test('a version is found by the beginning of its revision, if it is the only one', () => {
+  const versions = [{ revision: 'a1b2ff' }, { revision: 'a1b200' }];
+  expect(findByRevision(versions, 'a1b20')).toBe(versions[1]);
+  expect(findByRevision(versions, 'ffff')).toBe(undefined);
+  expect(() => findByRevision(versions, 'a1b2')).toThrow(/2 revisions begin with a1b2/);
 });

@@ -31,7 +31,10 @@ beforeEach(async () => {
 afterEach(() => site.close());
 
 /** Restores the version on A. `meanwhile` happens while its bytes are read. */
-async function restore(meanwhile: () => Promise<void>): Promise<string[]> {
+async function restore(
+  meanwhile: () => Promise<void> = () => Promise.resolve(),
+  { at = 'abcdef', dir = photos, listed = true } = {},
+): Promise<string[]> {
   const sha256 = createHash('sha256').update(then).digest('hex');
   const version: RecordedVersion = {
     path: cat,
@@ -44,7 +47,11 @@ async function restore(meanwhile: () => Promise<void>): Promise<string[]> {
     revision: 'abcdef0123456789',
   };
   const history = makePartial<History>({
-    list: () => Promise.resolve([version]),
+    list: () => Promise.resolve(listed ? [version] : []),
+    findAt: (paths, time) =>
+      Promise.resolve(
+        new Map(paths.flatMap((path) => (time > version.at ? [[path, version]] : []))),
+      ),
     async *read() {
       yield then.subarray(0, 4);
       await meanwhile();
@@ -52,7 +59,7 @@ async function restore(meanwhile: () => Promise<void>): Promise<string[]> {
     },
   });
   const me = makePartial<Host>({ id: 'A', hostname: 'a', passive: false, status: 'approved' });
-  const dirs = new SyncDirs([photos]);
+  const dirs = new SyncDirs([dir]);
   const hostContext = makePartial<HostContext>({
     config: makePartial<Config>({ chmod: 'F644' }),
     dirs: makePartial<KnownDirs>({ current: () => dirs }),
@@ -80,13 +87,13 @@ async function restore(meanwhile: () => Promise<void>): Promise<string[]> {
       return Promise.resolve();
     },
   );
-  await actions.restore(cat, 'abcdef', { dryRun: false });
+  await actions.restore(cat, at, { dryRun: false });
   return captured;
 }
 const readOnA = (): Promise<string> => readFile(join(a.root, cat), 'utf8');
 
 test('a restored version is placed and captured', async () => {
-  expect(await restore(() => Promise.resolve())).toEqual([cat]);
+  expect(await restore()).toEqual([cat]);
   expect(await readOnA()).toBe(then.toString());
 });
 
@@ -104,4 +111,18 @@ test('a save on another host that comes while the version is read stays', async 
   await expect(restoring).rejects.toMatchObject({ code: 'CHANGED' });
   expect(await readOnA()).toBe('of now');
   expect(await site.ledger.read(cat)).toMatchObject({ origin: 'B', heldBy: ['B'] });
+});
+
+test('a version of a time is found although so many came after it that no list reaches it', async () => {
+  expect(await restore(undefined, { at: '2026-11-28', listed: false })).toEqual([cat]);
+  expect(await readOnA()).toBe(then.toString());
+  await expect(restore(undefined, { at: '1969-11-28' })).rejects.toMatchObject({
+    code: 'NOT_RECORDED',
+  });
+});
+
+test('a path that is excluded by now is not restored: no other host would get it', async () => {
+  const dir = { ...photos, exclude: ['cat.*'] };
+  await expect(restore(undefined, { dir })).rejects.toMatchObject({ code: 'BAD_PATH' });
+  expect(await readOnA()).toBe('of now');
 });

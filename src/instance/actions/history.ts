@@ -4,7 +4,11 @@ import type { SyncMedia } from '../../api/sync-media.js';
 import type { HostContext } from '../../context/host-context.js';
 import type { ThisHost } from '../../context/this-host.js';
 import { chooseHolders } from '../../decisions/choose-holders.js';
-import { findVersion, parseVersionReference, requireTime } from '../../decisions/find-version.js';
+import {
+  findByRevision,
+  parseVersionReference,
+  requireTime,
+} from '../../decisions/find-version.js';
 import { wantsPath } from '../../decisions/wants.js';
 import { SyncMediaError } from '../../model/errors.js';
 import type { LocalFileInfo } from '../../model/file.js';
@@ -24,7 +28,7 @@ import { parseFileMode } from '../../transport/rsync/small-files/put.js';
 import type { RunActions } from './runs.js';
 
 const defaultLimit = 100;
-/** How many versions a search for one of them reads. */
+/** How many versions a search for a revision reads. */
 const searchLimit = 10_000;
 
 /** Makes the actions by which a person looks at earlier versions and restores them. */
@@ -52,8 +56,13 @@ export function createHistoryActions(
     const { hostContext, history } = await open();
     const path = thisHost.toPath(given);
     const reference = parseVersionReference(at);
-    const versions = await history.list(path, searchLimit, thisHost.ending);
-    const found = findVersion(versions, reference);
+    const found =
+      'time' in reference
+        ? (await history.findAt([path], reference.time, thisHost.ending)).get(path)
+        : findByRevision(
+            await history.list(path, searchLimit, thisHost.ending),
+            reference.revision,
+          );
     if (!found)
       throw new SyncMediaError(
         'NOT_RECORDED',
@@ -133,6 +142,12 @@ async function planRestore(
   const { path, info, as } = version;
   const dir = dirs.current().findFor(path);
   if (!dir) throw new SyncMediaError('BAD_PATH', `${quotePath(path)} lies in no sync dir`);
+  // It would stay on this host.
+  if (dirs.current().isExcluded(path))
+    throw new SyncMediaError(
+      'BAD_PATH',
+      `${quotePath(path)} is excluded from ${quotePath(dir.path)}`,
+    );
   if (as === 'removed' || !info) throw makeNotStoredError(version);
   const location = await openReplicaDir(replica, dir);
   const copy = as === 'stored' ? undefined : await findCopyOf(location, path, info);
