@@ -230,7 +230,7 @@ export interface SyncMedia {
    * Names the author of everything that `work` saves, for the history: `sync.withAuthor(user.name,
    * () => photo.save())`. Returns what `work` returns.
    */
-  withAuthor<T>(this: void, author: string, work: () => T): T;
+  withAuthor<T>(this: void, author: string | null | undefined, work: () => T): T;
   /**
    * Files that lost against another version, or that the ledger did not know. They stay until a
    * person decides. Hosts and errors as for `recoverable`.
