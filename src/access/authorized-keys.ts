@@ -12,7 +12,7 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024;
  * mode 0600, and only if it changes. A missing file is created, with its folder (0700).
  *
  * @param owner database id and host id; tells installations apart that share a file
- * @param makeLines is called under the lock: of two writers, the later one writes what is newer
+ * @param makeLines is called under the lock: of two writers, the later one has the newer lines
  * @returns whether the file changed
  * @throws BAD_AUTHORIZED_KEYS if the file or its folder is a symlink or writable by others,
  *   TIMED_OUT

@@ -6,8 +6,8 @@ import type { Host } from '../model/host.js';
  * A history keeps each version for some days after its record. So only one that was recorded today
  * (UTC) is certain to be kept for as long as it has to be.
  *
- * @param capturer the host that captured the version; it records what it captures once it keeps a
- *   history
+ * @param capturer the host that captured the version; once it keeps a history, it records its own
+ *   captures
  */
 export function mayLackVersion(
   { capturedAt }: Pick<Entry, 'capturedAt'>,

@@ -89,7 +89,7 @@ export async function editHost(
 
 /**
  * Marks the sync dirs that an edit adds on a passive host, which has no `init` of its own to do
- * it. The others keep what they have: one without a marker may be an empty mount point. Below
+ * it. The others stay as they are: one without a marker may be an empty mount point. Below
  * another root every directory is new.
  */
 async function markAddedDirs(deps: HostsDeps, host: Host, edited: Host): Promise<void> {

@@ -264,7 +264,7 @@ export class AnnexHistory implements History {
     });
   }
 
-  /** What is fetched counts like what this host keeps. */
+  /** Fetched bytes count like those that this host keeps. */
   private async requireRoom({ path, info }: RecordedVersion): Promise<void> {
     const kept = await this.measureAll(await this.annex.listKeys());
     if (kept + (info?.size ?? 0) <= SLACK * this.limits.maxBytes) return;
@@ -308,7 +308,7 @@ export class AnnexHistory implements History {
   }
 }
 
-/** Names each host that was asked, and what it answered. */
+/** Names each host that was asked, and its answer. */
 function makeNowhereError({ path }: RecordedVersion, asked: readonly AskedHost[]): SyncMediaError {
   const answers = asked.map(
     ({ host, answer }) => `${host.hostname}: ${'why' in answer ? answer.why : 'it has no copy'}`,

@@ -12,12 +12,12 @@ import {
   type AnnexEnds,
 } from './remote.js';
 
-/** A host that took longer than this without an answer, */
+/** A host counts as silent once it took longer than this to answer. */
 const SLOW_MS = 5_000;
-/** is not asked again for so long. A restore of many files would wait for it at each. */
+/** A silent host is asked again after so long: a restore of many files would wait each time. */
 const SILENT_MS = 15_000;
 
-/** What came of asking a host for a content. `silent`: it could not be asked. */
+/** The answer of a host that was asked for a content. `silent`: it could not be asked. */
 export type FetchAnswer =
   | { readonly kind: 'fetched' | 'absent' }
   | { readonly kind: 'silent' | 'failed'; readonly why: string };
