@@ -30,7 +30,7 @@ export class RecordQueue {
   private files = 0;
 
   constructor(
-    private readonly replica: Pick<LeaderContext['replica'], 'findCached' | 'open'>,
+    private readonly replica: Pick<LeaderContext['replica'], 'findRecentBytes' | 'open'>,
     /** Larger files are not kept open, since the history takes only their names. */
     private readonly maxFileBytes: number,
   ) {}
@@ -46,7 +46,8 @@ export class RecordQueue {
 
   /** Returns false if there is no room. */
   add(entry: Entry): boolean {
-    const bytes = this.findBytes(entry);
+    const { path, info } = entry;
+    const bytes = info?.sha256 && this.replica.findRecentBytes(path, info.sha256);
     const request = { ...toRecordRequest(entry), ...(bytes && { bytes }) };
     if (!this.hasRoom(request)) return false;
     const opened = bytes ? undefined : this.open(entry);
@@ -93,17 +94,6 @@ export class RecordQueue {
       this.queued.length < MAX_VERSIONS &&
       (bytes === undefined || this.bytes + bytes.length <= MAX_BYTES)
     );
-  }
-
-  private findBytes({ path, info }: Entry): Uint8Array | undefined {
-    if (info?.sha256 === undefined) return undefined;
-    try {
-      const recent = this.replica.findCached(path);
-      return recent?.info.sha256 === info.sha256 ? recent.bytes : undefined;
-    } catch {
-      // The file cannot be looked at now. Recording it meets the same error, and reports it.
-      return undefined;
-    }
   }
 
   private open({ path, info }: Entry): Promise<FileHandle | undefined> | undefined {

@@ -2,7 +2,7 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LeaderContext } from '../context/leader-context.js';
 import { wantsPath } from '../decisions/wants.js';
-import { SyncMediaError } from '../model/errors.js';
+import { SyncMediaError, type ErrorCode } from '../model/errors.js';
 import type { RecordRequest } from '../model/history.js';
 import type { Host, HostId } from '../model/host.js';
 import { newName } from '../replica/areas.js';
@@ -10,6 +10,8 @@ import { newName } from '../replica/areas.js';
 /** In milliseconds. The clocks of two hosts may differ by this much. */
 const SKEW_MS = 60_000;
 const DAY_MS = 24 * 60 * 60_000;
+/** Errors that say that this host has no file at the path, and never had one. */
+const NEVER_HERE: readonly ErrorCode[] = ['BAD_PATH', 'NOT_A_FILE', 'SYMLINK_IN_PATH'];
 
 /**
  * Finds the bytes of versions that are no longer at their paths: among the replaced files of this
@@ -34,44 +36,64 @@ export class VersionBytes {
    * that may have them does not answer, or a delivery of them may be under way.
    */
   async find(request: RecordRequest, signal: AbortSignal): Promise<FileHandle | 'lost' | 'later'> {
-    const { path, info, at, replacedAt = at } = request;
-    if (!info) return 'lost';
-    const here = await this.openHere(request);
-    if (here) return here;
-    // No host keeps a replaced file for longer than the history has to.
-    const isOver = Date.now() - replacedAt.getTime() > this.context.config.history.days * DAY_MS;
-    if (isOver) return 'lost';
-    const since = new Date(replacedAt.getTime() - SKEW_MS);
-    const file = await openScratchFile(this.context.config.stateDir);
-    const others = this.listOthers(path);
-    const isRecent = Date.now() - replacedAt.getTime() < this.context.tuning.blockedRetryMs;
-    let isLater = isRecent && others.length > 0;
-    for (const host of others) {
-      try {
-        const { backend } = this.context;
-        if (this.away.has(host.id) || !(await backend.takesConnection(host, signal)))
-          isLater = true;
-        else if (await backend.fetchCopy(host, { path, info, since }, file, signal)) return file;
-        else continue;
-      } catch {
-        isLater = true;
-      }
-      this.away.add(host.id);
-      if (signal.aborted) break;
-    }
-    await file.close();
-    signal.throwIfAborted();
-    return isLater ? 'later' : 'lost';
+    // A file that is moved from one place to another while they are searched is found again.
+    const found = await this.lookEverywhere(request, signal);
+    return found === 'lost' ? this.lookEverywhere(request, signal) : found;
   }
 
-  private async openHere({ path, info }: RecordRequest): Promise<FileHandle | undefined> {
-    try {
-      return info && (await this.context.disk.openCopy(path, info));
-    } catch (error) {
-      // Such as a path that lies in no sync dir any more. Another host may have the bytes.
-      if (error instanceof SyncMediaError) return undefined;
-      throw error;
+  private async lookEverywhere(
+    request: RecordRequest,
+    signal: AbortSignal,
+  ): Promise<FileHandle | 'lost' | 'later'> {
+    const here = await this.lookHere(request);
+    if (typeof here !== 'string') return here;
+    const { at, replacedAt = at } = request;
+    const { config, tuning } = this.context;
+    const age = Date.now() - replacedAt.getTime();
+    const others = this.listOthers(request.path);
+    // No host keeps a replaced file for longer than the history has to.
+    if (age > config.history.days * DAY_MS || others.length === 0) return here;
+    const file = await openScratchFile(config.stateDir);
+    let found: 'found' | 'lost' | 'later' = age < tuning.blockedRetryMs ? 'later' : here;
+    for (const host of others) {
+      const there = await this.lookThere(host, request, file, signal);
+      if (there === 'lost') continue;
+      found = there;
+      if (there === 'found' || signal.aborted) break;
     }
+    if (found === 'found') return file;
+    await file.close();
+    signal.throwIfAborted();
+    return found;
+  }
+
+  private async lookHere({ path, info }: RecordRequest): Promise<FileHandle | 'lost' | 'later'> {
+    try {
+      return (info && (await this.context.disk.openCopy(path, info))) ?? 'lost';
+    } catch (error) {
+      if (!(error instanceof SyncMediaError)) throw error;
+      // Such as a path that lies in no sync dir any more. A disk that is not mounted may have it.
+      return NEVER_HERE.includes(error.code) ? 'lost' : 'later';
+    }
+  }
+
+  private async lookThere(
+    host: Host,
+    { path, info, at, replacedAt = at }: RecordRequest,
+    file: FileHandle,
+    signal: AbortSignal,
+  ): Promise<'found' | 'lost' | 'later'> {
+    const { backend } = this.context;
+    if (!info) return 'lost';
+    const wanted = { path, info, since: new Date(replacedAt.getTime() - SKEW_MS) };
+    try {
+      if (!this.away.has(host.id) && (await backend.takesConnection(host, signal)))
+        return (await backend.fetchCopy(host, wanted, file, signal)) ? 'found' : 'lost';
+    } catch {
+      // Its delivery queue reports why it does not answer.
+    }
+    this.away.add(host.id);
+    return 'later';
   }
 
   private listOthers(path: RecordRequest['path']): Host[] {

@@ -349,6 +349,7 @@ export class Ledger extends LedgerQueries {
       blocked: [],
       capturedAt: { $lt: before },
       unrecorded: { $ne: true },
+      'toRecord.by': { $exists: false },
     });
   }
 

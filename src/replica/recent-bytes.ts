@@ -58,6 +58,12 @@ export class RecentFileCache {
     return isFresh ? recent.file : undefined;
   }
 
+  /** The bytes with this sha256 that were just read at the path, whatever lies there now. */
+  findBytes(path: Path, sha256: string): Uint8Array | undefined {
+    const file = this.files.get(path)?.file;
+    return file?.info.sha256 === sha256 ? file.bytes : undefined;
+  }
+
   private remove(path: Path): void {
     this.size -= this.files.get(path)?.file.bytes.length ?? 0;
     this.files.delete(path);

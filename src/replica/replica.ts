@@ -235,6 +235,11 @@ export class Replica {
     });
   }
 
+  /** Returns bytes that were read a moment ago, though another file may lie at the path by now. */
+  findRecentBytes(path: Path, sha256: string): Uint8Array | undefined {
+    return this.recentFiles.findBytes(path, sha256);
+  }
+
   /**
    * Opens a file to send or serve it; undefined if nothing is there. The caller reads from the
    * handle only, and closes it.

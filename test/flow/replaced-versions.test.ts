@@ -100,6 +100,28 @@ describe.skipIf(gateIsMissing !== undefined)(
       await untilStored(one, file, contents);
     });
 
+    test('while the hosts that may have its bytes are away, it waits', async () => {
+      const file = `${dir}/waiting.jpg`,
+        contents = [makeLarge(), Buffer.from('small')] as const;
+      const repair = await breakHistory(one);
+      for (const content of contents) {
+        await save(one, file, content);
+        await untilNothingPending(site);
+      }
+      await one.app.close();
+      await repair();
+      for (const { ssh } of site.machines.slice(1)) await ssh.stop({ hard: true });
+      one.app = await one.startApp();
+      await untilStored(one, file, [contents[1]]);
+      const describeOne = async (): Promise<number | undefined> =>
+        (await one.app.sync.status()).hosts.find(({ hostname }) => hostname === 'one')?.history
+          ?.unrecorded;
+      await until(async () => (await describeOne()) === 1);
+      for (const { ssh } of site.machines.slice(1)) await ssh.start();
+      await untilStored(one, file, [...contents]);
+      await until(async () => (await describeOne()) === 0);
+    });
+
     test('one that another host has replaced is recorded from the trash here', async () => {
       const file = `${dir}/elsewhere.jpg`,
         [early, late] = [makeLarge(), makeLarge()];
@@ -200,6 +222,25 @@ test('a large version is recorded from its open file, though the app has replace
     const repair = await breakHistory(machine);
     for (const content of contents) await save(machine, file, content);
     await repair();
+    await untilStored(machine, file, contents);
+  } finally {
+    await single.close();
+  }
+});
+
+test('a process that is closed records what only its memory has', async () => {
+  const single = await openSite({ hosts: ['one'], environment });
+  const [machine] = single.machines as [Machine];
+  try {
+    const file = `${dir}/closing.jpg`,
+      contents = [Buffer.from('in memory'), makeLarge(), Buffer.from('current')];
+    await save(machine, `${dir}/first.jpg`, Buffer.from('first'));
+    await untilStored(machine, `${dir}/first.jpg`, [Buffer.from('first')]);
+    const repair = await breakHistory(machine);
+    for (const content of contents) await save(machine, file, content);
+    await repair();
+    await machine.app.close();
+    machine.app = await machine.startApp();
     await untilStored(machine, file, contents);
   } finally {
     await single.close();

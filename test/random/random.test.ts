@@ -1,15 +1,22 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { compileProgram } from '../harness/compile.js';
+import type { BackendName } from '../../src/model/backend-name.js';
 import type { Entry } from '../../src/model/entry.js';
+import { dir } from '../flow/site.js';
 import { findCopies, readAll, treeOf } from './disks.js';
+import { explainLack, type SeenVersion } from './histories.js';
 import { describeStep, drawSteps, type Step } from './steps.js';
 import { World } from './world.js';
 
 const first = Number(process.env.RANDOM_SEED ?? 1),
   seeds = Number(process.env.RANDOM_SEEDS ?? 2),
+  backend = (process.env.RANDOM_BACKEND ?? 'rsync') as BackendName,
   count = Number(process.env.RANDOM_STEPS ?? 40);
-/** How long the site may take to come to rest in the end. */
-const restMs = 120_000;
+/**
+ * How long the site may take to come to rest in the end. A host whose scan took long, as on a busy
+ * machine, waits twenty times as long until the next one.
+ */
+const restMs = 240_000;
 vi.setConfig({ testTimeout: restMs + 60_000 + count * 2_000, hookTimeout: 120_000 });
 
 const program = compileProgram(new URL('app.ts', import.meta.url));
@@ -26,15 +33,17 @@ test('a seed always draws the same steps', () => {
 
 describe('after any steps all hosts come to hold the files that the model predicts, and no bytes are lost', () => {
   test.each(Array.from({ length: seeds }, (_, n) => first + n))(
-    `seed %d, ${String(count)} steps`,
+    `seed %d on ${backend}, ${String(count)} steps`,
     async (seed) => {
       const steps = drawSteps(seed, count);
-      world = await World.open(program);
+      world = await World.open(program, backend);
       let at = 0;
       try {
         for (const step of steps) await world.carryOut(step, at++);
         await world.comeToRest(restMs);
         const wrong = compare(world);
+        if (backend !== 'rsync' && wrong.length === 0)
+          wrong.push(...(await compareHistories(world)));
         if (wrong.length > 0)
           throw new Error(
             (await Promise.all(wrong.map((one) => explain(one, steps, world as World)))).join('\n'),
@@ -46,6 +55,45 @@ describe('after any steps all hosts come to hold the files that the model predic
     },
   );
 });
+
+/**
+ * Every version that was current is in the history of a host with its bytes, unless its own app
+ * destroyed the only copy. And every repository is sound.
+ */
+async function compareHistories(of: World): Promise<Wrong[]> {
+  for (const { app } of of.ones) await app.stop();
+  const { histories, givenUp } = of;
+  const seen = await of.listSeenVersions();
+  const wrong: Wrong[] = [];
+  let lost = 0;
+  for (const one of seen) {
+    const lack = await explainLack(histories, one);
+    if (lack === undefined) continue;
+    if (givenUp.has(one.sha256 ?? '')) lost++;
+    else
+      wrong.push({
+        path: one.path.slice(dir.length + 1),
+        what: `${describeSeen(of, one)}: ${lack}`,
+      });
+  }
+  for (const history of histories) {
+    const found = await history.check();
+    if (found !== '') wrong.push({ path: undefined, what: `${history.host}: ${found}` });
+  }
+  console.log(
+    `${String(seen.length)} versions were current; ${String(seen.length - lost - wrong.length)} are in the ` +
+      `history, ${String(lost)} were destroyed by their own app`,
+  );
+  return wrong;
+}
+
+function describeSeen({ saved }: World, { version, kind, sha256 = '' }: SeenVersion): string {
+  const write = saved.get(sha256);
+  return (
+    `version ${version} (${kind}) ` +
+    (write ? `that ${write.host} saved in step ${String(write.step)}` : sha256.slice(0, 8))
+  );
+}
 
 /** How much the seed has tried: a path counts as decided where the model knew who had to win. */
 function summarise(seed: number, { model, saved, givenUp }: World): string {
@@ -194,7 +242,8 @@ async function report(
         `(${step ? describeStep(step) : 'none'}):`,
       error instanceof Error ? error.message : String(error),
       rest,
-      `again: npm run test:random -- --seed ${String(seed)} --steps ${String(steps.length)}`,
+      `again: npm run test:random -- --seed ${String(seed)} --steps ${String(steps.length)} ` +
+        `--backend ${of.backend}`,
     ].join('\n'),
     { cause: error },
   );

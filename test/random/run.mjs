@@ -1,4 +1,5 @@
-// npm run test:random -- [--seed N] [--seeds K] [--steps S]: the random test with as many seeds,
+// npm run test:random -- [--seed N] [--seeds K] [--steps S]
+// [--backend rsync|git]: the random test with as many seeds,
 // one after the other, and steps as asked.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -11,10 +12,11 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '1' },
     steps: { type: 'string', default: '500' },
+    backend: { type: 'string', default: 'rsync' },
   },
 });
 for (const [name, value] of Object.entries(values)) {
-  if (!/^\d{1,9}$/.test(value)) {
+  if (name !== 'backend' && !/^\d{1,9}$/.test(value)) {
     console.error(`--${name} is a whole number, and not ${JSON.stringify(value)}`);
     process.exit(2);
   }
@@ -35,6 +37,7 @@ const { status } = spawnSync(
       RANDOM_SEED: values.seed,
       RANDOM_SEEDS: values.seeds,
       RANDOM_STEPS: values.steps,
+      RANDOM_BACKEND: values.backend,
     },
   },
 );

@@ -15,8 +15,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Collection } from 'mongoose';
+import type { Collection, mongo } from 'mongoose';
 import type { Tuning } from '../../src/config/config.js';
+import type { BackendName } from '../../src/model/backend-name.js';
 import type { Capture } from '../../src/model/capture.js';
 import type { Entry } from '../../src/model/entry.js';
 import type { Host } from '../../src/model/host.js';
@@ -25,6 +26,7 @@ import { dir, openSite, type Machine, type Site } from '../flow/site.js';
 import { until } from '../harness/wait.js';
 import { AppProcess } from './app-process.js';
 import { findCopies, hashOf, listUnresolved, readAll, type Copy, type Replica } from './disks.js';
+import { HostHistory, listSeenVersions, readLogTime, type SeenVersion } from './histories.js';
 import { Model, type Known, type Write } from './model.js';
 import type { HostIndex, Save, Step } from './steps.js';
 
@@ -92,13 +94,15 @@ export class World {
   private constructor(
     private readonly site: Site,
     readonly ones: readonly One[],
+    private readonly began: mongo.Timestamp,
+    readonly backend: BackendName,
   ) {}
 
   /** @param program of the hosts' apps */
-  static async open(program: string): Promise<World> {
+  static async open(program: string, backend: BackendName): Promise<World> {
     const site = await openSite({
       plugin: { onDelete: 'propagate' },
-      environment: { SYNCMEDIA_TIMEOUT: timeout },
+      environment: { SYNCMEDIA_TIMEOUT: timeout, SYNCMEDIA_BACKEND: backend },
     });
     try {
       const ones: One[] = [];
@@ -112,7 +116,8 @@ export class World {
         });
         ones.push({ machine, app, id, frozen: false, thawedAt: -stirred });
       }
-      const world = new World(site, ones);
+      const began = await readLogTime(site.database.connection.db as mongo.Db);
+      const world = new World(site, ones, began, backend);
       await Promise.all(ones.map(({ app }) => app.start()));
       return world;
     } catch (error) {
@@ -128,6 +133,18 @@ export class World {
 
   get replicas(): Replica[] {
     return this.ones.map(({ machine }) => ({ host: machine.name, dirPath: machine.path(dir) }));
+  }
+
+  /** Every version that was current, once the apps have ended. */
+  listSeenVersions(): Promise<SeenVersion[]> {
+    return listSeenVersions(this.rows<Entry>('ledger'), this.began);
+  }
+
+  /** The histories of the hosts, once the apps have ended. */
+  get histories(): HostHistory[] {
+    return this.ones.map(
+      ({ machine, id }) => new HostHistory(machine.name, machine.ssh.stateDir, id),
+    );
   }
 
   rows<T extends { id?: string; path?: string }>(name: string): Collection<Row<T>> {
@@ -200,6 +217,9 @@ export class World {
       } as never),
       pending: await this.rows<Entry>('ledger').countDocuments({
         $or: [{ pending: { $ne: [] } }, { blocked: { $ne: [] } }],
+      }),
+      unrecorded: await this.rows<Entry>('ledger').countDocuments({
+        $or: [{ unrecorded: true }, { 'toRecord.0': { $exists: true } }],
       }),
       rescans: all.filter(({ rescans }) => Object.keys(rescans).length > 0).map(describe),
       unscanned: all.filter((host) => !isScanned(host)).map(describe),

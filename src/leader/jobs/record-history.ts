@@ -17,6 +17,8 @@ import { listRecordRequests } from './to-record-request.js';
 
 /** Milliseconds from a version's entry to its record, so that its deliveries begin first. */
 const DELAY_MS = 250;
+/** Milliseconds in which a leader that ends records what only its memory has. */
+const CLOSE_MS = 2_000;
 /** Versions that one call of the history records. */
 const BATCH = 200;
 
@@ -34,6 +36,7 @@ export class RecordHistory implements LeaderJob {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private isOpen = false;
+  private isClosing = false;
   /** Entries may wait in the ledger that are not in the queue. */
   private hasMore = true;
   private after: Path | undefined;
@@ -89,10 +92,25 @@ export class RecordHistory implements LeaderJob {
 
   async close(): Promise<void> {
     this.unsubscribe?.();
-    this.ending.abort();
     clearTimeout(this.timer);
+    this.isClosing = true;
+    await this.recordQueued();
+    this.ending.abort();
     await this.running;
     this.queue.clear();
+  }
+
+  /** The next leader has the ledger, but not the bytes that the app has replaced meanwhile. */
+  private async recordQueued(): Promise<void> {
+    const { history } = this.context.backend;
+    if (!history || (this.queue.length === 0 && !this.running)) return;
+    const limit = setTimeout(() => {
+      this.ending.abort();
+    }, CLOSE_MS);
+    await this.running;
+    this.hasMore = false;
+    if (this.queue.length > 0) await this.run(history);
+    clearTimeout(limit);
   }
 
   private enqueue(entries: readonly Entry[]): void {
@@ -108,7 +126,7 @@ export class RecordHistory implements LeaderJob {
 
   private runSoon(): void {
     const { history } = this.context.backend;
-    if (!history || this.running || this.timer || this.ending.signal.aborted) return;
+    if (!history || this.running || this.timer || this.isClosing) return;
     const wait = Math.max(DELAY_MS, this.nextTryAt - performance.now());
     this.timer = setTimeout(() => {
       this.timer = undefined;
@@ -133,7 +151,7 @@ export class RecordHistory implements LeaderJob {
       let hasRecorded = false;
       const end = performance.now() + GIVE_WAY_MS;
       for (;;) {
-        await giveWay(this.context, end, signal, () => this.queue.isNearlyFull);
+        await giveWay(this.context, end, signal, () => this.queue.isNearlyFull || this.isClosing);
         taken = await this.take();
         if (signal.aborted || (taken.length === 0 && !this.hasMore)) break;
         if (taken.length === 0) continue;
