@@ -144,6 +144,7 @@ export type {
   HistoryRestoreOptions,
   HistoryVersion,
 } from './api/history.js';
+export type { RemoteCopy } from './model/history.js';
 export type { MetricsAnswer, MetricsRegistry } from './api/metrics.js';
 export type { SyncMedia } from './api/sync-media.js';
 export type { Log } from './model/log.js';

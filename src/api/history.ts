@@ -1,4 +1,4 @@
-import type { RecordedVersion } from '../model/history.js';
+import type { RecordedVersion, RemoteCopy } from '../model/history.js';
 import type { Path } from '../model/path.js';
 import type { Run } from '../model/run.js';
 
@@ -74,7 +74,8 @@ export interface HistoryActions {
   bundle(since: Date): Promise<AsyncIterable<Uint8Array>>;
   /**
    * Removes a path from the history of every host. Hosts that are away do it when they are back.
-   * The file itself and copies in the trash stay.
+   * The file itself stays, and so do copies in the trash and on special remotes of an annex.
+   * Returns those on special remotes of this host, as git-annex noted them.
    */
-  forget(path: string): Promise<void>;
+  forget(path: string): Promise<readonly RemoteCopy[]>;
 }

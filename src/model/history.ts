@@ -54,6 +54,14 @@ export interface AnnexLimits {
   readonly on: 'all' | readonly string[];
 }
 
+/** The bytes of a version on a special remote of the annex, which is the operator's. */
+export interface RemoteCopy {
+  readonly remote: string;
+  readonly key: string;
+  /** Removes this copy. */
+  readonly command: string;
+}
+
 /** What a history keeps of one version: its bytes, only its name and hash, or that it is gone. */
 export type RecordedAs = 'stored' | 'named' | 'removed';
 

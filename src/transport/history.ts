@@ -1,5 +1,10 @@
 import type { Failure } from '../model/failure.js';
-import type { ForgetRequest, RecordedVersion, RecordRequest } from '../model/history.js';
+import type {
+  ForgetRequest,
+  RecordedVersion,
+  RecordRequest,
+  RemoteCopy,
+} from '../model/history.js';
 import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
 
@@ -74,6 +79,11 @@ export interface History {
    * Removes paths from the history of every host, as far as they lie here. Returns whether any did.
    */
   forget(requests: readonly ForgetRequest[], signal: AbortSignal): Promise<boolean>;
+  /**
+   * Lists the versions of a path that lie on special remotes of this host, which `forget` leaves
+   * alone. Missing where there are none.
+   */
+  listRemoteCopies?(path: Path, signal: AbortSignal): Promise<RemoteCopy[]>;
   /** Whether so much was recorded that reading becomes slow until `maintain` packs it. */
   needsPacking(signal: AbortSignal): Promise<boolean>;
   /**

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { SyncMediaError } from '../../model/errors.js';
 import type { HistoryRestore, HistoryVersion } from '../../api/history.js';
+import type { RemoteCopy } from '../../model/history.js';
 import type { RunCommand } from '../command-context.js';
 import { followRun } from '../follow-run.js';
 import type { Layout } from '../layout.js';
@@ -72,9 +73,9 @@ export function addHistoryCommands(program: Command, runCommand: RunCommand): vo
     .argument('<path>')
     .action((path: string, _options: object, command: Command) =>
       runCommand(command, async ({ sync, screen, json }) => {
-        await sync.history.forget(path);
-        if (json) screen.printJson({ forgotten: path });
-        else screen.print('requested: every host removes it from its history\n');
+        const copies = await sync.history.forget(path);
+        if (json) screen.printJson({ forgotten: path, copies });
+        else screen.print(describeForgotten(copies));
         return 0;
       }),
     );
@@ -171,4 +172,13 @@ function parseSince(text: string): Date {
   const time = parseTime(text);
   if (time) return time;
   throw new InvalidArgumentError('expected a time such as 2026-11-28 or 2026-11-28T12:00Z.');
+}
+
+function describeForgotten(copies: readonly RemoteCopy[]): string {
+  const requested = 'requested: every host removes it from its history\n';
+  if (copies.length === 0) return requested;
+  return (
+    `${requested}\nSpecial remotes of this host still have it. Only these commands remove it ` +
+    `there:\n${copies.map(({ command }) => `${command}\n`).join('')}`
+  );
 }

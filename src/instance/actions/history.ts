@@ -10,7 +10,7 @@ import {
   requireTime,
 } from '../../decisions/find-version.js';
 import { wantsPath } from '../../decisions/wants.js';
-import { SyncMediaError } from '../../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../../model/errors.js';
 import type { LocalFileInfo } from '../../model/file.js';
 import type { RecordedVersion } from '../../model/history.js';
 import type { Path } from '../../model/path.js';
@@ -117,8 +117,21 @@ export function createHistoryActions(
         return history.bundle(since, thisHost.ending);
       },
       async forget(path) {
-        const { hostContext } = await open();
-        await hostContext.forgotten.add(thisHost.toPath(path));
+        const { hostContext, history } = await open();
+        const forgotten = thisHost.toPath(path);
+        const { log } = hostContext.config;
+        // Before the leader forgets the names of what it has. Whatever fails here, it is asked to.
+        const copies = await history
+          .listRemoteCopies?.(forgotten, thisHost.ending)
+          .catch((error: unknown) => {
+            log.warn(
+              `which special remotes have ${quotePath(forgotten)} is not known: ` +
+                getErrorMessage(error),
+            );
+            return [];
+          });
+        await hostContext.forgotten.add(forgotten);
+        return copies ?? [];
       },
     },
   };

@@ -3,7 +3,12 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { SyncMediaError } from '../../model/errors.js';
 import type { Failure } from '../../model/failure.js';
-import type { ForgetRequest, RecordedVersion, RecordRequest } from '../../model/history.js';
+import type {
+  ForgetRequest,
+  RecordedVersion,
+  RecordRequest,
+  RemoteCopy,
+} from '../../model/history.js';
 import type { Host } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
 import { quotePath } from '../../replica/paths.js';
@@ -19,10 +24,18 @@ import { keepVersion } from './keep.js';
 import { makeKey, type AnnexKey } from './key.js';
 import { listReferences } from './references.js';
 import { sendKeys } from './send.js';
-import { fetchFromRemote, findOnRemotes } from './special-remotes.js';
+import {
+  fetchFromRemote,
+  findOnRemotes,
+  listCopies,
+  readRemotes,
+  warnOfCopies,
+} from './special-remotes.js';
 
 /** The annex may exceed the limit of the history by this factor until the next cleaning. */
 const SLACK = 1.5;
+/** How many versions of a path are looked for on special remotes. */
+const MOST_VERSIONS = 10_000;
 
 /**
  * The history in git, with large files by key in an annex. git knows such a file by name and
@@ -169,11 +182,23 @@ export class AnnexHistory implements History {
 
   forget(requests: readonly ForgetRequest[], signal: AbortSignal): Promise<boolean> {
     return this.work.write(signal, async (both) => {
+      const paths = requests.map(({ path }) => path);
+      const keys = await this.listRemoteKeys(paths, both);
       const hasRemoved = await this.git.forget(requests, both);
       // What a crash keeps from being dropped here, the next cleaning drops.
-      if (hasRemoved) await this.dropUnused(both);
+      if (hasRemoved) {
+        const referenced = await this.dropUnused(both);
+        const unused = keys.filter((key) => !referenced.has(key));
+        await warnOfCopies(this.annex, unused, this.options.log, both);
+      }
       return hasRemoved;
     });
+  }
+
+  listRemoteCopies(path: Path, signal: AbortSignal): Promise<RemoteCopy[]> {
+    return this.work.run(signal, async (both) =>
+      listCopies(this.annex, await this.listRemoteKeys([path], both), both),
+    );
   }
 
   async needsPacking(signal: AbortSignal): Promise<boolean> {
@@ -280,8 +305,24 @@ export class AnnexHistory implements History {
     return key !== undefined && (await this.annex.measure(key)) === info?.size;
   }
 
-  /** Removes contents that no day refers to any more. */
-  private async dropUnused(signal: AbortSignal): Promise<void> {
+  /** Lists the contents of paths, if this host has special remotes that may hold copies. */
+  private async listRemoteKeys(paths: readonly Path[], signal: AbortSignal): Promise<AnnexKey[]> {
+    const keys = new Set<AnnexKey>();
+    if ((await readRemotes(this.annex)).size === 0) return [];
+    for (const path of paths)
+      for (const { as, info } of await this.git.list(path, MOST_VERSIONS, signal)) {
+        const key = as === 'named' && info ? makeKey(info) : undefined;
+        if (key !== undefined) keys.add(key);
+      }
+    return [...keys];
+  }
+
+  /**
+   * Removes contents that no day refers to any more.
+   *
+   * @returns the contents to which days refer
+   */
+  private async dropUnused(signal: AbortSignal): Promise<ReadonlySet<AnnexKey>> {
     // Another host sends the days before the contents. So a content that is here before the days
     // are read is named by them, if anything names it.
     const all = await this.annex.listKeys();
@@ -292,6 +333,7 @@ export class AnnexHistory implements History {
       signal,
     );
     this.keptBytes = await this.measureAll(await this.annex.listKeys());
+    return referenced;
   }
 
   private async measureReferenced(

@@ -1,19 +1,25 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RemoteCopy } from '../../model/history.js';
+import type { Log } from '../../model/log.js';
+import { getErrorMessage } from '../../model/errors.js';
 import type { Annex } from './annex.js';
 import type { AnnexKey } from './key.js';
 
+/** How many copies of forgotten contents are logged, each with its command. */
+const MOST_WARNINGS = 20;
+
 /**
- * Finds which of these contents lie on a special remote that an operator configured, as git-annex
- * noted it. Asks no remote. Without any, no process is started.
+ * Finds which of these contents lie on special remotes that an operator configured, and on which,
+ * by name, as git-annex noted it. Asks no remote. Without any, no process is started.
  */
 export async function findOnRemotes(
   annex: Annex,
   keys: readonly AnnexKey[],
   signal: AbortSignal,
-): Promise<Set<AnnexKey>> {
-  const found = new Set<AnnexKey>();
-  const remotes = await listRemotes(annex);
+): Promise<Map<AnnexKey, string[]>> {
+  const found = new Map<AnnexKey, string[]>();
+  const remotes = await readRemotes(annex);
   if (keys.length === 0 || remotes.size === 0) return found;
   const { output } = await annex.run(['whereis', '--batch-keys', '--json'], {
     signal,
@@ -25,7 +31,8 @@ export async function findOnRemotes(
   for (const line of output.toString().split('\n')) {
     const { key, holders } = parseAnswer(line);
     const asked = keys.find((one) => one === key);
-    if (asked !== undefined && holders.some((uuid) => remotes.has(String(uuid)))) found.add(asked);
+    const names = holders.flatMap((uuid) => remotes.get(String(uuid)) ?? []);
+    if (asked !== undefined && names.length > 0) found.set(asked, names);
   }
   return found;
 }
@@ -42,12 +49,61 @@ export async function fetchFromRemote(
   });
 }
 
-/** The UUIDs of the remotes that the repository's own configuration names. */
-async function listRemotes({ place }: Annex): Promise<Set<string>> {
-  const config = await readFile(join(place, 'config'), 'utf8').catch(() => '');
-  return new Set(
-    [...config.matchAll(/^\s*annex-uuid = ([0-9a-f-]{36})$/gm)].map(([, id = '']) => id),
+/** Lists copies on special remotes, each with the command that removes it. */
+export async function listCopies(
+  annex: Annex,
+  keys: readonly AnnexKey[],
+  signal: AbortSignal,
+): Promise<RemoteCopy[]> {
+  return [...(await findOnRemotes(annex, keys, signal))].flatMap(([key, names]) =>
+    names.map((remote) => ({
+      remote,
+      key,
+      command:
+        `git -C ${quoteWord(annex.place)} annex drop --force --key ${key} ` +
+        `--from ${quoteWord(remote)}`,
+    })),
   );
+}
+
+/** Logs the copies of forgotten contents that nothing of ours removes. */
+export async function warnOfCopies(
+  annex: Annex,
+  keys: readonly AnnexKey[],
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const copies = await listCopies(annex, keys, signal);
+    for (const { remote, command } of copies.slice(0, MOST_WARNINGS))
+      log.warn(`the special remote ${remote} still has a file that was forgotten: ${command}`);
+    const more = copies.length - MOST_WARNINGS;
+    if (more > 0) log.warn(`special remotes still have ${String(more)} more of them`);
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn(
+      `which special remotes still have files that were forgotten is not known: ` +
+        getErrorMessage(error),
+    );
+  }
+}
+
+/** Reads the remotes that the repository's own configuration names: their names by UUID. */
+export async function readRemotes({ place }: Pick<Annex, 'place'>): Promise<Map<string, string>> {
+  const config = await readFile(join(place, 'config'), 'utf8').catch(() => '');
+  const remotes = new Map<string, string>();
+  let name: string | undefined;
+  for (const line of config.split('\n')) {
+    if (line.startsWith('[')) name = /^\[remote "([^"]+)"\]$/.exec(line.trim())?.[1];
+    const uuid = /^\s*annex-uuid = ([0-9a-f-]{36})$/.exec(line)?.[1];
+    if (name !== undefined && uuid !== undefined) remotes.set(uuid, name);
+  }
+  return remotes;
+}
+
+/** A word of a command that a person copies into a shell. */
+function quoteWord(word: string): string {
+  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function parseAnswer(line: string): { key?: unknown; holders: unknown[] } {

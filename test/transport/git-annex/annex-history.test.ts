@@ -228,6 +228,61 @@ describe.skipIf(annexIsMissing !== undefined)('a history with an annex', () => {
     expect(await list()).toMatchObject([{ as: 'named' }]);
   });
 
+  describe('a special remote', () => {
+    const other = requireSafePath(`${photos.path}/other.mp4`);
+    let drawer: string;
+    const copyAll = async (): Promise<void> => {
+      drawer = join(site.root, '../a drawer');
+      await mkdir(drawer);
+      const kind = ['type=directory', `directory=${drawer}`, 'encryption=none'];
+      await annex('initremote', 'drawer', ...kind);
+      await annex('copy', '--all', '--to', 'drawer');
+    };
+    const isInDrawer = async (content: Buffer): Promise<boolean> =>
+      (await readdir(drawer, { recursive: true })).some((name) => name.endsWith(keyOf(content)));
+    const forget = (one: typeof path) =>
+      site.history.forget([{ path: one, at: new Date(Date.now() + 1_000) }], never);
+
+    test('that still has a forgotten file is named, with the command that removes it', async () => {
+      const [own, shared] = [makeLarge('private'), makeLarge('of two files')];
+      await site.history.record([await site.save('film.mp4', shared, 'v0')], never);
+      await site.history.record([await site.save('film.mp4', own, 'v1')], never);
+      await site.history.record([await site.save('other.mp4', shared, 'v2')], never);
+      expect(await site.history.listRemoteCopies(path, never)).toEqual([]);
+      await copyAll();
+      const copies = await site.history.listRemoteCopies(path, never);
+      expect(copies.map(({ remote, key }) => [remote, key])).toEqual(
+        expect.arrayContaining([
+          ['drawer', keyOf(own)],
+          ['drawer', keyOf(shared)],
+        ]),
+      );
+      await forget(path);
+      expect([await isKept(own), await isInDrawer(own)]).toEqual([false, true]);
+      const { command = '' } = copies.find(({ key }) => key === keyOf(own)) ?? {};
+      // The other content still belongs to a file.
+      expect(site.warnings).toEqual([
+        `the special remote drawer still has a file that was forgotten: ${command}`,
+      ]);
+      await run('sh', ['-c', command]);
+      expect([await isInDrawer(own), await isInDrawer(shared)]).toEqual([false, true]);
+    });
+
+    test('keeps what this host does not keep any more, until the command of the manual', async () => {
+      const [kept, gone] = [makeLarge('kept'), makeLarge('gone')];
+      await site.history.record([await site.save('film.mp4', kept, 'v0')], never);
+      await site.history.record([await site.save('other.mp4', gone, 'v1')], never);
+      await copyAll();
+      await forget(other);
+      await site.history.maintain(never);
+      expect([await isInDrawer(kept), await isInDrawer(gone)]).toEqual([true, true]);
+      const manual = await readFile(new URL('../../../docs/history.md', import.meta.url), 'utf8');
+      const command = /^git -C \S+ annex (drop .*)$/m.exec(manual)?.[1] ?? '';
+      await annex(...command.split(' '));
+      expect([await isInDrawer(kept), await isInDrawer(gone)]).toEqual([true, false]);
+    });
+  });
+
   test('what an operator configured stays, and a second start makes nothing anew', async () => {
     const config = join(site.history.annexPlace, 'config');
     await run('git', ['config', '--file', config, 'remote.disk.annex-ignore', 'true']);

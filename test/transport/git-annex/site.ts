@@ -1,17 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findProgram } from '../../../scripts/programs.mjs';
-import type { RecordRequest, RecordedVersion } from '../../../src/model/history.js';
-import { nodeDisk } from '../../../src/replica/node-disk.js';
-import { writeMarker } from '../../../src/replica/marker.js';
-import { requireSafePath } from '../../../src/replica/paths.js';
-import { Replica } from '../../../src/replica/replica.js';
-import { SyncDirs } from '../../../src/replica/sync-dirs.js';
+import type { Log } from '../../../src/model/log.js';
+import type { RecordedVersion } from '../../../src/model/history.js';
 import { AnnexHistory } from '../../../src/transport/git-annex/annex-history.js';
 import type { BackendOptions, HistoryPlace } from '../../../src/transport/options.js';
-import { makeTestDir } from '../../harness/tmp.js';
 import { limits, readAll } from '../git/site.js';
-import { never, photos, put, self } from '../site.js';
+import { makeRecordedFiles, type RecordedFiles } from '../recorded-files.js';
+import { never, self } from '../site.js';
+
+const ignore = (): void => undefined;
 
 /** Why the tests with git-annex are skipped; undefined where they run. */
 export const annexIsMissing =
@@ -28,14 +26,13 @@ export function makeLarge(text: string, size = 5_000): Buffer {
 }
 
 /** A history with an annex, and a replica whose files it records. */
-export interface AnnexSite {
-  readonly root: string;
+export interface AnnexSite extends Pick<RecordedFiles, 'root' | 'save'> {
   readonly stateDir: string;
   readonly history: AnnexHistory;
+  /** What it warned of. */
+  readonly warnings: readonly string[];
   /** Another process with the same state folder. */
   reopen(limit?: number): AnnexHistory;
-  /** Writes a file, and returns what asks to record it. */
-  save(name: string, content: string | Uint8Array, version: string): Promise<RecordRequest>;
   read(version: RecordedVersion): Promise<string>;
   close(): Promise<void>;
 }
@@ -44,15 +41,16 @@ export async function makeAnnexSite(
   given: Partial<HistoryPlace> = {},
   { isOpen = true } = {},
 ): Promise<AnnexSite> {
-  const dir = await makeTestDir();
-  const root = join(dir.path, 'root'),
-    stateDir = join(dir.path, 'state');
-  await mkdir(join(root, photos.path), { recursive: true });
+  const files = await makeRecordedFiles();
+  const { root, replica, save } = files;
+  const stateDir = join(files.dir, 'state');
   await mkdir(stateDir);
-  await writeMarker(nodeDisk, join(root, photos.path), self, photos.path);
-  const all = new SyncDirs([photos]);
-  const replica = new Replica(root, () => all, { me: () => self });
-  const options = { replica, self, timeoutMs: 30_000 } as BackendOptions;
+  const warnings: string[] = [];
+  const warn = (message: string): void => {
+    warnings.push(message);
+  };
+  const log: Log = { info: ignore, warn, error: ignore };
+  const options = { replica, self, timeoutMs: 30_000, log } as BackendOptions;
   const opened: AnnexHistory[] = [];
   const reopen = (limit = largerThan): AnnexHistory => {
     const annex = { largerThan: limit, on: 'all' } as const;
@@ -72,18 +70,13 @@ export async function makeAnnexSite(
     root,
     stateDir,
     history,
+    warnings,
     reopen,
-    async save(name, content, version) {
-      const path = requireSafePath(`${photos.path}/${name}`);
-      await put(root, path, content);
-      const info = await replica.hash(path);
-      if (!info) throw new Error(`${path} was not written`);
-      return { path, version, at: new Date(), info };
-    },
+    save,
     read: async (version) => (await readAll(history.read(version, never))).toString(),
     async close() {
       for (const one of opened) await one.close();
-      await dir.remove();
+      await files.remove();
     },
   };
 }

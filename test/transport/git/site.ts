@@ -1,17 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nodeDisk } from '../../../src/replica/node-disk.js';
-import { writeMarker } from '../../../src/replica/marker.js';
-import { requireSafePath } from '../../../src/replica/paths.js';
-import { Replica } from '../../../src/replica/replica.js';
-import { SyncDirs } from '../../../src/replica/sync-dirs.js';
 import { recordVersions } from '../../../src/transport/git/record.js';
 import { Repository } from '../../../src/transport/git/repository.js';
 import type { HistoryLimits, RecordRequest } from '../../../src/model/history.js';
 import type { UnrecordedVersion } from '../../../src/transport/history.js';
-import { makeTestDir } from '../../harness/tmp.js';
-import { never, photos, put, self } from '../site.js';
+import { makeRecordedFiles, type RecordedFiles } from '../recorded-files.js';
+import { never, self } from '../site.js';
 
 /** Names that visitors may choose, and that git, HFS+, NTFS or a command line gives a meaning. */
 export const hostileNames: readonly string[] = [
@@ -42,13 +36,9 @@ export const limits: HistoryLimits = {
 };
 
 /** A repository, and a replica whose files it records. */
-export interface RepositorySite {
-  readonly root: string;
-  readonly replica: Replica;
+export interface RepositorySite extends Pick<RecordedFiles, 'root' | 'replica' | 'save'> {
   readonly repository: Repository;
   record(requests: readonly RecordRequest[], now?: Date): Promise<UnrecordedVersion[]>;
-  /** Writes a file, and returns what asks to record it. */
-  save(name: string, content: string | Uint8Array, version: string): Promise<RecordRequest>;
   /** The output of any git command on the repository. */
   git(...args: string[]): Promise<string>;
   close(): Promise<void>;
@@ -57,13 +47,9 @@ export interface RepositorySite {
 export async function makeRepositorySite(
   given: Partial<HistoryLimits> = {},
 ): Promise<RepositorySite> {
-  const dir = await makeTestDir();
-  const root = join(dir.path, 'root');
-  await mkdir(join(root, photos.path), { recursive: true });
-  await writeMarker(nodeDisk, join(root, photos.path), self, photos.path);
-  const all = new SyncDirs([photos]);
-  const replica = new Replica(root, () => all, { me: () => self });
-  const repository = new Repository(join(dir.path, 'git'), self, 30_000);
+  const files = await makeRecordedFiles();
+  const { root, replica, save } = files;
+  const repository = new Repository(join(files.dir, 'git'), self, 30_000);
   await repository.open(never);
   return {
     root,
@@ -76,16 +62,10 @@ export async function makeRepositorySite(
         never,
         now,
       ),
-    async save(name, content, version) {
-      const path = requireSafePath(`${photos.path}/${name}`);
-      await put(root, path, content);
-      const info = await replica.hash(path);
-      if (!info) throw new Error(`${path} was not written`);
-      return { path, version, at: new Date(), info };
-    },
+    save,
     git: async (...args) =>
       (await repository.run(args, { signal: never, doing: 'testing' })).output.toString(),
-    close: () => dir.remove(),
+    close: files.remove,
   };
 }
 
