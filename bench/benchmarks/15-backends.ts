@@ -72,6 +72,8 @@ export const backends: Benchmark = {
         sites = sites.filter((site) => !closed.includes(site));
         await grow(settings, sites, files - before);
         before = files;
+        // The applications have just started.
+        for (const site of sites) await site.save(fileBytes);
         singles.push({
           files,
           found: await saveSingly(sites, { alone: 8, sequences: 3 }, settings.say),

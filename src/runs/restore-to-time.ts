@@ -19,6 +19,9 @@ import type { RunProgress } from './run-progress.js';
 /** Entries that are looked up in the history by one walk, and how many are placed at once. */
 const batchSize = 200,
   placedAtOnce = 4;
+/** Files that are read together, and the bytes of those that are in memory at once. */
+const maxSmallBytes = 1024 * 1024,
+  readAtOnceBytes = 8 * 1024 * 1024;
 
 /** The version to place, and a copy of its bytes where the history has none. */
 interface Planned {
@@ -80,15 +83,39 @@ async function restoreEntries(
     if (one) planned.push(one);
   }
   if (progress.run.dryRun) return;
-  await mapConcurrently(planned, placedAtOnce, async (one) => {
-    progress.signal.throwIfAborted();
-    try {
-      await placePlanned(context, progress, history, one);
-    } catch (error) {
+  for (const part of splitBySize(planned)) {
+    const small = part.filter(isSmall).map(({ version }) => version);
+    const read = await history.readSmall(small, progress.signal);
+    await mapConcurrently(part, placedAtOnce, async (one) => {
       progress.signal.throwIfAborted();
-      progress.addFailure(context.me, toFailure(error, 'path'));
+      try {
+        await placePlanned(context, progress, history, one, read.get(one.version));
+      } catch (error) {
+        progress.signal.throwIfAborted();
+        progress.addFailure(context.me, toFailure(error, 'path'));
+      }
+    });
+  }
+}
+
+function isSmall({ version, copy }: Planned): boolean {
+  return copy === undefined && version.info.size <= maxSmallBytes;
+}
+
+/** Splits what is planned so that the small files of each part fit into memory. */
+function splitBySize(planned: readonly Planned[]): Planned[][] {
+  const parts: Planned[][] = [];
+  let bytes = Infinity;
+  for (const one of planned) {
+    const size = isSmall(one) ? one.version.info.size : 0;
+    if (bytes + size > readAtOnceBytes) {
+      parts.push([]);
+      bytes = 0;
     }
-  });
+    bytes += size;
+    parts.at(-1)?.push(one);
+  }
+  return parts;
 }
 
 async function planEntry(
@@ -121,6 +148,7 @@ async function placePlanned(
   progress: RunProgress,
   history: History,
   { entry, version, copy }: Planned,
+  bytes: Uint8Array | undefined,
 ): Promise<void> {
   const { disk, ledger, reconciler, config } = context,
     { path, info } = version;
@@ -142,7 +170,7 @@ async function placePlanned(
         path,
         // The restored file is new: caches of visitors must notice it.
         info: { ...info, mtime: Math.floor(Date.now() / 1000) },
-        source: copy ?? history.read(version, progress.signal),
+        source: copy ?? (bytes ? yieldBytes(bytes) : history.read(version, progress.signal)),
         found,
         hasNewVersion,
       },
@@ -168,6 +196,11 @@ async function placePlanned(
 function listHolders({ backend, registry, me }: LeaderContext, { host }: RecordedVersion): Host[] {
   if (backend.history?.bring === undefined) return [];
   return chooseHolders(registry.find(me), registry.all(), host);
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- what places a file takes a stream
+async function* yieldBytes(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 /** Whether another host saved the file right after the restored one was placed here. */

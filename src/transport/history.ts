@@ -73,6 +73,14 @@ export interface History {
    * @throws NOT_RECORDED if the bytes are not stored here
    */
   read(version: RecordedVersion, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Reads versions of a few MiB in all at once. Those that it cannot read so are missing in the
+   * answer.
+   */
+  readSmall(
+    versions: readonly RecordedVersion[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<RecordedVersion, Uint8Array>>;
   /** Writes the history since a day (UTC) as one file that git can read: `git bundle`. */
   bundle(since: Date, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /**

@@ -176,6 +176,14 @@ export class AnnexHistory implements History {
       );
   }
 
+  /** Those in the annex are read one after the other. */
+  readSmall(
+    versions: readonly RecordedVersion[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<RecordedVersion, Uint8Array>> {
+    return this.git.readSmall(versions, signal);
+  }
+
   bundle(since: Date, signal: AbortSignal): AsyncIterable<Uint8Array> {
     return this.git.bundle(since, signal);
   }

@@ -11,14 +11,17 @@ import { forgetPaths } from './forget.js';
 import { writeBundle } from './bundle.js';
 import { HistoryWork } from './history-work.js';
 import { listVersions, readVersion } from './list.js';
-import { countLooseObjects, maintainRepository, type MeasureKept } from './maintain.js';
+import { countParts, maintainRepository, type MeasureKept } from './maintain.js';
 import { recordVersions } from './record.js';
 import { formatDay, Repository, type HistoryDay } from './repository.js';
+import { readSmallVersions } from './read-small.js';
 import { SharedDays } from './shared-days.js';
 import { pushDays } from './share.js';
 
-/** git looks into one file for each loose object; more make it slow. */
+/** git looks into one file for each loose object, and into each pack; more make it slow. */
 const MAX_LOOSE_OBJECTS = 5_000;
+/** A hundred new files at once are a pack. Packed by size, few remain. */
+const MAX_PACKS = 50;
 
 /**
  * The history of a host in a bare git repository in its state folder. Writing operations of this
@@ -104,6 +107,13 @@ export class GitHistory implements History {
     }
   }
 
+  readSmall(
+    versions: readonly RecordedVersion[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<RecordedVersion, Uint8Array>> {
+    return this.work.run(signal, (both) => readSmallVersions(this.repository, versions, both));
+  }
+
   async *bundle(since: Date, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const joined = this.work.join(signal);
     try {
@@ -118,8 +128,8 @@ export class GitHistory implements History {
   }
 
   async needsPacking(signal: AbortSignal): Promise<boolean> {
-    const count = await this.work.run(signal, (both) => countLooseObjects(this.repository, both));
-    return count > MAX_LOOSE_OBJECTS;
+    const parts = await this.work.run(signal, (both) => countParts(this.repository, both));
+    return parts.looseObjects > MAX_LOOSE_OBJECTS || parts.packs > MAX_PACKS;
   }
 
   maintain(signal: AbortSignal, now = this.now()): Promise<HistorySize> {

@@ -166,11 +166,13 @@ async function measureRepository(repository: Repository, signal: AbortSignal): P
   return (read('size') + read('size-pack')) * 1024;
 }
 
-export async function countLooseObjects(
+/** Counts what git looks into one after the other: loose objects, and packs. */
+export async function countParts(
   repository: Repository,
   signal: AbortSignal,
-): Promise<number> {
-  return (await countObjects(repository, signal))('count');
+): Promise<{ readonly looseObjects: number; readonly packs: number }> {
+  const read = await countObjects(repository, signal);
+  return { looseObjects: read('count'), packs: read('packs') };
 }
 
 async function countObjects(
