@@ -58,7 +58,7 @@ export class RecentFileCache {
     return isFresh ? recent.file : undefined;
   }
 
-  /** The bytes with this sha256 that were just read at the path, whatever lies there now. */
+  /** The bytes with this sha256 that were just read at the path. Another file may lie there now. */
   findBytes(path: Path, sha256: string): Uint8Array | undefined {
     const file = this.files.get(path)?.file;
     return file?.info.sha256 === sha256 ? file.bytes : undefined;

@@ -102,7 +102,7 @@ function isSmall({ version, copy }: Planned): boolean {
   return copy === undefined && version.info.size <= maxSmallBytes;
 }
 
-/** Splits what is planned so that the small files of each part fit into memory. */
+/** Splits the planned files so that the small files of each part fit into memory. */
 function splitBySize(planned: readonly Planned[]): Planned[][] {
   const parts: Planned[][] = [];
   let bytes = Infinity;

@@ -120,7 +120,7 @@ export function createHistoryActions(
         const { hostContext, history } = await open();
         const forgotten = thisHost.toPath(path);
         const { log } = hostContext.config;
-        // Before the leader forgets the names of what it has. Whatever fails here, it is asked to.
+        // Before the leader forgets the names of its files. It is asked to, also if this fails.
         const copies = await history
           .listRemoteCopies?.(forgotten, thisHost.ending)
           .catch((error: unknown) => {

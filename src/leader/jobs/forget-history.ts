@@ -16,8 +16,8 @@ const DAY_MS = 24 * 60 * 60_000;
 /**
  * Removes paths from this host's history that a person asked all hosts to forget.
  *
- * Another host may send what it has not forgotten yet: it was away, or had not shared its last
- * versions. Once it has forgotten them itself, it cannot take them back, since no host rewrites
+ * Another host may send versions that it has not forgotten yet: it was away, or had not shared its
+ * last ones. Once it has forgotten them itself, it cannot take them back, since no host rewrites
  * its history on another one. So the requests are carried out again here whenever another host has
  * carried out some, or cannot share.
  */
