@@ -198,7 +198,6 @@ function listHolders({ backend, registry, me }: LeaderContext, { host }: Recorde
   return chooseHolders(registry.find(me), registry.all(), host);
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- what places a file takes a stream
 async function* yieldBytes(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
