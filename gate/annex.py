@@ -38,6 +38,9 @@ def serve_annex(host, history, uuid, own_uuid):
         ('uploadpack.hideRefs', 'refs/'), ('receive.hideRefs', 'refs/'), ('transfer.hideRefs', 'refs/'),
         ('uploadpack.allowAnySHA1InWant', 'false'), ('uploadpack.allowReachableSHA1InWant', 'false'), ('uploadpack.allowTipSHA1InWant', 'false'),
     ]
+    # Beside what it receives, git-annex only writes its notes.
+    remove_old_locks(os.path.join(annex, 'refs'))
+    remove_old_locks(os.path.join(annex, 'annex'), deep=False)
     # git-annex notes who holds what, and fails without a name.
     environment = {
         'GIT_AUTHOR_NAME': 'syncmedia', 'GIT_AUTHOR_EMAIL': 'syncmedia@localhost', 'GIT_COMMITTER_NAME': 'syncmedia',

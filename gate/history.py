@@ -1,6 +1,7 @@
 # How the gate lets another host add to its own part of this host's history, and to nothing else.
 # scripts/embed-gate.mjs puts this into syncmedia-gate.py.
 import os
+import time
 
 # The one command, and the name by which it means the only repository. Its place is in rules.json.
 RECEIVE_HISTORY = "git-receive-pack 'syncmedia-history'"
@@ -13,6 +14,8 @@ MOST_OF_PUSH = 2 * 1024 ** 3
 SLACK = 1.5
 # Deliveries and visitors come first.
 NICENESS = 10
+# In seconds. An older lock has no owner: a connection that broke off left it, and git would fail at it for ever.
+OLD_LOCK = 60
 
 
 def receive_history(host, history):
@@ -34,6 +37,7 @@ def receive_history(host, history):
         ('receive.denyNonFastForwards', 'true'), ('receive.denyDeletes', 'true'), ('receive.shallowUpdate', 'false'),
         ('receive.advertisePushOptions', 'false'), ('receive.hideRefs', 'refs/'), ('receive.hideRefs', '!refs/heads/' + host),
     ]
+    remove_old_locks(os.path.join(repository, 'refs/heads', host))
     # git names its temporary files by random bytes of this device.
     core = [(path, EXECUTE | READ) for path in GIT_CORE] + [('/dev/urandom', READ)]
     own = [(repository, READ), (os.path.join(repository, 'objects'), CHANGE), (os.path.join(repository, 'refs'), CHANGE)]
@@ -50,6 +54,19 @@ def make_git_environment(settings):
     for number, (key, value) in enumerate(settings):
         environment['GIT_CONFIG_KEY_%d' % number], environment['GIT_CONFIG_VALUE_%d' % number] = key, value
     return environment
+
+
+def remove_old_locks(folder, deep=True):
+    for place, folders, names in os.walk(folder):
+        if not deep:
+            folders.clear()
+        for name in names:
+            lock = os.path.join(place, name)
+            try:
+                if name.endswith('.lock') and not 0 <= time.time() - os.lstat(lock).st_mtime <= OLD_LOCK:
+                    os.unlink(lock)
+            except FileNotFoundError:
+                pass
 
 
 def measure(folder):

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -128,6 +128,20 @@ describe.skipIf(gateIsMissing !== undefined)("another host's history", () => {
     });
     expect(output.toString()).toBe('2\n');
     await there.run(['fsck', '--strict'], { signal: never, doing: 'testing' });
+  });
+
+  test('takes the next days although a connection broke off at a lock', async () => {
+    await record('a.jpg', 'v1');
+    expect(await history.share(site.host, never)).toBeUndefined();
+    await record('a.jpg', 'v2');
+    const lock = join(there.gitDir, `${await own.findDayRef(today)}.lock`);
+    await writeFile(lock, '');
+    // Its owner may still be working.
+    expect(await history.share(site.host, never)).toMatchObject({ code: 'HISTORY_FAILED' });
+    const then = Date.now() / 1000 - 120;
+    await utimes(lock, then, then);
+    expect(await history.share(site.host, never)).toBeUndefined();
+    expect((await there.listDays(never))[0]?.tip).toBe((await own.listDays(never))[0]?.tip);
   });
 
   test('is not reached without one, and the failure names the remedy', async () => {

@@ -9,6 +9,8 @@ import type { HostId } from '../../model/host.js';
  */
 const LOCK_AGE_MS = 5_000;
 const LOCK_CHECK_MS = 100;
+/** An older lock of another host's ref was left by a connection that broke off. */
+const FOREIGN_LOCK_AGE_MS = 60_000;
 
 /**
  * Below the repository: the last commits that days had before paths were removed from them. They
@@ -24,7 +26,7 @@ const OUR_FILES: readonly string[] = ['instance', FORGETTING_FILE];
  * Removes what a crash left in the repository, before the leader records anything:
  *
  * - Locks. Only the leader writes this host's refs, so a lock of theirs has no owner. git would
- *   fail at it for ever.
+ *   fail at it for ever. Those of other hosts' refs may be in use, unless they are old.
  * - Empty loose objects. git cannot read one, and does not write the same content again.
  * - Files that could configure git. Only objects, refs and our configuration belong here.
  *
@@ -34,6 +36,7 @@ export async function removeLeftovers(gitDir: string, host: HostId): Promise<voi
   for (const name of await listNames(gitDir))
     if (![...GIT_FILES, ...OUR_FILES].includes(name)) await removeLeftover(join(gitDir, name));
   for (const lock of await listLocks(gitDir, host)) await removeLock(lock);
+  await removeForeignLocks(join(gitDir, 'refs/heads'), host);
   await removeEmptyObjects(join(gitDir, 'objects'));
 }
 
@@ -52,6 +55,17 @@ async function listLocks(gitDir: string, host: HostId): Promise<string[]> {
     ),
   );
   return found.flat();
+}
+
+async function removeForeignLocks(heads: string, host: HostId): Promise<void> {
+  const names = await readdir(heads, { recursive: true }).catch(() => []);
+  for (const name of names.filter((one) => one.endsWith('.lock'))) {
+    const lock = join(heads, name);
+    const there = await stat(lock).catch(() => undefined);
+    const age = Date.now() - (there?.mtimeMs ?? Date.now());
+    if (!name.startsWith(`${host}/`) && (age > FOREIGN_LOCK_AGE_MS || age < 0))
+      await rm(lock, { force: true, recursive: true });
+  }
 }
 
 export async function removeLock(lock: string): Promise<void> {

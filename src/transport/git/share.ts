@@ -57,6 +57,10 @@ export async function pushDays(
       });
     if (git.pushInput) remote.stdout.pipe(git.pushInput);
     git.pushOutput?.pipe(remote.stdin);
+    // Otherwise git would wait for ever to write to an ssh that has ended.
+    void remote.ended.then(() => {
+      git.pushOutput?.destroy();
+    });
     const exit = await git.exited;
     remote.kill();
     await remote.ended;

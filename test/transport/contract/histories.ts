@@ -45,7 +45,7 @@ export class Histories {
     await history?.open(never);
     const others: Backend[] = [];
     if (history && confined === true)
-      for (const host of site.hosts) others.push(await openThere(site, create, host));
+      for (const host of site.hosts) others.push(await openHistoryThere(site, create, host));
     return new Histories(site, others);
   }
 
@@ -104,7 +104,7 @@ async function readVersions(history: History, wanted: readonly Recorded[]): Prom
 }
 
 /** Makes the history of another host, and opens it to the hosts whose keys are confined there. */
-async function openThere(
+export async function openHistoryThere(
   { identityFile, options }: Site,
   create: (options: BackendOptions) => Backend,
   { there, root, host }: OtherHost,
