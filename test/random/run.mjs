@@ -1,6 +1,5 @@
-// npm run test:random -- [--seed N] [--seeds K] [--steps S]
-// [--backend rsync|git]: the random test with as many seeds,
-// one after the other, and steps as asked.
+// npm run test:random -- [--seed N] [--seeds K] [--steps S] [--backend rsync|git]: the random test
+// with as many seeds, one after the other, and steps as asked.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
