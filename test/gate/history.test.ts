@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -128,6 +129,41 @@ describe.skipIf(gateIsMissing !== undefined)("another host's history", () => {
     });
     expect(output.toString()).toBe('2\n');
     await there.run(['fsck', '--strict'], { signal: never, doing: 'testing' });
+  });
+
+  test('arrives in several pushes where one would exceed the limit of a push', async () => {
+    const maxBytes = 4 * 1024 ** 2;
+    const backend = createGitBackend({
+      ...site.options,
+      history: {
+        ...limits,
+        maxBytes,
+        stateDir: join(site.options.replica.rootPath, '../state'),
+        hostname: 'a',
+      },
+    });
+    const small = backend.history!;
+    await setGateHistory(site.there.stateDir, { repository: there.gitDir, maxBytes });
+    const versions = ['v1', 'v2', 'v3', 'v4', 'v5', 'v6'];
+    for (const version of versions) {
+      const path = requireSafePath(`${dir}/a.jpg`);
+      await put(site.here, path, randomBytes(900_000));
+      const info = (await site.options.replica.hash(path)) ?? expect.fail('nothing was written');
+      expect(await small.record([{ path, version, at: new Date(), info }], never)).toEqual([]);
+    }
+    try {
+      expect(await small.share(site.host, never)).toBeUndefined();
+      const [mine] = await own.listDays(never);
+      expect((await there.listDays(never)).map(({ tip }) => tip)).toEqual([mine?.tip]);
+      await there.run(['fsck', '--strict'], { signal: never, doing: 'testing' });
+      // The control: the same days by one push.
+      await there.run(['update-ref', '-d', mine?.ref ?? ''], { signal: never, doing: 'testing' });
+      await there.run(['prune', '--expire=now'], { signal: never, doing: 'testing' });
+      const refused = await push(self, remote(self), `${mine?.tip ?? ''}:${mine?.ref ?? ''}`);
+      expect(refused.stderr).toContain('exceeds maximum allowed size');
+    } finally {
+      await backend.close();
+    }
   });
 
   test('takes the next days although a connection broke off at a lock', async () => {

@@ -16,12 +16,16 @@ import { recordVersions } from './record.js';
 import { formatDay, Repository, type HistoryDay } from './repository.js';
 import { readSmallVersions } from './read-small.js';
 import { SharedDays } from './shared-days.js';
+import { planPushes } from './push-steps.js';
 import { pushDays } from './share.js';
 
 /** git looks into one file for each loose object, and into each pack; more make it slow. */
 const MAX_LOOSE_OBJECTS = 5_000;
 /** A hundred new files at once are a pack. Packed by size, few remain. */
 const MAX_PACKS = 50;
+/** The other host's gate refuses more than 2 GiB, and more than its limit of the whole history. */
+const MAX_PUSH_BYTES = 512 * 1024 * 1024,
+  PUSH_SHARE = 1 / 4;
 
 /**
  * The history of a host in a bare git repository in its state folder. Writing operations of this
@@ -80,9 +84,21 @@ export class GitHistory implements History {
       const missing = await this.shared.listMissing(to.id, days);
       if (missing.length === 0) return undefined;
       const ends = { repository: this.repository, ssh: this.options.ssh };
-      const failure = await pushDays(ends, to, missing, both);
-      if (failure === undefined) await this.shared.add(to.id, days);
-      return failure;
+      const ranges = await Promise.all(
+        missing.map(async (day) => ({
+          ...day,
+          from: await this.shared.findTip(to.id, day.ref),
+        })),
+      );
+      const most = Math.min(MAX_PUSH_BYTES, this.limits.maxBytes * PUSH_SHARE);
+      const pushes = await planPushes(this.repository, ranges, most, both);
+      for (const push of pushes) {
+        const failure = await pushDays(ends, to, push, both);
+        if (failure) return failure;
+        if (pushes.length > 1) await this.shared.extend(to.id, push);
+      }
+      await this.shared.add(to.id, days);
+      return undefined;
     });
   }
 

@@ -11,6 +11,8 @@ import { writeBlob, type BlobAnswer } from './write-blob.js';
 
 /** Files of one commit. A list of a path's versions reads the message of each of its commits. */
 const MAX_FILES = 100;
+/** Bytes of one commit, unless it is of a single file. A commit travels by one push. */
+const MAX_COMMIT_BYTES = 256 * 1024 * 1024;
 
 interface RecordContext {
   readonly repository: Repository;
@@ -113,12 +115,21 @@ async function writeBlobs(
  */
 function groupByChange(marked: readonly MarkedVersion[]): MarkedVersion[][] {
   const groups: MarkedVersion[][] = [];
+  let bytes = 0;
   for (const one of marked) {
     const last = groups.at(-1);
+    const size = one.described.as === 'stored' ? (one.described.info?.size ?? 0) : 0;
     const isSame = last?.[0] !== undefined && describeChange(last[0]) === describeChange(one);
     const hasPath = last?.some(({ described: { path } }) => path === one.described.path) === true;
-    if (isSame && !hasPath && last.length < MAX_FILES) last.push(one);
-    else groups.push([one]);
+    const hasRoom =
+      last !== undefined && last.length < MAX_FILES && bytes + size <= MAX_COMMIT_BYTES;
+    if (isSame && !hasPath && hasRoom) {
+      last.push(one);
+      bytes += size;
+    } else {
+      groups.push([one]);
+      bytes = size;
+    }
   }
   return groups;
 }

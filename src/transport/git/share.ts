@@ -26,7 +26,7 @@ const STDERR_AFTER_EXIT_MS = 200;
 export async function pushDays(
   { repository, ssh }: { readonly repository: Repository; readonly ssh: Ssh },
   to: Host,
-  days: readonly HistoryDay[],
+  days: readonly Pick<HistoryDay, 'ref' | 'tip'>[],
   signal: AbortSignal,
 ): Promise<Failure | undefined> {
   try {

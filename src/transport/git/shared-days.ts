@@ -25,9 +25,20 @@ export class SharedDays {
     return (await this.read())[host]?.[ref];
   }
 
-  async add(host: HostId, days: readonly HistoryDay[]): Promise<void> {
+  /** Notes all days that a host has now. */
+  add(host: HostId, days: readonly HistoryDay[]): Promise<void> {
+    return this.write(host, toTips(days));
+  }
+
+  /** Notes some days that a host got, beside those that it had. */
+  async extend(host: HostId, days: readonly Pick<HistoryDay, 'ref' | 'tip'>[]): Promise<void> {
+    const got = (await this.read())[host] ?? {};
+    await this.write(host, { ...got, ...toTips(days) });
+  }
+
+  private async write(host: HostId, tips: Record<string, string>): Promise<void> {
     const shared = await this.read();
-    shared[host] = Object.fromEntries(days.map(({ ref, tip }) => [ref, tip]));
+    shared[host] = tips;
     await replaceFile(this.file, JSON.stringify(shared), 0o600);
   }
 
@@ -36,4 +47,8 @@ export class SharedDays {
       .then((text) => JSON.parse(text) as Shared)
       .catch(() => ({})));
   }
+}
+
+function toTips(days: readonly Pick<HistoryDay, 'ref' | 'tip'>[]): Record<string, string> {
+  return Object.fromEntries(days.map(({ ref, tip }) => [ref, tip]));
 }
