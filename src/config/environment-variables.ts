@@ -2,7 +2,13 @@ import { backendNames } from '../model/backend-name.js';
 import { isAbsolute } from 'node:path';
 import * as v from 'valibot';
 import { validateCron } from './cron.js';
-import { hostNamesText, sizeExpected, sizeText } from './history-schemas.js';
+import {
+  gitFileExpected,
+  hostNamesText,
+  maxGitFile,
+  sizeExpected,
+  sizeText,
+} from './history-schemas.js';
 import type { OptionDefinition } from './option-definition.js';
 import { splitCommand } from './split-command.js';
 import { parseSyncDirs } from './normalise-sync-dir.js';
@@ -166,9 +172,9 @@ export const environmentVariables = {
     expected: sizeExpected,
   },
   SYNCMEDIA_HISTORY_MAX_FILE_BYTES: {
-    schema: v.optional(sizeText, '32M'),
+    schema: v.optional(v.pipe(sizeText, maxGitFile), '32M'),
     description: 'With a history: of larger files the history keeps only name, size and hash.',
-    expected: sizeExpected,
+    expected: gitFileExpected,
   },
   SYNCMEDIA_HISTORY_ON: {
     schema: v.optional(hostNamesText, 'all'),
@@ -176,9 +182,9 @@ export const environmentVariables = {
     expected: '"all", or host names separated by commas',
   },
   SYNCMEDIA_ANNEX_LARGER_THAN: {
-    schema: v.optional(sizeText, '8M'),
+    schema: v.optional(v.pipe(sizeText, maxGitFile), '8M'),
     description: 'With the backend git-annex: larger files lie in the annex instead of git.',
-    expected: sizeExpected,
+    expected: gitFileExpected,
   },
   SYNCMEDIA_ANNEX_ON: {
     schema: v.optional(hostNamesText, 'all'),

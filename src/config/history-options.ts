@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { isHostname } from '../model/host-name.js';
 import type { HistoryConfig, HistoryOptions } from './config.js';
 import type { CompleteEnvironment } from './environment.js';
-import { sizeExpected, sizeText } from './history-schemas.js';
+import { gitFileExpected, maxGitFile, sizeExpected, sizeText } from './history-schemas.js';
 import { parseOptions, type OptionDefinitions } from './option-definition.js';
 
 const size = v.union([v.pipe(v.number(), v.safeInteger(), v.minValue(0)), sizeText]);
@@ -27,9 +27,9 @@ export const historyOptions = {
     default: '`SYNCMEDIA_HISTORY_MAX_BYTES`',
   },
   maxFileBytes: {
-    schema: v.optional(size),
+    schema: v.optional(v.pipe(size, maxGitFile)),
     description: 'The bytes of larger files are not kept, only name, size and hash.',
-    expected: sizeExpected,
+    expected: gitFileExpected,
     default: '`SYNCMEDIA_HISTORY_MAX_FILE_BYTES`',
   },
   on: {
@@ -39,9 +39,9 @@ export const historyOptions = {
     default: '`SYNCMEDIA_HISTORY_ON`',
   },
   annexLargerThan: {
-    schema: v.optional(size),
+    schema: v.optional(v.pipe(size, maxGitFile)),
     description: 'With the backend git-annex: larger files lie in the annex instead of git.',
-    expected: sizeExpected,
+    expected: gitFileExpected,
     default: '`SYNCMEDIA_ANNEX_LARGER_THAN`',
   },
   annexOn: {

@@ -71,6 +71,8 @@ describe('readEnvironment', () => {
     ['SYNCMEDIA_URL', 'a;b'],
     ['SYNCMEDIA_URL', '$(x)'],
     ['SYNCMEDIA_SSH_PORT', '0'],
+    ['SYNCMEDIA_HISTORY_MAX_FILE_BYTES', '2G'],
+    ['SYNCMEDIA_ANNEX_LARGER_THAN', '1025M'],
     ['SYNCMEDIA_SSH_PORT', '65536'],
     ['SYNCMEDIA_SSH_PORT', '22x'],
     ['SYNCMEDIA_USERNAME', '-l'],

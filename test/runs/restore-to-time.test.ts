@@ -40,6 +40,7 @@ async function restore(meanwhile: () => Promise<void>): Promise<Run> {
   const info = { size: then.length, mtime: 1_000, sha256: hash(then) };
   const version = makePartial<RecordedVersion>({ path: cat, as: 'stored', info });
   const history = makePartial<History>({
+    readSmall: () => Promise.resolve(new Map()),
     findAt: () => Promise.resolve(new Map([[cat, version]])),
     async *read() {
       yield then.subarray(0, 4);
