@@ -19,7 +19,7 @@ const doneNames: Partial<Record<Run['kind'], string>> = {
 const leftOutReasons: Readonly<Record<LeftOutReason, string>> = {
   'no version': 'the history has no version of that time: it came later, or was not recorded',
   'removed then': 'it did not exist at that time, and a restore removes nothing',
-  'hash only': 'it was too large for the history, and no copy is in the trash of the host',
+  'hash only': 'the history has only name and hash of it, and no copy is in the trash of the host',
 };
 
 /**

@@ -86,8 +86,8 @@ export interface HistoryOptions {
    */
   maxBytes?: number | string;
   /**
-   * The bytes of larger files are not kept, only name, size and hash. Default:
-   * `SYNCMEDIA_HISTORY_MAX_FILE_BYTES`.
+   * With the backend git: of larger files only name, size and hash are kept. The backend git-annex
+   * ignores it. Default: `SYNCMEDIA_HISTORY_MAX_FILE_BYTES`.
    */
   maxFileBytes?: number | string;
   /** The hosts that get the history of this one. Default: `SYNCMEDIA_HISTORY_ON`. */

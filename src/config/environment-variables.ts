@@ -173,7 +173,9 @@ export const environmentVariables = {
   },
   SYNCMEDIA_HISTORY_MAX_FILE_BYTES: {
     schema: v.optional(v.pipe(sizeText, maxGitFile), '32M'),
-    description: 'With a history: of larger files the history keeps only name, size and hash.',
+    description:
+      'With the backend git: of larger files only name, size and hash are kept. The backend ' +
+      'git-annex ignores it.',
     expected: gitFileExpected,
   },
   SYNCMEDIA_HISTORY_ON: {

@@ -28,7 +28,9 @@ export const historyOptions = {
   },
   maxFileBytes: {
     schema: v.optional(v.pipe(size, maxGitFile)),
-    description: 'The bytes of larger files are not kept, only name, size and hash.',
+    description:
+      'With the backend git: of larger files only name, size and hash are kept. The backend ' +
+      'git-annex ignores it.',
     expected: gitFileExpected,
     default: '`SYNCMEDIA_HISTORY_MAX_FILE_BYTES`',
   },

@@ -64,7 +64,7 @@ export interface Run {
  *
  * - no version: the history has none of that time. The file came later, or was not recorded.
  * - removed then: the file did not exist at that time. A restore removes nothing.
- * - hash only: the version was too large for the history, and no copy is in the trash.
+ * - hash only: the history has only name and hash of the version, and no copy is in the trash.
  */
 export interface LeftOutFiles {
   readonly why: LeftOutReason;

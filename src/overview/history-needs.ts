@@ -19,8 +19,8 @@ export function listHistoryNeeds({ host, overview }: DescribedHost, now: Date): 
       title: `${hostname} records no versions`,
       cause: `The last try failed: ${shortenMessage(failure).message.replace(/\.$/, '')}.`,
       safe:
-        'Files are delivered as always. What is current is recorded once this works; a version ' +
-        'that is replaced before that is missing in the history.',
+        'Files are delivered as always. Versions wait, and are recorded once this works. Of one ' +
+        'file up to 100 replaced versions wait, and any host must still have their bytes then.',
       remedy: 'Remove the cause. Recording is retried by itself.',
       sinceSeconds: since,
       action: { label: `Open ${hostname}`, view: `#/hosts/${encodeURIComponent(hostname)}` },

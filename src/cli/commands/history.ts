@@ -131,10 +131,10 @@ function formatVersions(versions: readonly HistoryVersion[], layout: Layout): st
       ['AUTHOR', 'DOCUMENT'],
     ) +
       (versions.some(({ as }) => as === 'named')
-        ? '\n* only the hash is kept here: the file was too large.' +
+        ? '\n* only name and hash are here: the file was too large, or no copy was left' +
           (versions.some(({ elsewhere }) => elsewhere)
-            ? ' Its bytes are fetched from another host that has them.\n'
-            : '\n')
+            ? ', or its bytes are on other hosts. A restore asks these.\n'
+            : '.\n')
         : ''),
   );
 }

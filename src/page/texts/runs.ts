@@ -52,7 +52,9 @@ export const runTexts = {
         `${files} of which the history has no version of that time: they came later, or were ` +
         'not recorded.',
       'removed then': `${files} that did not exist at that time. A restore removes nothing.`,
-      'hash only': `${files} that were too large for the history, without a copy in the trash.`,
+      'hash only':
+        `${files} of which the history has only name and hash, without a copy in the trash of ` +
+        'the host.',
     })[why],
   pathsOfDryRun: (isRestore: boolean): string =>
     isRestore ? 'What it would restore' : 'What it would transfer',

@@ -4,9 +4,8 @@ import { makeTreeName } from './names.js';
 import type { Repository } from './repository.js';
 
 /**
- * Reads the bytes of versions by one git, which takes a fraction of the time of one git for each.
- * The caller limits their size. Those that are not stored here, or have another sha256, are
- * missing in the answer.
+ * Reads the bytes of versions by one git, instead of by one for each. The caller limits their
+ * size. Those that are not stored here, or have another sha256, are missing in the answer.
  */
 export async function readSmallVersions(
   repository: Repository,
