@@ -3,7 +3,7 @@ import { getErrorMessage } from '../../model/errors.js';
 import type { Host, HostId } from '../../model/host.js';
 import { explainExit } from '../git/answers.js';
 import { requireExit } from '../git/repository.js';
-import { makeAnnexUuid, type AnnexKey } from './key.js';
+import { getKeySize, makeAnnexUuid, type AnnexKey } from './key.js';
 import {
   makeRemoteArguments,
   nameRemote,
@@ -13,9 +13,15 @@ import {
 } from './remote.js';
 
 /** A host counts as silent once it took longer than this to answer. */
-const SLOW_MS = 5_000;
-/** A silent host is asked again after so long: a restore of many files would wait each time. */
-const SILENT_MS = 15_000;
+const SLOW_MS = 10_000;
+/**
+ * A silent host is left alone for so many times the wait for it. Otherwise a restore of many files
+ * would wait each time.
+ */
+const SILENCE_FACTOR = 5;
+/** A host may take so long for a content, and as long as this rate takes. */
+const GET_MS = 60_000,
+  GET_BYTES_PER_SECOND = 64 * 1024;
 
 /** The answer of a host that was asked for a content. `silent`: it could not be asked. */
 export type FetchAnswer =
@@ -32,7 +38,7 @@ export interface AskedHost {
 export class HostFetcher {
   private readonly silent = new Map<
     HostId,
-    { readonly at: number; readonly answer: FetchAnswer }
+    { readonly until: number; readonly answer: FetchAnswer }
   >();
 
   constructor(private readonly ends: AnnexEnds) {}
@@ -65,8 +71,9 @@ export class HostFetcher {
     } catch (error) {
       signal.throwIfAborted();
       const answer = { kind: 'silent', why: getErrorMessage(error) } as const;
-      const now = performance.now();
-      if (now - began > SLOW_MS) this.silent.set(host.id, { at: now, answer });
+      const now = performance.now(),
+        took = now - began;
+      if (took > SLOW_MS) this.silent.set(host.id, { until: now + SILENCE_FACTOR * took, answer });
       return answer;
     }
     try {
@@ -80,7 +87,7 @@ export class HostFetcher {
 
   private findSilence({ id }: Host): FetchAnswer | undefined {
     const silence = this.silent.get(id);
-    if (silence && performance.now() - silence.at < SILENT_MS) return silence.answer;
+    if (silence && performance.now() < silence.until) return silence.answer;
     this.silent.delete(id);
     return undefined;
   }
@@ -118,15 +125,28 @@ export class HostFetcher {
       signal,
     );
     git.stdin.end();
-    let refused = '';
-    for await (const line of createInterface({ input: git.stdout })) {
-      git.touch();
-      const answer = parseAnswer(line);
-      if (answer?.success === false) refused = answer.why;
+    // A host that sends a little now and then is never silent, and the next fetch waits for it.
+    const limit = setTimeout(() => {
+      git.end('slowness');
+    }, limitGet(key));
+    try {
+      let refused = '';
+      for await (const line of createInterface({ input: git.stdout })) {
+        git.touch();
+        const answer = parseAnswer(line);
+        if (answer?.success === false) refused = answer.why;
+      }
+      const exit = await git.exited;
+      if (exit.endedBy === undefined && exit.code !== 0)
+        throw new Error(summariseRefusal(`${refused}\n${exit.stderr}`));
+      requireExit(doing, exit);
+    } finally {
+      clearTimeout(limit);
     }
-    const exit = await git.exited;
-    if (exit.endedBy === undefined && exit.code !== 0)
-      throw new Error(summariseRefusal(`${refused}\n${exit.stderr}`));
-    requireExit(doing, exit);
   }
+}
+
+/** In milliseconds. A timer takes no more than 31 bits. */
+function limitGet(key: AnnexKey): number {
+  return Math.min(GET_MS + (1000 * getKeySize(key)) / GET_BYTES_PER_SECOND, 2 ** 31 - 1);
 }

@@ -17,6 +17,11 @@ export function isKey(name: string): name is AnnexKey {
   return /^SHA256-s\d{1,16}--[0-9a-f]{64}$/.test(name);
 }
 
+/** The bytes of a content, as its key says. */
+export function getKeySize(key: AnnexKey): number {
+  return Number(/^SHA256-s(\d+)-/.exec(key)?.[1] ?? 0);
+}
+
 /**
  * The place of a content below the repository. git-annex documents it as stable: in a bare
  * repository two folders by the MD5 of the key, then one of the key's own.

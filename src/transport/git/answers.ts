@@ -13,6 +13,7 @@ export function explainExit(doing: string, { code, stderr, endedBy }: GitExit): 
   if (endedBy === 'abort') return fail('CANCELLED', `${doing} was cancelled.`);
   if (endedBy === 'no git') return makeMissingGitError();
   if (endedBy === 'silence') return fail('TIMED_OUT', `git went silent while ${doing}.`);
+  if (endedBy === 'slowness') return fail('TIMED_OUT', `${doing} took too long.`);
   if (endedBy === 'too much output')
     return fail('HISTORY_FAILED', `git printed more than expected while ${doing}.`);
   const summary = summariseStderr(stderr);

@@ -12,7 +12,7 @@ export interface GitExit {
   readonly code: number | null;
   readonly stderr: string;
   /** Why this process ended git, or why git never started. */
-  readonly endedBy?: 'silence' | 'abort' | 'too much output' | 'no git';
+  readonly endedBy?: 'silence' | 'slowness' | 'abort' | 'too much output' | 'no git';
 }
 
 interface GitOptions {
