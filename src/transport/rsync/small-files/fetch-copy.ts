@@ -19,6 +19,8 @@ import { getSftpStatus, sftpStatus, toSftpError } from '../../ssh/sftp-errors.js
 
 /** Requests that are under way at once. */
 const CONCURRENCY = 16;
+/** Copies with another date are hardly ever the version, so no more of them are downloaded. */
+const MAX_UNLIKELY = 5;
 
 interface WantedCopy {
   readonly path: Path;
@@ -47,26 +49,32 @@ export async function fetchRemoteCopy(
   return false;
 }
 
-/** Lists the files that may be the version, those with its date first. */
+/**
+ * Lists the files that may be the version, those with its date first. Of the others those that were
+ * replaced soonest after it are the likeliest.
+ */
 async function listCandidates(
   location: SyncDirLocation,
   { path, info, since }: WantedCopy,
 ): Promise<string[]> {
   const rest = getPathInDir(location, path);
-  const places = [rest];
+  const places = [{ at: rest, time: 0 }];
   for (const area of [areas.replaced, areas.trash, areas.conflicts])
-    for (const name of await listAreaFolders(location, area))
-      if ((parseNameTime(name) ?? 0) >= since.getTime()) places.push(`${area}/${name}/${rest}`);
+    for (const name of await listAreaFolders(location, area)) {
+      const time = parseNameTime(name) ?? 0;
+      if (time >= since.getTime()) places.push({ at: `${area}/${name}/${rest}`, time });
+    }
   const likely: string[] = [],
-    possible: string[] = [];
-  await mapConcurrently(places, CONCURRENCY, async (at) => {
+    possible: typeof places = [];
+  await mapConcurrently(places, CONCURRENCY, async ({ at, time }) => {
     const stat = await location.disk.stat(resolveInDir(location, at));
     if (stat?.kind !== 'file' || stat.size !== info.size) return;
     if (!(await checkOwnParentDirs(location, at))) return;
     if (haveSameSizeAndTime(stat, info)) likely.push(at);
-    else if (info.sha256 !== undefined) possible.push(at);
+    else if (info.sha256 !== undefined) possible.push({ at, time });
   });
-  return [...likely, ...possible];
+  possible.sort((one, other) => one.time - other.time);
+  return [...likely, ...possible.slice(0, MAX_UNLIKELY).map(({ at }) => at)];
 }
 
 /** @returns the sha256; undefined if the file is gone or has another size by now */
