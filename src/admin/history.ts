@@ -52,12 +52,14 @@ export const historyRoutes: readonly AdminRoute[] = [
     body: {
       dir: textField(4096),
       at: textField(64),
+      before: v.exactOptional(textField(64)),
       dryRun: v.exactOptional(booleanField),
     },
     statuses: [202],
     answer: objectOf<{ run: Run }>({ run: runAnswer }),
-    handle: async (sync, { body: { dir, at, dryRun = true }, requester }) => {
-      const run = await sync.history.restoreDir(dir, at, { dryRun, by: requester.description });
+    handle: async (sync, { body: { dir, at, dryRun = true, ...end }, requester }) => {
+      const options = { dryRun, ...end, by: requester.description };
+      const run = await sync.history.restoreDir(dir, at, options);
       return { status: 202, body: { run }, location: `/runs/${run.id}` };
     },
   }),

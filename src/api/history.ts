@@ -64,9 +64,14 @@ export interface HistoryActions {
    * Requests a run on this host that restores every file of a sync dir as it was at a time (ISO
    * 8601). Files that were saved since the request, and files that the history does not know of
    * that time, stay. A save that comes while its file is restored is a failure of the run
-   * (CHANGED). Changes nothing unless `dryRun` is false. Throws BAD_OPTION, BAD_SYNC_DIR.
+   * (CHANGED). Changes nothing unless `dryRun` is false. With the `requestedAt` of a dry run as
+   * `before`, files that were saved since that dry run stay too. Throws BAD_OPTION, BAD_SYNC_DIR.
    */
-  restoreDir(dir: string, at: string, options?: { dryRun?: boolean; by?: string }): Promise<Run>;
+  restoreDir(
+    dir: string,
+    at: string,
+    options?: { dryRun?: boolean; before?: string; by?: string },
+  ): Promise<Run>;
   /**
    * The history of all days (UTC) since `since`, as a bundle that git can read. Its stream throws
    * NOT_RECORDED if there is none.

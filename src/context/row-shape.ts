@@ -35,6 +35,7 @@ export const runShape: RowShape = {
     }),
   ),
   restoresTo: isOptional(isDate),
+  restoresBefore: isOptional(isDate),
   leftOut: isOptional(
     isList(
       hasFields({

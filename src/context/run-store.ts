@@ -61,6 +61,7 @@ export class RunStore {
       repair?: boolean;
       restores?: RestoredFile;
       restoresTo?: Date;
+      restoresBefore?: Date;
     },
   ): Promise<Run> {
     const row: RunRow = {

@@ -20,6 +20,8 @@ export interface Run {
   restores?: RestoredFile;
   /** Set for a restore of whole sync dirs: each file as it was at this time. */
   restoresTo?: Date;
+  /** Saves since then stay. Default: when the run was requested. */
+  restoresBefore?: Date;
   /** What such a restore leaves as it is, although it changed since, by reason. */
   leftOut?: LeftOutFiles[];
   state: 'requested' | 'running' | 'done' | 'failed' | 'cancelled';

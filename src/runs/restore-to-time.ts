@@ -32,9 +32,9 @@ interface Planned {
 
 /**
  * Restores the files of sync dirs as they were at a time. It looks at the entries that were
- * captured between that time and the request: saves after the request stay, also those that come
- * while it restores, and nothing is removed. Each restored file is a new version for every host,
- * like a save.
+ * captured between that time and the request, or an earlier end that the request names. Later saves
+ * stay, also those that come while it restores, and nothing is removed. Each restored file is a new
+ * version for every host, like a save.
  *
  * A run that its leader could not end starts again, and finds nothing to do at the files that it
  * has restored.
@@ -53,8 +53,9 @@ export async function runRestoreToTime(
       `the backend ${context.config.backend} of this host keeps no history`,
     );
   const { run, signal } = progress;
+  const { restoresBefore: before = run.requestedAt } = run;
   for (const dir of chooseRequestedDirs(context.dirs.current().list, run.dirs)) {
-    const captured = { below: dir.path, since: time, before: run.requestedAt };
+    const captured = { below: dir.path, since: time, before };
     let after: Entry['path'] | undefined;
     do {
       signal.throwIfAborted();
@@ -85,7 +86,7 @@ async function restoreEntries(
   if (progress.run.dryRun) return;
   for (const part of splitBySize(planned)) {
     const small = part.filter(isSmall).map(({ version }) => version);
-    const read = await history.readSmall(small, progress.signal);
+    const read = await readTogether(history, small, progress.signal);
     await mapConcurrently(part, placedAtOnce, async (one) => {
       progress.signal.throwIfAborted();
       try {
@@ -95,6 +96,20 @@ async function restoreEntries(
         progress.addFailure(context.me, toFailure(error, 'path'));
       }
     });
+  }
+}
+
+/** A damaged version fails all that are read with it. Read one by one, it alone fails. */
+async function readTogether(
+  history: History,
+  versions: readonly RecordedVersion[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<RecordedVersion, Uint8Array>> {
+  try {
+    return await history.readSmall(versions, signal);
+  } catch {
+    signal.throwIfAborted();
+    return new Map();
   }
 }
 

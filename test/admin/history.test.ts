@@ -129,12 +129,18 @@ test('a sync dir is restored by a run, which is dry unless it is confirmed', asy
   const answer = await ask('post', '/history/restore-dir').send(body).expect(202);
   expect(answer.body).toMatchObject({ run: { kind: 'restore' } });
   expect(answer.headers.location).toContain('runs/r1');
+  const confirmed = { dryRun: false, before: '2026-01-04T12:00:00.000Z' };
   await ask('post', '/history/restore-dir')
-    .send({ ...body, dryRun: false })
+    .send({ ...body, ...confirmed })
     .expect(202);
   const by = expect.stringContaining('through the router') as unknown;
   expect(sync.calls).toEqual(
-    [true, false].map((dryRun) => ['history.restoreDir', 'uploads', body.at, { dryRun, by }]),
+    [{ dryRun: true }, confirmed].map((how) => [
+      'history.restoreDir',
+      'uploads',
+      body.at,
+      { ...how, by },
+    ]),
   );
 });
 

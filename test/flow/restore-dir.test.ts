@@ -41,7 +41,10 @@ function describeRestores(backend: 'git' | 'git-annex', limit: Record<string, st
         )) || undefined,
       { what: `${String(count)} versions of ${name}` },
     );
-  const restore = async (options: { dryRun: boolean }, at = then): Promise<Run> => {
+  const restore = async (
+    options: { dryRun: boolean; before?: string },
+    at = then,
+  ): Promise<Run> => {
     const { id } = await two.app.sync.history.restoreDir(dir, at.toISOString(), options);
     return two.app.sync.runs.follow(id);
   };
@@ -208,5 +211,24 @@ function describeRestores(backend: 'git' | 'git-annex', limit: Record<string, st
     expect(await two.app.sync.runs.follow(id)).toMatchObject({ state: 'done', filesFound: 0 });
     await untilNothingPending(site);
     expect(await two.read(pathOf('racing.jpg'))).toBe('after the request');
+  });
+
+  test('a confirmed restore leaves alone what was saved since its dry run', async () => {
+    await save('shown.jpg', 'first');
+    await untilListed('shown.jpg', 1);
+    const between = new Date();
+    await until(() => Date.now() > between.getTime() + 5);
+    await save('shown.jpg', 'second');
+    await untilListed('shown.jpg', 2);
+    await untilNothingPending(site);
+    const { requestedAt, wouldTransfer } = await restore({ dryRun: true }, between);
+    expect(wouldTransfer).toMatchObject([{ path: pathOf('shown.jpg') }]);
+    await until(() => Date.now() > requestedAt.getTime() + 5);
+    await save('shown.jpg', 'third');
+    await untilListed('shown.jpg', 3);
+    await untilNothingPending(site);
+    const confirmed = { dryRun: false, before: requestedAt.toISOString() };
+    expect(await restore(confirmed, between)).toMatchObject({ state: 'done', filesFound: 0 });
+    expect(await two.read(pathOf('shown.jpg'))).toBe('third');
   });
 }

@@ -7,6 +7,7 @@ import type { FakeSite } from './fake-site.js';
 
 const dir = 'uploads/orders',
   at = '2026-11-26T12:00:00.000Z',
+  shownAt = '2026-11-27T12:00:00.000Z',
   label = 'Restore a sync dir as it was at a time';
 
 describe.skipIf(!hasBrowser)(`restoring a sync dir on the page ${orInstall}`, () => {
@@ -46,13 +47,16 @@ describe.skipIf(!hasBrowser)(`restoring a sync dir on the page ${orInstall}`, ()
       return {
         run: makeRestore(isDry ? 'dry' : 'real', {
           dryRun: isDry,
+          requestedAt: shownAt,
           state: isDry ? 'requested' : 'done',
         }),
       };
     });
     site.routes.set('GET runs/:one', (_query, _body, address) => {
       const isDry = address.endsWith('dry');
-      return { run: makeRestore(isDry ? 'dry' : 'real', { dryRun: isDry, ...found }) };
+      return {
+        run: makeRestore(isDry ? 'dry' : 'real', { dryRun: isDry, requestedAt: shownAt, ...found }),
+      };
     });
   });
 
@@ -88,11 +92,12 @@ describe.skipIf(!hasBrowser)(`restoring a sync dir on the page ${orInstall}`, ()
     await dialog.getByRole('button', { name: 'Restore 1,207 files' }).click();
     await page.getByRole('heading', { name: 'Restore on web1', exact: true }).waitFor();
     await fake.isSaid('The run is requested');
+    // Files that were saved since the dry run stay.
     expect(fake.listChanges()).toEqual(
-      [true, false].map((dryRun) => ({
+      [{ dryRun: true }, { dryRun: false, before: shownAt }].map((how) => ({
         method: 'POST',
         address: 'history/restore-dir',
-        body: { dir, at, dryRun },
+        body: { dir, at, ...how },
       })),
     );
   });

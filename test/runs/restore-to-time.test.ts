@@ -35,13 +35,19 @@ beforeEach(async () => {
 });
 afterEach(() => site.close());
 
+const nothing = (): Promise<void> => Promise.resolve();
+
 /** Restores the sync dir on A. `meanwhile` happens while the version is read. */
-async function restore(meanwhile: () => Promise<void>): Promise<Run> {
+async function restore(
+  meanwhile: () => Promise<void> = nothing,
+  over: Partial<Run> = {},
+  readSmall: History['readSmall'] = () => Promise.resolve(new Map()),
+): Promise<Run> {
   const info = { size: then.length, mtime: 1_000, sha256: hash(then) };
   const version = makePartial<RecordedVersion>({ path: cat, as: 'stored', info });
   const history = makePartial<History>({
-    readSmall: () => Promise.resolve(new Map()),
     findAt: () => Promise.resolve(new Map([[cat, version]])),
+    readSmall,
     async *read() {
       yield then.subarray(0, 4);
       await meanwhile();
@@ -59,7 +65,8 @@ async function restore(meanwhile: () => Promise<void>): Promise<Run> {
     findSyncDir: () => photos,
     enqueue: () => undefined,
   });
-  const run = makeRun({ kind: 'restore', at: 'A', requestedAt: new Date(Date.now() + 1) });
+  const requestedAt = new Date(Date.now() + 1);
+  const run = makeRun({ kind: 'restore', at: 'A', requestedAt, ...over });
   const progress = new RunProgress(run, new AbortController().signal);
   await runRestoreToTime(context, progress, new Date(0));
   return progress.run;
@@ -80,7 +87,7 @@ async function listArea(area: string): Promise<string[]> {
 const isChanged = { files: 0, failures: [{ host: 'A', failure: { code: 'CHANGED' } }] };
 
 test('without a save meanwhile the version of then is the new one', async () => {
-  expect(await restore(() => Promise.resolve())).toMatchObject({ files: 1, failures: [] });
+  expect(await restore()).toMatchObject({ files: 1, failures: [] });
   expect(await readOnA()).toBe(then.toString());
   expect(await readEntry()).toMatchObject({
     info: { sha256: hash(then) },
@@ -107,7 +114,7 @@ test.each([true, false])(
 test('a save that nothing has captured yet stays', async () => {
   const { version } = await readEntry();
   await a.write(cat, 'saved before', 3_000);
-  expect(await restore(() => Promise.resolve())).toMatchObject(isChanged);
+  expect(await restore()).toMatchObject(isChanged);
   expect(await readOnA()).toBe('saved before');
   expect((await readEntry()).version).toBe(version);
 });
@@ -129,7 +136,7 @@ test('a save on another host that is recorded right after the placing stays, and
     await b.write(cat, 'saved on b', 3_000);
     await b.reconciler.reconcilePaths([cat], named);
   };
-  expect(await restore(() => Promise.resolve())).toMatchObject(isChanged);
+  expect(await restore()).toMatchObject(isChanged);
   await expect(readOnA()).rejects.toThrow('ENOENT');
   expect(await readEntry()).toMatchObject({ origin: 'B', heldBy: ['B'], pending: ['A'] });
   expect((await listArea('trash')).length).toBeGreaterThan(0);
@@ -142,4 +149,20 @@ test('a run that starts again after it placed the version makes it the new one',
     failures: [],
   });
   expect((await readEntry()).info).toMatchObject({ mtime: 4_000, sha256: hash(then) });
+});
+
+test('a save after the end that the request names stays', async () => {
+  const restoresBefore = new Date((await readEntry()).capturedAt.getTime() - 1);
+  expect(await restore(nothing, { restoresBefore })).toMatchObject({
+    filesFound: 0,
+    files: 0,
+    failures: [],
+  });
+  expect(await readOnA()).toBe('of now');
+});
+
+test('versions that cannot be read together are read one after the other', async () => {
+  const failing = (): Promise<never> => Promise.reject(new Error('a damaged version among them'));
+  expect(await restore(nothing, {}, failing)).toMatchObject({ files: 1, failures: [] });
+  expect(await readOnA()).toBe(then.toString());
 });

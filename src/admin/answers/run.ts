@@ -34,6 +34,7 @@ export const runAnswer = objectOf<Run>({
     }),
   ),
   restoresTo: v.exactOptional(dateText),
+  restoresBefore: v.exactOptional(dateText),
   leftOut: v.exactOptional(
     v.array(
       objectOf<LeftOutFiles>({

@@ -107,10 +107,16 @@ export function createHistoryActions(
         await (by === undefined ? assert() : runAsAuthor(by, assert));
         return plan.restore;
       },
-      async restoreDir(dir, at, { dryRun = true, by = 'the app' } = {}) {
-        const time = requireTime(at);
+      async restoreDir(dir, at, { dryRun = true, before, by = 'the app' } = {}) {
+        const times = {
+          restoresTo: requireTime(at),
+          // A time to come would also name saves that nobody was shown.
+          ...(before !== undefined && {
+            restoresBefore: new Date(Math.min(requireTime(before).getTime(), Date.now())),
+          }),
+        };
         const { hostContext } = await open();
-        return runs.requestRestoreToTime(hostContext, dir, time, { dryRun, by });
+        return runs.requestRestoreToTime(hostContext, dir, times, { dryRun, by });
       },
       async bundle(since) {
         const { history } = await open();

@@ -157,7 +157,7 @@ export class RunActions {
   async requestRestoreToTime(
     hostContext: HostContext,
     dir: string,
-    restoresTo: Date,
+    times: Required<Pick<Run, 'restoresTo'>> & Pick<Run, 'restoresBefore'>,
     { dryRun, by }: { readonly dryRun: boolean; readonly by: string },
   ): Promise<Run> {
     await hostContext.refresh();
@@ -167,7 +167,7 @@ export class RunActions {
       hosts: [],
       dirs: chooseRunDirs(hostContext, hostContext.registry.me(), [dir]),
       dryRun,
-      restoresTo,
+      ...times,
       requestedBy: by,
     });
     this.election.sendHint({ run: true });

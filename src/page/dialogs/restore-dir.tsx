@@ -25,14 +25,14 @@ export function RestoreDirDialog({ dir, at, dryRun }: RestoreDirProps): JSX.Elem
   const { api } = usePage();
   const [progress, setProgress] = useState<WireRun>();
   const title = texts.restoreDirQuestion(shorten(showHidden(dir)), formatDateTime(at));
-  const request = (isDry: boolean, signal?: AbortSignal): Promise<{ run: WireRun }> =>
-    api.send('POST', 'history/restore-dir', { dir, at, dryRun: isDry }, signal);
+  const request = (how: object, signal?: AbortSignal): Promise<{ run: WireRun }> =>
+    api.send('POST', 'history/restore-dir', { dir, at, ...how }, signal);
   return (
     <Ask<WireRun>
       title={title}
       load={async (signal) => {
         if (dryRun) return dryRun;
-        const { run } = await request(true, signal);
+        const { run } = await request({ dryRun: true }, signal);
         return followRun(api, run, setProgress, signal);
       }}
       loading={() => (
@@ -45,8 +45,9 @@ export function RestoreDirDialog({ dir, at, dryRun }: RestoreDirProps): JSX.Elem
       confirm={({ state, filesFound }) =>
         state === 'done' && filesFound > 0 ? texts.restoreThem(formatFiles(filesFound)) : undefined
       }
-      run={async () => {
-        const { run } = await request(false);
+      run={async ({ requestedAt, restoresBefore: before = requestedAt }) => {
+        // Files that were saved since the dry run were not shown, so they stay.
+        const { run } = await request({ dryRun: false, before });
         location.hash = runAddress(run.id);
         return texts.runAskedFor;
       }}
