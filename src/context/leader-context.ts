@@ -36,7 +36,7 @@ interface LeaderDisk extends Omit<ReconcileDisk, 'hash'>, Omit<ScanDisk, 'hash'>
    * Opens a file with the bytes of a version: one that was replaced, or the one at the path. The
    * caller closes it. Undefined if this disk has none.
    */
-  openCopy(path: Path, info: FileInfo): Promise<FileHandle | undefined>;
+  openCopy(path: Path, info: FileInfo, signal: AbortSignal): Promise<FileHandle | undefined>;
   /**
    * Places an earlier version at its path, from such a copy or from a stream, because a person
    * decided so; the file that it replaces goes to the trash. Throws CHANGED if the file changed

@@ -9,7 +9,7 @@ import { haveSameSizeAndTime } from './file-state.js';
 export const supersededLimit = 16;
 
 /** How many replaced versions an entry remembers that have to be recorded. */
-const toRecordLimit = 100;
+export const toRecordLimit = 100;
 
 /** The epoch is due by any clock: another origin's, or this one's before it was set. */
 export const dueAtOnce = new Date(0);

@@ -9,8 +9,9 @@ const MAX_VERSIONS = 2_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 /** Beyond this share of either limit, versions are recorded beside deliveries. */
 const NEARLY_FULL = 0.75;
-/** So many files are kept open. */
+/** So many files are kept open, with so many bytes: one that is removed still occupies them. */
 const MAX_FILES = 64;
+const MAX_OPEN_BYTES = 1024 ** 3;
 
 /** A version to record, with its file if that was opened. */
 export interface QueuedVersion {
@@ -28,6 +29,7 @@ export class RecordQueue {
   private queued: QueuedVersion[] = [];
   private bytes = 0;
   private files = 0;
+  private openBytes = 0;
 
   constructor(
     private readonly replica: Pick<LeaderContext['replica'], 'findRecentBytes' | 'open'>,
@@ -72,12 +74,20 @@ export class RecordQueue {
   }
 
   release(taken: readonly QueuedVersion[]): void {
-    for (const { opened } of taken) {
+    for (const { opened, request } of taken) {
       if (!opened) continue;
       this.files--;
+      this.openBytes -= request.info?.size ?? 0;
       // The file was only read, so an error while closing it changes nothing.
       void opened.then((file) => file?.close()).catch(() => undefined);
     }
+  }
+
+  /** Closes all files, so that the disk gets the space of those that are removed. */
+  closeFiles(): void {
+    const open = this.queued.filter(({ opened }) => opened !== undefined);
+    this.queued = this.queued.filter(({ opened }) => opened === undefined);
+    this.release(open);
   }
 
   clear(): void {
@@ -98,7 +108,9 @@ export class RecordQueue {
 
   private open({ path, info }: Entry): Promise<FileHandle | undefined> | undefined {
     if (!info || info.size > this.maxFileBytes || this.files >= MAX_FILES) return undefined;
+    if (this.openBytes + info.size > MAX_OPEN_BYTES) return undefined;
     this.files++;
+    this.openBytes += info.size;
     return this.replica.open(path).then(
       (file) => file?.handle,
       () => undefined,

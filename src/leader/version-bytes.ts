@@ -45,14 +45,15 @@ export class VersionBytes {
     request: RecordRequest,
     signal: AbortSignal,
   ): Promise<FileHandle | 'lost' | 'later'> {
-    const here = await this.lookHere(request);
+    const here = await this.lookHere(request, signal);
     if (typeof here !== 'string') return here;
     const { at, replacedAt = at } = request;
     const { config, tuning } = this.context;
     const age = Date.now() - replacedAt.getTime();
     const others = this.listOthers(request.path);
     // No host keeps a replaced file for longer than the history has to.
-    if (age > config.history.days * DAY_MS || others.length === 0) return here;
+    if (age > config.history.days * DAY_MS) return 'lost';
+    if (others.length === 0) return here;
     const file = await openScratchFile(config.stateDir);
     let found: 'found' | 'lost' | 'later' = age < tuning.blockedRetryMs ? 'later' : here;
     for (const host of others) {
@@ -67,13 +68,17 @@ export class VersionBytes {
     return found;
   }
 
-  private async lookHere({ path, info }: RecordRequest): Promise<FileHandle | 'lost' | 'later'> {
+  private async lookHere(
+    { path, info }: RecordRequest,
+    signal: AbortSignal,
+  ): Promise<FileHandle | 'lost' | 'later'> {
     try {
-      return (info && (await this.context.disk.openCopy(path, info))) ?? 'lost';
+      return (info && (await this.context.disk.openCopy(path, info, signal))) ?? 'lost';
     } catch (error) {
-      if (!(error instanceof SyncMediaError)) throw error;
-      // Such as a path that lies in no sync dir any more. A disk that is not mounted may have it.
-      return NEVER_HERE.includes(error.code) ? 'lost' : 'later';
+      signal.throwIfAborted();
+      // Such as a path that lies in no sync dir any more. A disk that is not mounted, or that fails
+      // to read, may have it.
+      return error instanceof SyncMediaError && NEVER_HERE.includes(error.code) ? 'lost' : 'later';
     }
   }
 

@@ -340,16 +340,20 @@ export class Ledger extends LedgerQueries {
   /**
    * Deletes tombstones of a sync dir that were written before `before` and that no host waits
    * for.
+   *
+   * @param kept versions from before this time are no longer kept, so nobody has to record them
    */
-  async forgetTombstones(dir: Path, before: Date): Promise<void> {
+  async forgetTombstones(dir: Path, before: Date, kept: Date): Promise<void> {
     await this.rows.deleteMany({
       _id: matchBelow(dir),
       kind: 'tombstone',
       pending: [],
       blocked: [],
       capturedAt: { $lt: before },
-      unrecorded: { $ne: true },
-      'toRecord.by': { $exists: false },
+      $or: [
+        { unrecorded: { $ne: true }, 'toRecord.by': { $exists: false } },
+        { capturedAt: { $lt: kept } },
+      ],
     });
   }
 

@@ -219,7 +219,7 @@ export class OwnDisk implements ReconcileDisk, ScanDisk {
     return findCopyOf(await this.requireLocation(path), path, info);
   }
 
-  async openCopy(path: Path, info: FileInfo): Promise<FileHandle | undefined> {
+  async openCopy(path: Path, info: FileInfo, signal: AbortSignal): Promise<FileHandle | undefined> {
     const location = await this.requireLocation(path);
     const isWanted = async (
       found: LocalFileInfo,
@@ -236,9 +236,17 @@ export class OwnDisk implements ReconcileDisk, ScanDisk {
     }
     const opened = await this.replica.open(path);
     if (!opened) return undefined;
-    if (await isWanted(opened.info, () => hashOpenFile(opened.handle))) return opened.handle;
-    await opened.handle.close();
-    return undefined;
+    const { handle } = opened;
+    let isFound = false;
+    try {
+      isFound = await isWanted(opened.info, () => hashOpenFile(handle, signal));
+      return isFound ? handle : undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toDiskError(error, 'reading', this.replica.absolute(path));
+    } finally {
+      if (!isFound) await handle.close();
+    }
   }
 
   async placeVersion(restored: RestoredVersion, fileMode: number): Promise<void> {

@@ -6,7 +6,8 @@ import {
   type Recording,
 } from '../../src/decisions/entries.js';
 import type { Entry } from '../../src/model/entry.js';
-import { openSite, photo, type Site } from './site.js';
+import { tombstoneEntry } from '../decisions/entries.js';
+import { openSite, photo, photos, type Site } from './site.js';
 
 let site: Site;
 beforeAll(async () => {
@@ -90,4 +91,17 @@ test('the ledger finds, counts and clears what each host has to record', async (
   expect(await ledger.countUnrecorded('B', 10)).toBe(1);
   await ledger.markRecorded([{ path, version: 'second' }]);
   expect(await ledger.measures.countUnrecorded()).toEqual(new Map());
+});
+
+test('an old tombstone waits for its record, but not for longer than a history keeps it', async () => {
+  const { ledger } = site;
+  const path = photo('removed.jpg');
+  await ledger.insert(
+    tombstoneEntry({ path, capturedAt: new Date('2026-01-01'), unrecorded: true }),
+  );
+  const later = new Date('2026-02-01');
+  await ledger.forgetTombstones(photos.path, later, new Date('2025-12-01'));
+  expect(await ledger.read(path)).toBeDefined();
+  await ledger.forgetTombstones(photos.path, later, later);
+  expect(await ledger.read(path)).toBe(undefined);
 });

@@ -16,6 +16,7 @@ const retryMs = 60_000;
  * reads.
  */
 const marginMs = 2_000;
+const dayMs = 24 * 60 * 60_000;
 
 /**
  * Finds changes that no save and no other host announced. It often scans the directories that
@@ -38,7 +39,7 @@ export class PeriodicScan implements LeaderJob {
   constructor(
     private readonly context: Pick<
       LeaderContext,
-      'events' | 'tuning' | 'registry' | 'dirs' | 'ledger' | 'scan'
+      'config' | 'events' | 'tuning' | 'registry' | 'dirs' | 'ledger' | 'scan'
     >,
   ) {}
 
@@ -90,7 +91,7 @@ export class PeriodicScan implements LeaderJob {
   }
 
   private async scanIfDue(dir: SyncDir): Promise<boolean> {
-    const { registry, ledger, tuning } = this.context,
+    const { config, registry, ledger, tuning } = this.context,
       { scanAllMs, scanChangedMs, tombstoneMs } = tuning;
     const now = new Date();
     const last = registry.me().scans?.[dir.path];
@@ -102,7 +103,12 @@ export class PeriodicScan implements LeaderJob {
     }
     if (isPast(last.all, scanAllMs, now)) {
       await this.scan(dir, {});
-      await ledger.forgetTombstones(dir.path, new Date(now.getTime() - tombstoneMs));
+      const kept = now.getTime() - config.history.days * dayMs;
+      await ledger.forgetTombstones(
+        dir.path,
+        new Date(now.getTime() - tombstoneMs),
+        new Date(kept),
+      );
       await registry.recordScan(dir.path, { all: now, changed: now });
       return true;
     }

@@ -1,11 +1,13 @@
 import type { LeaderContext } from '../../context/leader-context.js';
 import { computeBackoff } from '../../decisions/backoff.js';
+import { toRecordLimit } from '../../decisions/entries.js';
 import type { Entry } from '../../model/entry.js';
 import { getErrorMessage, hasErrorCode } from '../../model/errors.js';
 import type { Failure } from '../../model/failure.js';
 import type { RecordRequest } from '../../model/history.js';
 import type { Host } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
+import { quotePath } from '../../replica/paths.js';
 import type { History } from '../../transport/history.js';
 import type { HistoryStateStore } from '../history-state.js';
 import type { LeaderJob } from '../leader-job.js';
@@ -21,6 +23,16 @@ const DELAY_MS = 250;
 const CLOSE_MS = 2_000;
 /** Versions that one call of the history records. */
 const BATCH = 200;
+/** Room for all versions of one batch of entries, which is read once no version is missing. */
+const MAX_MISSING = BATCH * (toRecordLimit + 1);
+/** Paths that are reported once each because their entries have no room. */
+const MAX_REPORTED = 1_000;
+
+/** A version whose bytes are not at its path, and why it was not recorded from there. */
+interface MissingVersion {
+  readonly request: RecordRequest;
+  readonly failure: Failure;
+}
 
 /**
  * Records each version that this host captures in its history, behind the deliveries. The entry
@@ -32,6 +44,12 @@ export class RecordHistory implements LeaderJob {
   private readonly ending = new AbortController();
   private readonly queue: RecordQueue;
   private readonly bytes: VersionBytes;
+  /**
+   * Their bytes are searched one by one, behind the queue: a search of all hosts takes long, and
+   * the queue has no room for long.
+   */
+  private missing: MissingVersion[] = [];
+  private readonly reported = new Set<Path>();
   private unsubscribe: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
@@ -116,6 +134,7 @@ export class RecordHistory implements LeaderJob {
   private enqueue(entries: readonly Entry[]): void {
     const { me } = this.context;
     for (const entry of entries) {
+      this.reportFull(entry);
       // Versions that it replaced are most likely in the queue. The ledger names the others.
       if (entry.toRecord?.some(({ by }) => by === me)) this.hasMore = true;
       if (entry.unrecorded !== true || entry.capturedBy !== me) continue;
@@ -153,9 +172,11 @@ export class RecordHistory implements LeaderJob {
       for (;;) {
         await giveWay(this.context, end, signal, () => this.queue.isNearlyFull || this.isClosing);
         taken = await this.take();
-        if (signal.aborted || (taken.length === 0 && !this.hasMore)) break;
-        if (taken.length === 0) continue;
-        await this.record(history, taken);
+        if (signal.aborted) break;
+        if (taken.length > 0) await this.record(history, taken);
+        else if (this.missing.length > 0) await this.recordMissing(history);
+        else if (this.hasMore) continue;
+        else break;
         this.queue.release(taken);
         taken = [];
         hasRecorded = true;
@@ -167,7 +188,9 @@ export class RecordHistory implements LeaderJob {
       // The entries still say that they are not recorded; the queue has the bytes.
       this.hasMore = true;
       this.after = undefined;
+      this.missing = [];
       this.queue.putBack(taken);
+      if (hasErrorCode(error, 'DISK_FULL')) this.queue.closeFiles();
       if (signal.aborted || hasErrorCode(error, 'CANCELLED')) return;
       await this.handleFailure(error);
     }
@@ -176,33 +199,45 @@ export class RecordHistory implements LeaderJob {
   private async take(): Promise<readonly QueuedVersion[]> {
     if (this.ending.signal.aborted) return [];
     if (this.queue.length > 0) return this.queue.take(BATCH);
-    if (!this.hasMore) return [];
+    if (!this.hasMore || this.missing.length > 0) return [];
     const { ledger } = this.context;
     const hosts = listRecordedHosts(this.context, recordsNone);
     const entries = await ledger.findUnrecorded(hosts, BATCH, this.after);
     this.after = entries.length < BATCH ? undefined : entries.at(-1)?.path;
     this.hasMore = this.after !== undefined;
-    const requests = entries.flatMap((entry) => listRecordRequests(entry, hosts));
-    return (await this.dropForgotten(requests)).map((request) => ({ request }));
+    return entries
+      .flatMap((entry) => listRecordRequests(entry, hosts))
+      .map((request) => ({ request }));
   }
 
-  /** A person asked to forget these paths after their versions were captured. */
-  private async dropForgotten(requests: readonly RecordRequest[]): Promise<RecordRequest[]> {
+  /**
+   * Leaves out replaced versions of paths that a person asked to forget after they were captured.
+   * A version that is still current is recorded: its file is there.
+   */
+  private async dropForgotten<T extends { readonly request: RecordRequest }>(
+    versions: readonly T[],
+  ): Promise<readonly T[]> {
     const { ledger, forgotten } = this.context;
-    const replaced = requests.filter(({ replacedAt }) => replacedAt);
-    if (replaced.length === 0) return [...requests];
-    const last = await forgotten.findLast(replaced.map(({ path }) => path));
-    const isForgotten = ({ path, at }: RecordRequest): boolean =>
-      at <= (last.get(path) ?? new Date(0));
-    const dropped = new Set(replaced.filter(isForgotten));
-    await ledger.markRecorded([...dropped]);
-    return requests.filter((request) => !dropped.has(request));
+    const last = await forgotten.findLast(versions.map(({ request }) => request.path));
+    const asked = versions.filter(
+      ({ request: { path, at } }) => at <= (last.get(path) ?? new Date(0)),
+    );
+    if (asked.length === 0) return versions;
+    // The queue does not know which of its versions were replaced meanwhile.
+    const now = await ledger.readMany(asked.map(({ request }) => request.path));
+    const dropped = new Set(
+      asked.filter(({ request }) => now.get(request.path)?.version !== request.version),
+    );
+    await ledger.markRecorded([...dropped].map(({ request }) => request));
+    return versions.filter((one) => !dropped.has(one));
   }
 
   private async record(history: History, taken: readonly QueuedVersion[]): Promise<void> {
     const { signal } = this.ending;
+    const wanted = await this.dropForgotten(taken);
+    if (wanted.length === 0) return;
     const requests = await Promise.all(
-      taken.map(async ({ request, opened }) => {
+      wanted.map(async ({ request, opened }) => {
         const file = await opened;
         return file ? { ...request, file } : request;
       }),
@@ -210,20 +245,30 @@ export class RecordHistory implements LeaderJob {
     const unrecorded = await history.record(requests, signal);
     const done = new Set(requests);
     for (const { request, failure, isGone } of unrecorded) {
-      const isRecorded = isGone
-        ? await this.recordElsewhere(history, request, failure)
-        : !failure.retryable;
-      if (!isRecorded) done.delete(request);
-      if (isGone !== true) this.report(failure);
+      if (isGone === true || failure.retryable) done.delete(request);
+      if (isGone === true) this.addMissing(request, failure);
+      else this.report(failure);
     }
     await this.context.ledger.markRecorded([...done]);
+  }
+
+  /** Versions of the queue may find no room. The ledger names them. */
+  private addMissing({ file: _, bytes: __, ...request }: RecordRequest, failure: Failure): void {
+    if (this.missing.length < MAX_MISSING) this.missing.push({ request, failure });
+    else this.hasMore = true;
+  }
+
+  private async recordMissing(history: History): Promise<void> {
+    const wanted = await this.dropForgotten(this.missing.splice(0, 1));
+    for (const one of wanted)
+      if (await this.recordElsewhere(history, one))
+        await this.context.ledger.markRecorded([one.request]);
   }
 
   /** Records a version that is no longer at its path. Returns false if that has to wait. */
   private async recordElsewhere(
     history: History,
-    { file: _, bytes: __, ...request }: RecordRequest,
-    failure: Failure,
+    { request, failure }: MissingVersion,
   ): Promise<boolean> {
     const { signal } = this.ending;
     const found = await this.bytes.find(request, signal);
@@ -242,7 +287,21 @@ export class RecordHistory implements LeaderJob {
     }
   }
 
-  private report({ code, message }: Failure): void {
+  private reportFull({ path, toRecord = [] }: Entry): void {
+    if (toRecord.length < toRecordLimit) this.reported.delete(path);
+    else if (!this.reported.has(path) && this.reported.size < MAX_REPORTED) {
+      this.reported.add(path);
+      this.report({
+        code: 'NOT_RECORDED',
+        message:
+          `${String(toRecordLimit)} replaced versions of ${quotePath(path)} wait to be recorded. ` +
+          `Each further save takes the oldest one from the history. Run \`syncmedia doctor\`: it ` +
+          `names why nothing is recorded.`,
+      });
+    }
+  }
+
+  private report({ code, message }: Pick<Failure, 'code' | 'message'>): void {
     this.context.events.emit('failed', {
       doing: this.name,
       error: Object.assign(new Error(message), { code }),

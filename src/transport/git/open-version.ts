@@ -19,7 +19,7 @@ export interface VersionFile {
  */
 export async function openVersion(
   replica: Replica,
-  { path, file: given }: RecordRequest,
+  { path, file: given, replacedAt }: RecordRequest,
   { size, mtime, sha256 }: FileInfo,
 ): Promise<VersionFile | undefined> {
   if (given) {
@@ -27,7 +27,11 @@ export async function openVersion(
     const isOther = info.size !== size || (sha256 === undefined && info.mtime !== mtime);
     return isOther ? undefined : { handle: given, info, close: () => Promise.resolve() };
   }
-  const opened = await replica.open(path);
+  const opened = await replica.open(path).catch((error: unknown) => {
+    if (replacedAt === undefined) throw error;
+    // Something else is at the path by now, such as a directory. It says nothing about the version.
+    return undefined;
+  });
   if (opened === undefined) return undefined;
   const { handle, info } = opened;
   if (info.size === size && info.mtime === mtime)

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Tuning } from '../../../src/config/config.js';
+import type { Config, Tuning } from '../../../src/config/config.js';
 import type { KnownDirs } from '../../../src/context/known-dirs.js';
 import type { Registry } from '../../../src/hosts/registry.js';
 import { PeriodicScan } from '../../../src/leader/jobs/periodic-scan.js';
@@ -30,6 +30,7 @@ async function scanUnmounted(me: Pick<Host, 'scans' | 'setup'>): Promise<string[
   let ended = (): void => undefined;
   const job = new PeriodicScan({
     events,
+    config: makePartial<Config>({}),
     tuning: makePartial<Tuning>({
       scanAllMs: 1_000,
       scansPeriodically: true,
