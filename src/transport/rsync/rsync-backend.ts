@@ -135,7 +135,7 @@ export function createRsyncBackend(options: BackendOptions): Backend {
     if (unanswered.size === 0) return;
     try {
       const outcomes = withConnection(host, signal, (connection, both) =>
-        retireOnHostFailure(
+        retireAfterFailures(
           connection,
           deliverChanges(
             {
@@ -239,20 +239,21 @@ export function createRsyncBackend(options: BackendOptions): Backend {
 }
 
 /**
- * Retires the connection after a failure of the host, so that the next try opens a new one. A
- * connection that the gate confines cannot reach file systems that were mounted after its start.
+ * Retires the connection after a failure that a new one may not meet, so that the next try opens
+ * one. A connection that the gate confines reaches neither file systems that were mounted after its
+ * start, nor directories that were replaced since, as by a backup that is restored: it is refused
+ * at each path there.
  */
-async function* retireOnHostFailure(
+async function* retireAfterFailures(
   connection: SshConnection,
   outcomes: AsyncGenerator<DeliveryOutcome>,
 ): AsyncGenerator<DeliveryOutcome> {
   for await (const outcome of outcomes) {
-    if (
-      'failure' in outcome &&
-      outcome.failure.scope === 'host' &&
-      outcome.failure.code !== 'CANCELLED'
-    )
-      connection.retire();
+    if ('failure' in outcome) {
+      const { scope, code } = outcome.failure;
+      if (scope === 'host' && code !== 'CANCELLED') connection.retire();
+      if (scope === 'path' && code === 'PERMISSION_DENIED') connection.retireUnlessRecent();
+    }
     yield outcome;
   }
 }

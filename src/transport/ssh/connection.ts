@@ -10,12 +10,15 @@ import { Sftp } from './sftp.js';
 
 /** No caller needs more of a command's output. */
 const MAX_OUTPUT = 16 * 1024;
+/** So many paths may be refused that logging in anew for each would cost more than the files. */
+const RECENT_MS = 10_000;
 
 /** One login to a host, with SFTP channels on it. */
 export class SshConnection {
   /** Whether the connection can be used. Once false it stays false. */
   isOpen = true;
   readonly channels: Channels;
+  private readonly openedAt = performance.now();
 
   private constructor(
     private readonly client: Client,
@@ -107,6 +110,11 @@ export class SshConnection {
    */
   retire(): void {
     this.isOpen = false;
+  }
+
+  /** Does the same, but spares a login that is recent: it would be refused the same again. */
+  retireUnlessRecent(): void {
+    if (performance.now() - this.openedAt > RECENT_MS) this.retire();
   }
 
   /** Ends the connection at once. Requests under way fail. */
