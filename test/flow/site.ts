@@ -233,14 +233,17 @@ async function addMachine(
   };
 }
 
-async function readTree(root: string): Promise<Record<string, string>> {
+/** The files below a folder, without the working areas, whose folders come and go meanwhile. */
+async function readTree(root: string, below = ''): Promise<Record<string, string>> {
   const tree: Record<string, string> = {};
-  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-    const at = join(entry.parentPath, entry.name);
-    if (!entry.isFile() || at.includes('/.syncmedia/')) continue;
-    const content = await readFile(at).catch(() => undefined);
-    if (content)
-      tree[at.slice(root.length + 1)] = createHash('sha256').update(content).digest('hex');
+  const folder = join(root, below);
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    if (entry.name === '.syncmedia') continue;
+    const path = join(below, entry.name);
+    if (entry.isDirectory()) Object.assign(tree, await readTree(root, path));
+    if (!entry.isFile()) continue;
+    const content = await readFile(join(root, path)).catch(() => undefined);
+    if (content) tree[path] = createHash('sha256').update(content).digest('hex');
   }
   return tree;
 }
