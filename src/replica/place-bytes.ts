@@ -13,6 +13,7 @@ import { quotePath } from './paths.js';
 import { placeFile } from './place.js';
 import type { ResolvedFile } from './replaced.js';
 import type { TmpFolders } from './tmp-folders.js';
+import { writeAll } from './write-all.js';
 
 export interface PlaceOptions {
   readonly fileMode: number;
@@ -70,15 +71,9 @@ async function writeChecked(
   let written = 0;
   for await (const bytes of body) {
     hash.update(bytes);
-    // A nearly full disk may write only a part.
-    for (let at = 0; at < bytes.length;) {
-      const { bytesWritten } = await handle
-        .write(bytes, at, bytes.length - at, written + at)
-        .catch((error: unknown) => {
-          throw toDiskError(error, 'writing', tmpFile);
-        });
-      at += bytesWritten;
-    }
+    await writeAll(handle, bytes, written).catch((error: unknown) => {
+      throw toDiskError(error, 'writing', tmpFile);
+    });
     written += bytes.length;
     if (written > size) break;
   }

@@ -13,6 +13,7 @@ import { nodeDisk } from '../replica/node-disk.js';
 import { quotePath } from '../replica/paths.js';
 import type { Replica } from '../replica/replica.js';
 import type { TmpFolders } from '../replica/tmp-folders.js';
+import { writeAll } from '../replica/write-all.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import type { Entry } from '../model/entry.js';
 import type { FileInfo } from '../model/file.js';
@@ -107,16 +108,7 @@ export async function receiveFile(
     let written = 0;
     for await (const bytes of body) {
       failedSide = 'here';
-      // A nearly full disk may write only a part.
-      for (let chunkWritten = 0; chunkWritten < bytes.length;)
-        chunkWritten += (
-          await handle.write(
-            bytes,
-            chunkWritten,
-            bytes.length - chunkWritten,
-            written + chunkWritten,
-          )
-        ).bytesWritten;
+      await writeAll(handle, bytes, written);
       failedSide = 'source';
       hash.update(bytes);
       written += bytes.length;

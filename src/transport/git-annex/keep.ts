@@ -8,6 +8,7 @@ import { flushOpen, statOpen } from '../../replica/descriptor.js';
 import { getErrno, toDiskError } from '../../replica/disk-errors.js';
 import { toLocalFileInfo } from '../../replica/file-info.js';
 import type { Replica } from '../../replica/replica.js';
+import { writeAll } from '../../replica/write-all.js';
 import { openVersion, type VersionFile } from '../git/open-version.js';
 import { makeChangedAnswer, type BlobAnswer } from '../git/write-blob.js';
 import { toFailure } from '../to-failure.js';
@@ -76,8 +77,7 @@ async function copyFlushed(
       if (bytesRead === 0) break;
       const part = chunk.subarray(0, bytesRead);
       hash.update(part);
-      for (let done = 0; done < bytesRead;)
-        done += (await copy.write(part, done, bytesRead - done)).bytesWritten;
+      await writeAll(copy, part, at);
       at += bytesRead;
     }
     await flushOpen(copy);

@@ -12,6 +12,7 @@ import {
 import { checkOwnParentDirs, getPathInDir } from '../../../replica/parents.js';
 import { quotePath } from '../../../replica/paths.js';
 import { listAreaFolders } from '../../../replica/recoverable.js';
+import { writeAll } from '../../../replica/write-all.js';
 import { mapConcurrently } from '../../../util/map-concurrently.js';
 import { readRemoteFile } from '../../ssh/read-remote.js';
 import type { Sftp } from '../../ssh/sftp.js';
@@ -98,9 +99,7 @@ async function download(
     if ((await sftp.fstat(handle)).size !== size) return undefined;
     for await (const bytes of readRemoteFile(sftp, handle, size, signal)) {
       hash.update(bytes);
-      for (let written = 0; written < bytes.length;)
-        written += (await into.write(bytes, written, bytes.length - written, at + written))
-          .bytesWritten;
+      await writeAll(into, bytes, at);
       at += bytes.length;
     }
   } finally {
