@@ -63,7 +63,7 @@ def remove_old_locks(folder, deep=True):
         for name in names:
             lock = os.path.join(place, name)
             try:
-                if name.endswith('.lock') and not 0 <= time.time() - os.lstat(lock).st_mtime <= OLD_LOCK:
+                if name.endswith('.lock') and abs(time.time() - os.lstat(lock).st_mtime) > OLD_LOCK:
                     os.unlink(lock)
             except FileNotFoundError:
                 pass

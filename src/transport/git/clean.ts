@@ -9,7 +9,10 @@ import type { HostId } from '../../model/host.js';
  */
 const LOCK_AGE_MS = 5_000;
 const LOCK_CHECK_MS = 100;
-/** An older lock of another host's ref was left by a connection that broke off. */
+/**
+ * An older lock of another host's ref was left by a connection that broke off. So was one from as
+ * far in the future: the clock was set back.
+ */
 const FOREIGN_LOCK_AGE_MS = 60_000;
 
 /**
@@ -62,9 +65,8 @@ async function removeForeignLocks(heads: string, host: HostId): Promise<void> {
   for (const name of names.filter((one) => one.endsWith('.lock'))) {
     const lock = join(heads, name);
     const there = await stat(lock).catch(() => undefined);
-    const age = Date.now() - (there?.mtimeMs ?? Date.now());
-    if (!name.startsWith(`${host}/`) && (age > FOREIGN_LOCK_AGE_MS || age < 0))
-      await rm(lock, { force: true, recursive: true });
+    const isOld = there && Math.abs(Date.now() - there.mtimeMs) > FOREIGN_LOCK_AGE_MS;
+    if (!name.startsWith(`${host}/`) && isOld) await rm(lock, { force: true, recursive: true });
   }
 }
 
@@ -73,7 +75,7 @@ export async function removeLock(lock: string): Promise<void> {
     const there = await stat(lock).catch(() => undefined);
     if (there === undefined) return;
     const age = Date.now() - there.mtimeMs;
-    if (age > LOCK_AGE_MS || age < 0) break;
+    if (Math.abs(age) > LOCK_AGE_MS) break;
     await sleep(LOCK_CHECK_MS);
   }
   await rm(lock, { force: true, recursive: true });
