@@ -65,7 +65,15 @@ export async function uninstallKeys(target: KeyTarget): Promise<boolean> {
   return changed;
 }
 
-function readStateNow({ stateDir, state }: KeyTarget): KeyTarget['state'] {
+/**
+ * Reads the state of this host again: `init` may have changed it since this process started.
+ *
+ * @throws BAD_STATE
+ */
+export function readStateNow({
+  stateDir,
+  state,
+}: Pick<KeyTarget, 'stateDir' | 'state'>): KeyTarget['state'] {
   const now = readState(stateDir);
   return now?.id === state.id ? now : state;
 }

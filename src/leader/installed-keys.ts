@@ -2,8 +2,7 @@ import type { HostContext } from '../context/host-context.js';
 import { getErrorMessage } from '../model/errors.js';
 import type { HostId, SetupProblem } from '../model/host.js';
 import { checkGate, setGatePidNamespace } from '../access/gate.js';
-import { installKeys } from '../access/install-keys.js';
-import { readState } from '../state-dir/state.js';
+import { installKeys, readStateNow } from '../access/install-keys.js';
 import { explainMissingSecret, explainUnsealed, remedyForUnreadable } from '../hosts/seal.js';
 
 /** Interval of the retries, and so the longest time that a retired host stays logged in. */
@@ -113,15 +112,12 @@ export class KeyInstaller {
       .some(({ id, status }) => id === this.hostContext.state.id && status === 'retired');
     if (this.closed || (!this.isLeader() && !retired)) return;
     this.warnOfHostRows();
-    let { state } = this.hostContext;
     try {
-      // This process keeps the state of its start, but `init` may have changed it since.
-      const now = readState(config.stateDir);
-      if (now?.id === state.id) state = now;
+      const state = readStateNow({ stateDir: config.stateDir, state: this.hostContext.state });
       if (!retired && !state.unconfined) await setGatePidNamespace(config.stateDir);
       await installKeys({ stateDir: config.stateDir, state, log: config.log }, registry.all());
     } catch (error) {
-      this.reportFailure(`writing ${state.authorizedKeysFile}`, error);
+      this.reportFailure(`writing ${this.hostContext.state.authorizedKeysFile}`, error);
     }
   }
 
