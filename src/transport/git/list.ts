@@ -3,6 +3,7 @@ import { SyncMediaError } from '../../model/errors.js';
 import type { RecordedVersion } from '../../model/history.js';
 import { quotePath } from '../../replica/paths.js';
 import type { Path } from '../../model/path.js';
+import { catObjects } from './cat-file.js';
 import { parseMessage } from './message.js';
 import { listTreeFolders, makeTreeName } from './names.js';
 import { requireExit, type Repository } from './repository.js';
@@ -88,8 +89,7 @@ export async function* readVersion(
       'NOT_RECORDED',
       as === 'removed'
         ? `${quotePath(path)} was removed in ${revision.slice(0, 12)}: choose an earlier version.`
-        : `The history knows this version of ${quotePath(path)} by its hash only, because the ` +
-            `file was larger than history.maxFileBytes.`,
+        : `The history has only the name and the hash of this version of ${quotePath(path)}.`,
     );
   const git = repository.start(
     ['cat-file', 'blob', `${revision}:${makeTreeName({ ...version, as })}`],
@@ -127,7 +127,7 @@ interface ReadCommit {
 }
 
 /**
- * Reads commits by their lengths, since a message may contain anything. Those that are larger than
+ * Reads commits. Those that are larger than
  * any that this package writes are left out: another host may have sent very many of them.
  */
 export async function readCommits(
@@ -136,8 +136,12 @@ export async function readCommits(
   signal: AbortSignal,
 ): Promise<Map<string, ReadCommit>> {
   const found = new Map<string, ReadCommit>();
-  for (const part of await splitBySize(repository, commits, signal))
-    for (const [commit, read] of await readPart(repository, part, signal)) found.set(commit, read);
+  for (const part of await splitBySize(repository, commits, signal)) {
+    // Beside each commit there is one line.
+    const options = { signal, doing: 'reading the history', maxOutput: 2 * READ_AT_ONCE };
+    for (const one of await catObjects(repository, part, options))
+      if (one?.type === 'commit') found.set(one.name, parseCommit(one.bytes.toString()));
+  }
   return found;
 }
 
@@ -170,31 +174,6 @@ async function splitBySize(
     parts.at(-1)?.push(commit);
   }
   return parts;
-}
-
-async function readPart(
-  repository: Repository,
-  commits: readonly string[],
-  signal: AbortSignal,
-): Promise<Map<string, ReadCommit>> {
-  const found = new Map<string, ReadCommit>();
-  const { output } = await repository.run(['cat-file', '--batch'], {
-    signal,
-    doing: 'reading the history',
-    input: commits.map((commit) => `${commit}\n`).join(''),
-    // Beside each commit there is one line.
-    maxOutput: 2 * READ_AT_ONCE,
-  });
-  for (let at = 0; at < output.length;) {
-    const end = output.indexOf('\n', at);
-    const [commit = '', type, size = ''] = output.toString('latin1', at, end).split(' ');
-    const length = Number(size);
-    if (type !== 'commit' || !Number.isSafeInteger(length)) break;
-    const body = output.subarray(end + 1, end + 1 + length);
-    found.set(commit, parseCommit(body.toString()));
-    at = end + 1 + length + 1;
-  }
-  return found;
 }
 
 function parseCommit(text: string): ReadCommit {
