@@ -19,7 +19,7 @@ import type { BlobAnswer } from '../git/write-blob.js';
 import type { History, HistorySize, UnrecordedVersion } from '../history.js';
 import type { BackendOptions, HistoryPlace } from '../options.js';
 import { Annex } from './annex.js';
-import { HostFetcher, type AskedHost, type FetchAnswer } from './fetch.js';
+import { HostFetcher, makeNowhereError } from './fetch.js';
 import { keepVersion } from './keep.js';
 import { makeKey, type AnnexKey } from './key.js';
 import { listReferences } from './references.js';
@@ -356,20 +356,6 @@ export class AnnexHistory implements History {
     for (const key of keys) bytes += (key && (await this.annex.measure(key))) ?? 0;
     return bytes;
   }
-}
-
-/** Names each host that was asked, and its answer. */
-function makeNowhereError({ path }: RecordedVersion, asked: readonly AskedHost[]): SyncMediaError {
-  const answers = asked.map(
-    ({ host, answer }) => `${host.hostname}: ${'why' in answer ? answer.why : 'it has no copy'}`,
-  );
-  const has = (kind: FetchAnswer['kind']): boolean =>
-    asked.some(({ answer }) => answer.kind === kind);
-  return new SyncMediaError(
-    has('silent') ? 'HOST_UNREACHABLE' : has('failed') ? 'HISTORY_FAILED' : 'NOT_RECORDED',
-    `No host gave the bytes of this version of ${quotePath(path)} ` +
-      `(${answers.join('; ') || 'no other host keeps large files'})`,
-  );
 }
 
 function makeAbsentError({ path }: RecordedVersion, key: AnnexKey | undefined): SyncMediaError {

@@ -1,6 +1,8 @@
 import { createInterface } from 'node:readline';
-import { getErrorMessage } from '../../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../../model/errors.js';
+import type { RecordedVersion } from '../../model/history.js';
 import type { Host, HostId } from '../../model/host.js';
+import { quotePath } from '../../replica/paths.js';
 import { explainExit } from '../git/answers.js';
 import { requireExit } from '../git/repository.js';
 import { getKeySize, makeAnnexUuid, type AnnexKey } from './key.js';
@@ -149,4 +151,21 @@ export class HostFetcher {
 /** In milliseconds. A timer takes no more than 31 bits. */
 function limitGet(key: AnnexKey): number {
   return Math.min(GET_MS + (1000 * getKeySize(key)) / GET_BYTES_PER_SECOND, 2 ** 31 - 1);
+}
+
+/** Names each host that was asked, and its answer. */
+export function makeNowhereError(
+  { path }: RecordedVersion,
+  asked: readonly AskedHost[],
+): SyncMediaError {
+  const answers = asked.map(
+    ({ host, answer }) => `${host.hostname}: ${'why' in answer ? answer.why : 'it has no copy'}`,
+  );
+  const has = (kind: FetchAnswer['kind']): boolean =>
+    asked.some(({ answer }) => answer.kind === kind);
+  return new SyncMediaError(
+    has('silent') ? 'HOST_UNREACHABLE' : has('failed') ? 'HISTORY_FAILED' : 'NOT_RECORDED',
+    `No host gave the bytes of this version of ${quotePath(path)} ` +
+      `(${answers.join('; ') || 'no other host keeps large files'})`,
+  );
 }

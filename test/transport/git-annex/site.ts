@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { findProgram } from '../../../scripts/programs.mjs';
 import type { Log } from '../../../src/model/log.js';
 import type { RecordedVersion } from '../../../src/model/history.js';
+import { createAnnexBackend } from '../../../src/transport/git-annex/annex-backend.js';
 import { AnnexHistory } from '../../../src/transport/git-annex/annex-history.js';
+import type { Backend } from '../../../src/transport/backend.js';
 import type { BackendOptions, HistoryPlace } from '../../../src/transport/options.js';
 import { limits, readAll } from '../git/site.js';
 import { makeRecordedFiles, type RecordedFiles } from '../recorded-files.js';
@@ -23,6 +25,19 @@ export const largerThan = 1_000;
 /** A large file with a content of its own. */
 export function makeLarge(text: string, size = 5_000): Buffer {
   return Buffer.alloc(size, `${text} `);
+}
+
+/** The backend with its history in a state folder beside the root. */
+export function createTestBackend(options: BackendOptions): Backend {
+  return createAnnexBackend({
+    ...options,
+    history: {
+      ...limits,
+      stateDir: join(options.replica.rootPath, '../state'),
+      hostname: 'one',
+      annex: { largerThan, on: 'all' },
+    },
+  });
 }
 
 /** A history with an annex, and a replica whose files it records. */
