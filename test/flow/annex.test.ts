@@ -32,10 +32,7 @@ describe.skipIf(gateIsMissing !== undefined || annexIsMissing !== undefined)(
           { what: `${String(count)} stored versions on ${name}` },
         );
     };
-    /**
-     * Saves one version after the other. A version is recorded after its delivery; one that is
-     * replaced before that is in the history by its hash only.
-     */
+    /** Saves each version once the one before is recorded. */
     const saveEach = async (path: string): Promise<void> => {
       for (const [index, content] of films.entries()) {
         await save(content, path);
