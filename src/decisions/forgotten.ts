@@ -1,3 +1,4 @@
+import { CLOCK_SKEW_MS } from '../model/clock.js';
 import type { Entry } from '../model/entry.js';
 import type { LocalFileInfo } from '../model/file.js';
 import type { Host } from '../model/host.js';
@@ -9,9 +10,6 @@ export interface Downtime {
   readonly since: Date;
   readonly until: Date;
 }
-
-/** In milliseconds. The clocks of two hosts may differ by this much. */
-const skewMs = 60_000;
 
 /**
  * The downtime that ends now. A leader records its scans and, every hour, that it works. So the
@@ -43,7 +41,7 @@ export function mayBeForgotten(
   return (
     cameAt !== undefined &&
     ((cameAt >= since.getTime() && cameAt < until.getTime()) ||
-      cameAt < entry.capturedAt.getTime() - skewMs) &&
+      cameAt < entry.capturedAt.getTime() - CLOCK_SKEW_MS) &&
     entry.superseded.length >= supersededLimit &&
     entry.superseded.every(({ mtime }) => info.mtime < mtime)
   );

@@ -1,3 +1,4 @@
+import { formatDay } from '../model/clock.js';
 import type { Entry } from '../model/entry.js';
 import type { Host } from '../model/host.js';
 
@@ -15,9 +16,5 @@ export function mayLackVersion(
   now: Date,
 ): boolean {
   const since = capturer?.history?.adoption?.since;
-  return since === undefined || capturedAt < since || toDay(capturedAt) !== toDay(now);
-}
-
-function toDay(date: Date): string {
-  return date.toISOString().slice(0, 10);
+  return since === undefined || capturedAt < since || formatDay(capturedAt) !== formatDay(now);
 }

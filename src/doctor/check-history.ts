@@ -1,6 +1,7 @@
 import type { HostContext } from '../context/host-context.js';
 import type { DoctorCheck } from '../api/reports.js';
 import type { BackendName } from '../model/backend-name.js';
+import { formatDay } from '../model/clock.js';
 import type { HistoryAdoption, HistoryState } from '../model/host.js';
 import { reportFailed, reportInfo, reportOk, type CheckResult } from './check.js';
 
@@ -48,7 +49,7 @@ export function assessHistory(
       'remove the cause; deliveries do not depend on it, and recording is retried',
     );
   const size = bytes === undefined ? '' : `, ${String(Math.ceil(bytes / 1024 ** 2))} MiB`;
-  const since = oldest === undefined ? '' : `, since ${oldest.toISOString().slice(0, 10)}`;
+  const since = oldest === undefined ? '' : `, since ${formatDay(oldest)}`;
   const adopted = describeAdoption(adoption);
   if (unrecorded > 0)
     return reportInfo(

@@ -2,14 +2,12 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LeaderContext } from '../context/leader-context.js';
 import { wantsPath } from '../decisions/wants.js';
+import { CLOCK_SKEW_MS, DAY_MS } from '../model/clock.js';
 import { SyncMediaError, type ErrorCode } from '../model/errors.js';
 import type { RecordRequest } from '../model/history.js';
 import type { Host, HostId } from '../model/host.js';
 import { newName } from '../replica/areas.js';
 
-/** In milliseconds. The clocks of two hosts may differ by this much. */
-const SKEW_MS = 60_000;
-const DAY_MS = 24 * 60 * 60_000;
 /** Errors that say that this host has no file at the path, and never had one. */
 const NEVER_HERE: readonly ErrorCode[] = ['BAD_PATH', 'NOT_A_FILE', 'SYMLINK_IN_PATH'];
 
@@ -90,7 +88,7 @@ export class VersionBytes {
   ): Promise<'found' | 'lost' | 'later'> {
     const { backend } = this.context;
     if (!info) return 'lost';
-    const wanted = { path, info, since: new Date(replacedAt.getTime() - SKEW_MS) };
+    const wanted = { path, info, since: new Date(replacedAt.getTime() - CLOCK_SKEW_MS) };
     try {
       if (!this.away.has(host.id) && (await backend.takesConnection(host, signal)))
         return (await backend.fetchCopy(host, wanted, file, signal)) ? 'found' : 'lost';

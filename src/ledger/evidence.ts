@@ -1,5 +1,6 @@
 import type { Evidence, EvidenceRequest } from '../decisions/reconcile.js';
 import { readChangeTime, haveSameSizeAndTime } from '../decisions/file-state.js';
+import { CLOCK_SKEW_MS } from '../model/clock.js';
 import type { Entry } from '../model/entry.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
@@ -12,11 +13,6 @@ export interface GatheredEvidence {
   copy: string | undefined;
 }
 
-/**
- * In milliseconds. The clocks of two hosts, or a file's date and this host's clock, may differ by
- * this much.
- */
-const skewMs = 60_000;
 /** A capture states its time in whole seconds. */
 const secondMs = 1_000;
 
@@ -100,7 +96,7 @@ function mayHaveArrivedSince(
   const arrivedAt = localInfo && readChangeTime(localInfo);
   return (
     entry !== undefined &&
-    (arrivedAt === undefined || arrivedAt > entry.capturedAt.getTime() - skewMs)
+    (arrivedAt === undefined || arrivedAt > entry.capturedAt.getTime() - CLOCK_SKEW_MS)
   );
 }
 
@@ -126,5 +122,7 @@ function isSavedAfterDelete(
 ): boolean {
   if (asserted?.some((one) => one.path === path)) return true;
   if (savedAt === undefined || entry === undefined) return false;
-  return savedAt.getTime() > entry.capturedAt.getTime() + (entry.capturedBy === me ? 0 : skewMs);
+  return (
+    savedAt.getTime() > entry.capturedAt.getTime() + (entry.capturedBy === me ? 0 : CLOCK_SKEW_MS)
+  );
 }

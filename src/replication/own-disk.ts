@@ -23,6 +23,7 @@ import type { Replica } from '../replica/replica.js';
 import type { ScanScope } from '../replica/scan.js';
 import { TmpFolders } from '../replica/tmp-folders.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
+import { CLOCK_SKEW_MS, DAY_MS } from '../model/clock.js';
 import type { Entry } from '../model/entry.js';
 import type { HostId, UnsyncableNames } from '../model/host.js';
 import type { Path } from '../model/path.js';
@@ -33,10 +34,8 @@ const maxExamples = 20;
 /**
  * In milliseconds. Files that a crash left in `tmp` are removed when they are older than this.
  */
-const tmpAgeMs = 24 * 60 * 60_000;
-/** In milliseconds. The clocks of two hosts may differ by this much. */
-const skewMs = 60_000;
-const trashLimits = { olderThanMs: 30 * 24 * 60 * 60_000, maxBytes: 10 * 1024 ** 3 };
+const tmpAgeMs = DAY_MS;
+const trashLimits = { olderThanMs: 30 * DAY_MS, maxBytes: 10 * 1024 ** 3 };
 
 /**
  * This host's disk for reconciling and scanning. Nothing is read, placed or removed in a sync dir
@@ -102,7 +101,7 @@ export class OwnDisk implements ReconcileDisk, ScanDisk {
     const isCurrent = this.makeRecogniser(entry, 'current');
     const location = await this.requireLocation(entry.path);
     if (!late) return findRecoverableCopy(location, entry.path, isCurrent);
-    const since = entry.capturedAt.getTime() - skewMs;
+    const since = entry.capturedAt.getTime() - CLOCK_SKEW_MS;
     return (
       (await findRecoverableCopy(location, entry.path, isCurrent, { areas: ['replaced'] })) ??
       findRecoverableCopy(location, entry.path, isCurrent, { areas: ['conflicts'], since })

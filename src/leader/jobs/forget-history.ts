@@ -1,4 +1,5 @@
 import type { LeaderContext } from '../../context/leader-context.js';
+import { DAY_MS } from '../../model/clock.js';
 import { quotePath } from '../../replica/paths.js';
 import type { History } from '../../transport/history.js';
 import type { HistoryStateStore } from '../history-state.js';
@@ -11,7 +12,6 @@ import type { LeaderJob } from '../leader-job.js';
 const OVERLAP_MS = 10 * 60_000;
 /** Requests that are carried out by one walk through the history. */
 const LIMIT = 200;
-const DAY_MS = 24 * 60 * 60_000;
 
 /**
  * Removes paths from this host's history that a person asked all hosts to forget.
@@ -28,6 +28,7 @@ export class ForgetHistory implements LeaderJob {
   private readonly done = new Map<string, Date>();
   /** What the rows of the other hosts said of their history when all requests were carried out. */
   private followed: string | undefined;
+  private hasBegun = false;
   private running: Promise<void> | undefined;
 
   constructor(
@@ -40,12 +41,13 @@ export class ForgetHistory implements LeaderJob {
 
   /** Begins as soon as the history was opened: this host shares it from then on. */
   poll(): void {
-    if (this.followed === undefined) this.pollThoroughly();
+    if (!this.hasBegun) this.pollThoroughly();
   }
 
   pollThoroughly(): void {
     const { history } = this.context.backend;
     if (!history || this.running || this.ending.signal.aborted || !this.state.isAnnounced) return;
+    this.hasBegun = true;
     this.running = this.forget(history).finally(() => {
       this.running = undefined;
     });

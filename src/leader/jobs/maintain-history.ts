@@ -1,10 +1,11 @@
 import type { LeaderContext } from '../../context/leader-context.js';
 import { chooseReceivingHosts } from '../../decisions/receiving-hosts.js';
+import { DAY_MS } from '../../model/clock.js';
 import type { HistoryStateStore } from '../history-state.js';
 import type { LeaderJob } from '../leader-job.js';
 
 /** How often the history is cleaned, and how soon after the start or a failure, in milliseconds. */
-const INTERVAL_MS = 24 * 60 * 60_000;
+const INTERVAL_MS = DAY_MS;
 const SOON_MS = 10 * 60_000;
 /** Removed objects still occupy the disk for an hour. */
 const TOO_LARGE_MS = 61 * 60_000;

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../model/clock.js';
 import { hasErrorCode } from '../../model/errors.js';
 import type { LeaderContext } from '../../context/leader-context.js';
 import { Stopwatch } from '../../util/stopwatch.js';
@@ -16,7 +17,6 @@ const retryMs = 60_000;
  * reads.
  */
 const marginMs = 2_000;
-const dayMs = 24 * 60 * 60_000;
 
 /**
  * Finds changes that no save and no other host announced. It often scans the directories that
@@ -103,7 +103,7 @@ export class PeriodicScan implements LeaderJob {
     }
     if (isPast(last.all, scanAllMs, now)) {
       await this.scan(dir, {});
-      const kept = now.getTime() - config.history.days * dayMs;
+      const kept = now.getTime() - config.history.days * DAY_MS;
       await ledger.forgetTombstones(
         dir.path,
         new Date(now.getTime() - tombstoneMs),

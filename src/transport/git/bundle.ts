@@ -1,5 +1,6 @@
+import { formatDay } from '../../model/clock.js';
 import { SyncMediaError } from '../../model/errors.js';
-import { formatDay, requireExit, type Repository } from './repository.js';
+import { requireExit, type Repository } from './repository.js';
 
 /**
  * Writes the days since `since` of all hosts as one file: `git bundle`.

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { DAY_MS, formatDay } from '../../model/clock.js';
 import type { Failure } from '../../model/failure.js';
 import type { ForgetRequest, RecordedVersion, RecordRequest } from '../../model/history.js';
 import type { Host } from '../../model/host.js';
@@ -13,7 +14,7 @@ import { HistoryWork } from './history-work.js';
 import { listVersions, readVersion } from './list.js';
 import { countParts, maintainRepository, type MeasureKept } from './maintain.js';
 import { recordVersions } from './record.js';
-import { formatDay, Repository, type HistoryDay } from './repository.js';
+import { Repository, type HistoryDay } from './repository.js';
 import { readSmallVersions } from './read-small.js';
 import { SharedDays } from './shared-days.js';
 import { planPushes } from './push-steps.js';
@@ -162,7 +163,7 @@ export class GitHistory implements History {
   /** Lists the days of this host that the limits allow, which the other hosts get. */
   async listOwnDays(signal: AbortSignal): Promise<HistoryDay[]> {
     const now = this.now().getTime();
-    const first = formatDay(new Date(now - this.limits.days * 24 * 60 * 60_000));
+    const first = formatDay(new Date(now - this.limits.days * DAY_MS));
     const days = await this.repository.listDays(signal);
     return days.filter(({ host, day }) => host === this.options.self && day >= first);
   }

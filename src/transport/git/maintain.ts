@@ -1,9 +1,9 @@
+import { DAY_MS, formatDay } from '../../model/clock.js';
 import type { HistoryLimits } from '../../model/history.js';
 import type { HostId } from '../../model/host.js';
 import type { HistorySize } from '../history.js';
-import { formatDay, type HistoryDay, type Repository } from './repository.js';
+import type { HistoryDay, Repository } from './repository.js';
 
-const DAY_MS = 24 * 60 * 60_000;
 /** A day that is further ahead comes from a wrong clock or a rogue host. */
 const AHEAD_MS = 2 * DAY_MS;
 /** Objects that nothing refers to are kept this long: a push may be about to refer to them. */

@@ -1,3 +1,4 @@
+import { formatDay } from '../../model/clock.js';
 import type { HistoryLimits, RecordRequest } from '../../model/history.js';
 import type { UnrecordedVersion } from '../history.js';
 import type { Replica } from '../../replica/replica.js';
@@ -6,7 +7,7 @@ import { findEarlierRecords } from './carry-over.js';
 import type { GitProcess } from './git-process.js';
 import { formatMessage, makeSingleLine, type DescribedVersion } from './message.js';
 import { makeTreeName, quoteName } from './names.js';
-import { formatDay, requireExit, type Repository } from './repository.js';
+import { requireExit, type Repository } from './repository.js';
 import { writeBlob, type BlobAnswer } from './write-blob.js';
 
 /** Files of one commit. A list of a path's versions reads the message of each of its commits. */

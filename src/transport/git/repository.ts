@@ -53,7 +53,7 @@ const CONFIG: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   transfer: { fsckObjects: 'true' },
 };
 
-interface RunOptions {
+export interface RunOptions {
   readonly signal: AbortSignal;
   /** What git does, for the message of an error: "recording versions". */
   readonly doing: string;
@@ -195,10 +195,6 @@ export interface HistoryDay {
  */
 export function makeDayRef(host: HostId, day: string, instance: string): string {
   return `refs/heads/${host}/${day}.${instance}`;
-}
-
-export function formatDay(date: Date): string {
-  return date.toISOString().slice(0, 10);
 }
 
 function parseDay(line: string): HistoryDay | undefined {
