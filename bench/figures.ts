@@ -6,6 +6,9 @@ export function now(): number {
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
 export function p95(values: readonly number[]): number {
   return quantile(values, 0.95);
 }

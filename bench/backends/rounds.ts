@@ -14,8 +14,11 @@ import type { BackendSite } from './backend-site.js';
 export const fileBytes = 50_000;
 /** A host gets the history at most every two seconds; a single save meets hosts that are due. */
 const aloneEveryMs = 2_300;
-/** Saves one after another, with the history of the earlier ones under way. */
-const inSequence = 40;
+/**
+ * Saves one after another, for so long that the history of the earlier ones is under way meanwhile:
+ * it waits for 5 s at most.
+ */
+const inSequence = 800;
 
 /** Figures of one kind for each backend: one value a round, of rounds that all backends took. */
 export type ByBackend = Partial<Record<BackendName, number[]>>;

@@ -81,8 +81,8 @@ export interface LeaderContext extends HostContext {
   enqueue(entries: readonly Entry[]): void;
   /** Calls the listener with each batch that is enqueued, after the delivery queues have it. */
   onEntries(listener: (entries: readonly Entry[]) => void): () => void;
-  /** Whether files are on their way to any host, or wait for no more than their turn. */
-  isDelivering(): boolean;
+  /** Whether files are on their way to any host, or were a moment ago. */
+  hasTraffic(): boolean;
   /** Wakes the delivery queue of a host, despite its backoff. */
   wakeQueue(host: HostId): void;
   /** Requests that a host checks a path on its own disk. Resolves once the request is stored. */

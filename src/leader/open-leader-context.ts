@@ -109,7 +109,7 @@ export function openLeaderContext(
         entryListeners.delete(listener);
       };
     },
-    isDelivering: () => queues.isDelivering,
+    hasTraffic: () => queues.hasTraffic,
     wakeQueue: (host) => {
       queues.wake(host);
     },

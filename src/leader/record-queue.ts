@@ -7,7 +7,7 @@ import { toRecordRequest } from './jobs/to-record-request.js';
 /** So many versions are kept in memory until they are recorded. The ledger names the others. */
 const MAX_VERSIONS = 2_000;
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Beyond this share of either limit, versions are recorded beside deliveries. */
+/** Beyond this share of any limit, versions are recorded beside deliveries. */
 const NEARLY_FULL = 0.75;
 /** So many files are kept open, with so many bytes: one that is removed still occupies them. */
 const MAX_FILES = 64;
@@ -43,7 +43,12 @@ export class RecordQueue {
 
   /** Whether there will soon be no room. */
   get isNearlyFull(): boolean {
-    return this.length > NEARLY_FULL * MAX_VERSIONS || this.bytes > NEARLY_FULL * MAX_BYTES;
+    return (
+      this.length > NEARLY_FULL * MAX_VERSIONS ||
+      this.bytes > NEARLY_FULL * MAX_BYTES ||
+      this.files > NEARLY_FULL * MAX_FILES ||
+      this.openBytes > NEARLY_FULL * MAX_OPEN_BYTES
+    );
   }
 
   /** Returns false if there is no room. */

@@ -4,12 +4,15 @@ import { DeliveryQueue, type DeliveryQueueContext } from './delivery-queue.js';
 
 /** How many blocked paths one poll makes pending again. */
 const retryLimit = 500;
+/** Milliseconds after the last new version in which the next one is likely to follow. */
+const QUIET_MS = 250;
 
 /** The delivery queues of this host as origin: one for every host that files can be sent to. */
 export class DeliveryQueues {
   private readonly queues = new Map<HostId, DeliveryQueue>();
   private readonly ending = new Set<Promise<void>>();
   private closed = false;
+  private enqueuedAt = -Infinity;
 
   constructor(private readonly context: DeliveryQueueContext) {}
 
@@ -40,6 +43,7 @@ export class DeliveryQueues {
 
   /** Enqueues just written entries for the hosts that have them pending. */
   enqueue(entries: readonly Entry[]): void {
+    this.enqueuedAt = performance.now();
     for (const queue of this.queues.values()) {
       const pendingHere = entries.filter(
         ({ origin, pending: hosts }) => origin === this.context.me && hosts.includes(queue.id),
@@ -51,9 +55,12 @@ export class DeliveryQueues {
   wake(host: HostId): void {
     this.queues.get(host)?.retryNow();
   }
-  /** Whether any queue is at work. */
-  get isDelivering(): boolean {
-    return [...this.queues.values()].some((queue) => queue.isDelivering);
+  /** Whether any queue is at work, or files were enqueued so recently that more may follow. */
+  get hasTraffic(): boolean {
+    return (
+      performance.now() - this.enqueuedAt < QUIET_MS ||
+      [...this.queues.values()].some((queue) => queue.isDelivering)
+    );
   }
   isBackingOff(host: HostId): boolean {
     return this.queues.get(host)?.isBackingOff ?? true;

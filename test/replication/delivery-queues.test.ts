@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { Tuning } from '../../src/config/config.js';
 import type { Host } from '../../src/model/host.js';
 import { DeliveryQueues } from '../../src/replication/delivery-queues.js';
@@ -177,4 +177,48 @@ test('closing waits for the queues of gone hosts, and nothing begins after it', 
   queues.enqueue([later]);
   await site.letItWork();
   expect(site.backend.sends).toHaveLength(1);
+});
+
+test('there is traffic from a new version until a quarter of a second has passed without another', async () => {
+  let aheadMs = 0;
+  const now = performance.now.bind(performance);
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + aheadMs);
+  try {
+    updateHosts();
+    await until(() => !queues.hasTraffic);
+    const one = await site.insert('one.jpg', { pending: ['B'] });
+    queues.enqueue([one]);
+    expect(queues.hasTraffic).toBe(true);
+    await site.waitUntilHeld([one]);
+    aheadMs += 200;
+    queues.enqueue([await site.insert('another.jpg', { pending: ['B'] })]);
+    aheadMs += 200;
+    expect(queues.hasTraffic).toBe(true);
+    aheadMs += 60;
+    await until(() => !queues.hasTraffic);
+  } finally {
+    clock.mockRestore();
+  }
+});
+
+test('there is traffic while a file is on its way', async () => {
+  const gate = makeGate();
+  site.backend.answer = async () => {
+    await gate.opened;
+    return delivered;
+  };
+  let aheadMs = 0;
+  const now = performance.now.bind(performance);
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + aheadMs);
+  try {
+    updateHosts();
+    queues.enqueue([await site.insert('one.jpg', { pending: ['B'] })]);
+    await until(() => site.backend.sends.length === 1);
+    aheadMs += 10_000;
+    expect(queues.hasTraffic).toBe(true);
+  } finally {
+    gate.open();
+    clock.mockRestore();
+  }
+  await until(() => !queues.hasTraffic);
 });

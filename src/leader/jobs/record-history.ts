@@ -14,7 +14,7 @@ import type { LeaderJob } from '../leader-job.js';
 import { RecordQueue, type QueuedVersion } from '../record-queue.js';
 import { listRecordedHosts } from '../recorded-hosts.js';
 import { VersionBytes } from '../version-bytes.js';
-import { giveWay, GIVE_WAY_MS } from './give-way.js';
+import { giveWay } from './give-way.js';
 import { listRecordRequests } from './to-record-request.js';
 
 /** Milliseconds from a version's entry to its record, so that its deliveries begin first. */
@@ -69,7 +69,7 @@ export class RecordHistory implements LeaderJob {
       | 'disk'
       | 'events'
       | 'forgotten'
-      | 'isDelivering'
+      | 'hasTraffic'
       | 'ledger'
       | 'me'
       | 'onEntries'
@@ -168,9 +168,8 @@ export class RecordHistory implements LeaderJob {
         this.isOpen = true;
       }
       let hasRecorded = false;
-      const end = performance.now() + GIVE_WAY_MS;
       for (;;) {
-        await giveWay(this.context, end, signal, () => this.queue.isNearlyFull || this.isClosing);
+        await giveWay(this.context, signal, () => this.queue.isNearlyFull || this.isClosing);
         taken = await this.take();
         if (signal.aborted) break;
         if (taken.length > 0) await this.record(history, taken);

@@ -6,7 +6,7 @@ import type { History } from '../../transport/history.js';
 import { mapConcurrently } from '../../util/map-concurrently.js';
 import type { HistoryStateStore } from '../history-state.js';
 import type { LeaderJob } from '../leader-job.js';
-import { giveWay, GIVE_WAY_MS } from './give-way.js';
+import { giveWay } from './give-way.js';
 
 /** A host gets the history at most this often. */
 const INTERVAL_MS = 2_000;
@@ -35,7 +35,7 @@ export class ShareHistory implements LeaderJob {
   constructor(
     private readonly context: Pick<
       LeaderContext,
-      'backend' | 'config' | 'me' | 'events' | 'tuning' | 'registry' | 'isDelivering'
+      'backend' | 'config' | 'me' | 'events' | 'tuning' | 'registry' | 'hasTraffic'
     >,
     private readonly state: HistoryStateStore,
   ) {}
@@ -117,7 +117,7 @@ export class ShareHistory implements LeaderJob {
     });
     if (due.length === 0) return;
     const { signal } = this.ending;
-    await giveWay(this.context, performance.now() + GIVE_WAY_MS, signal).catch(() => undefined);
+    await giveWay(this.context, signal).catch(() => undefined);
     await mapConcurrently(due, HOSTS_AT_ONCE, (host) => this.share(history, host));
   }
 

@@ -11,7 +11,7 @@ import type { History } from '../../../src/transport/history.js';
 import { makePartial } from '../../harness/partial.js';
 import { until } from '../../harness/wait.js';
 
-let isDelivering: () => boolean, enqueue: (entries: readonly Entry[]) => void;
+let hasTraffic: () => boolean, enqueue: (entries: readonly Entry[]) => void;
 let recorded: string[], marked: number, failed: unknown[];
 let forgotten: Map<Path, Date>, waiting: Entry[], current: Map<Path, Entry>;
 let gone: Set<string>, findCopy: (path: string) => Promise<undefined>, fault: Error | undefined;
@@ -41,7 +41,7 @@ const makeEntries = (count: number): Entry[] =>
 
 beforeEach(async () => {
   [recorded, marked, failed, closed] = [[], 0, [], 0];
-  isDelivering = () => false;
+  hasTraffic = () => false;
   forgotten = new Map();
   waiting = [];
   current = new Map();
@@ -100,7 +100,7 @@ beforeEach(async () => {
         enqueue = listener;
         return () => undefined;
       },
-      isDelivering: () => isDelivering(),
+      hasTraffic: () => hasTraffic(),
     },
     makePartial<HistoryStateStore>({
       announce: () => Promise.resolve(),
@@ -136,7 +136,7 @@ afterEach(async () => {
 test('versions are recorded once their deliveries have ended', async () => {
   let asked = 0,
     askedBefore: number | undefined;
-  isDelivering = () => {
+  hasTraffic = () => {
     if (recorded.length > 0) askedBefore ??= asked;
     return ++asked < 4;
   };
@@ -149,11 +149,11 @@ test('versions are recorded once their deliveries have ended', async () => {
 test('many versions are recorded beside deliveries, as far as memory needs it', async () => {
   // No wait ends by time.
   vi.useFakeTimers({ toFake: ['performance'] });
-  isDelivering = () => true;
+  hasTraffic = () => true;
   enqueue(makeEntries(1_600));
   await until(() => marked > 0);
   expect(marked).toBeLessThan(1_600);
-  isDelivering = () => false;
+  hasTraffic = () => false;
   await until(() => marked === 1_600);
   expect(new Set(recorded).size).toBe(1_600);
 });
