@@ -37,6 +37,9 @@ folder=$SYNCMEDIA_STATE_DIR/sshd
 mkdir -p "$folder" || fail "cannot make $folder: let the user $(id -u) own the volume of SYNCMEDIA_STATE_DIR"
 # sshd refuses keys in a folder that others may write to.
 chmod 700 "$SYNCMEDIA_STATE_DIR" "$folder" || fail "cannot close $folder to others: let the user $(id -u) own SYNCMEDIA_STATE_DIR"
+# With fsGroup, Kubernetes opens every file of a volume to a group when it mounts the volume again,
+# and ssh, sshd and syncmedia refuse such keys and sockets. What cannot be closed is named by them.
+chmod -R go-rwx "$SYNCMEDIA_STATE_DIR" 2>/dev/null || true
 export SYNCMEDIA_SSH_PORT="${SYNCMEDIA_SSH_PORT:-2222}"
 case $SYNCMEDIA_SSH_PORT in
   *[!0-9]*) fail "SYNCMEDIA_SSH_PORT must be a number, not $SYNCMEDIA_SSH_PORT" ;;
@@ -132,13 +135,23 @@ case $on_stop in
   *) fail "SYNCMEDIA_ON_STOP can only be unregister, not $on_stop" ;;
 esac
 unset SYNCMEDIA_COMMAND SYNCMEDIA_INIT_OPTIONS SYNCMEDIA_ON_STOP
-# A new volume has no sync dirs. Later a missing one may be a disk that is not mounted.
-if [ ! -f "$SYNCMEDIA_STATE_DIR/host.json" ] && [ -n "${SYNCMEDIA_ROOT:-}" ]; then
-  (
-    set -f
-    IFS=,
-    for dir in ${SYNCMEDIA_SYNC_DIRS:-}; do mkdir -p "$SYNCMEDIA_ROOT/$dir"; done
-  )
+mark=$SYNCMEDIA_STATE_DIR/retire-on-stop
+if [ ! -f "$SYNCMEDIA_STATE_DIR/host.json" ]; then
+  # The mark was for a host that is retired now, if the container was killed before it removed it.
+  rm -f "$mark"
+  # A new volume has no sync dirs. Later a missing one may be a disk that is not mounted.
+  if [ -n "${SYNCMEDIA_ROOT:-}" ]; then
+    (
+      set -f
+      IFS=,
+      for dir in ${SYNCMEDIA_SYNC_DIRS:-}; do
+        # Blanks around a comma do not belong to a name.
+        dir=${dir#"${dir%%[![:space:]]*}"}
+        dir=${dir%"${dir##*[![:space:]]}"}
+        mkdir -p "$SYNCMEDIA_ROOT/$dir"
+      done
+    )
+  fi
 fi
 # The database may start later than this container.
 tries=0
@@ -160,7 +173,6 @@ done
 trap 'stop HUP' HUP
 "$@" &
 await $!
-mark=$SYNCMEDIA_STATE_DIR/retire-on-stop
 if [ -n "$stopping" ] && { [ "$on_stop" = unregister ] || [ -e "$mark" ]; }; then
   # Retired at once, the host would take along what was saved here a moment ago.
   if node "$syncmedia" unregister --drain 45; then

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { until } from '../harness/wait.js';
 import { RunningEntrypoint, type EntrypointOptions } from './running-entrypoint.js';
@@ -131,6 +133,41 @@ test('the file retire-on-stop retires the host at the next stop, and only then',
   expect(existsSync(mark)).toBe(false);
 });
 
+test('a host that was retired by a container that was then killed is not retired again', async () => {
+  await start({ init: '2' });
+  await running.end();
+  const mark = join(running.stateDir, 'retire-on-stop');
+  await writeFile(mark, '');
+  const again = await RunningEntrypoint.start({
+    environment: { SYNCMEDIA_STATE_DIR: running.stateDir },
+  });
+  try {
+    await again.untilCalled('application umask');
+    expect(await again.end('SIGTERM')).toBe(7);
+    expect((await again.calls()).slice(2)).toEqual(['application SIGTERM']);
+    expect(existsSync(mark)).toBe(false);
+  } finally {
+    await again.close();
+  }
+});
+
+test('a registered host that is marked before a restart is retired at the stop after it', async () => {
+  await start({ init: '2' });
+  await running.end();
+  for (const name of ['host.json', 'retire-on-stop'])
+    await writeFile(join(running.stateDir, name), '{}');
+  const again = await RunningEntrypoint.start({
+    environment: { SYNCMEDIA_STATE_DIR: running.stateDir },
+  });
+  try {
+    await again.untilCalled('application umask');
+    expect(await again.end('SIGTERM')).toBe(7);
+    expect(await again.calls()).toContain('unregister --drain 45');
+  } finally {
+    await again.close();
+  }
+});
+
 test('the examples give a container more time to stop than its files have to reach others', async () => {
   const read = (file: string): Promise<string> =>
     readFile(new URL(`../../${file}`, import.meta.url), 'utf8');
@@ -159,9 +196,11 @@ test('a host whose files others may lack is not retired', async () => {
 });
 
 test('a new volume gets the sync dirs, and one of a registered host does not', async () => {
-  await start({ environment: { SYNCMEDIA_SYNC_DIRS: 'uploads/photos,uploads/*' }, init: '2' });
+  await start({ environment: { SYNCMEDIA_SYNC_DIRS: ' uploads/photos , uploads/*' }, init: '2' });
   const { root } = running;
   await running.end();
+  // As `init` reads the list.
+  expect(await readdir(root)).toEqual(['uploads']);
   expect((await readdir(join(root, 'uploads'))).sort()).toEqual(['*', 'photos']);
   await rm(join(root, 'uploads'), { recursive: true });
   await writeFile(join(running.stateDir, 'host.json'), '{}');
@@ -235,6 +274,29 @@ test('a key that a killed start left half made is replaced', async () => {
   try {
     await again.untilCalled('application umask');
     await until(async () => (await greet(again.port))?.startsWith('SSH-2.0-'));
+  } finally {
+    await again.close();
+  }
+});
+
+test('a volume that comes back with every file open to its group is closed again', async () => {
+  await start({ init: '2' });
+  await running.end();
+  const { stateDir } = running;
+  await mkdir(join(stateDir, 'ssh/control'), { recursive: true });
+  const closed = ['', 'sshd', 'sshd/host_key', 'sshd/authorized_keys', 'id_ed25519', 'ssh/control'];
+  for (const name of ['sshd/authorized_keys', 'id_ed25519'])
+    await writeFile(join(stateDir, name), 'a key');
+  // As Kubernetes does for fsGroup when it mounts a volume again.
+  await promisify(execFile)('chmod', ['-R', 'g+rwX', stateDir]);
+  const again = await RunningEntrypoint.start({ environment: { SYNCMEDIA_STATE_DIR: stateDir } });
+  try {
+    await again.untilCalled('application umask');
+    await until(async () => (await greet(again.port))?.startsWith('SSH-2.0-'));
+    for (const name of closed) {
+      const { mode } = await stat(join(stateDir, name));
+      expect([name, mode & 0o077]).toEqual([name, 0]);
+    }
   } finally {
     await again.close();
   }
