@@ -1,5 +1,6 @@
-import { open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { link, lstat, open, readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import ssh2 from 'ssh2';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import { flushOpen } from '../replica/descriptor.js';
@@ -10,40 +11,30 @@ const keyFileName = 'id_ed25519';
 
 /**
  * Creates an ed25519 key pair without a passphrase for this host, both files with mode 0600. An
- * existing pair is used again; nothing is overwritten.
+ * existing pair is used again; nothing is overwritten. Another call completes what a crash
+ * interrupted.
  *
  * @param stateDir exists
  * @returns the path of the public key
- * @throws BAD_KEY if only one of the two files exists, or the folder is not writable
+ * @throws BAD_KEY if only the public half exists, or the folder is not writable
  */
 export async function generateKeyPair(stateDir: string, comment: string): Promise<string> {
-  const file = join(stateDir, keyFileName);
-  const pair = drawKeyPair(comment);
-  try {
-    await writeNewKeyFile(file, pair.private);
-  } catch (error) {
-    // The caller checks whether it is a usable pair.
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return `${file}.pub`;
-    throw new SyncMediaError(
-      'BAD_KEY',
-      `the key ${file} cannot be made: ${getErrorMessage(error)}`,
-      {
-        cause: error,
-      },
-    );
-  }
-  try {
-    await writeNewKeyFile(`${file}.pub`, `${pair.public}\n`);
-  } catch (error) {
-    // The private key that was just made is useless without its public half.
-    await rm(file, { force: true });
-    throw new SyncMediaError(
-      'BAD_KEY',
-      `the key ${file}.pub cannot be made (${getErrorMessage(error)}): move that file away`,
-      { cause: error },
-    );
-  }
-  return `${file}.pub`;
+  const file = join(stateDir, keyFileName),
+    publicFile = `${file}.pub`;
+  const isMade = await placeNewKeyFile(file, () => drawKeyPair(comment).private);
+  // Undefined for a private key that cannot be used: the caller says what is wrong with it.
+  const half = await readPublicHalf(file);
+  if (half === undefined) return publicFile;
+  if (await placeNewKeyFile(publicFile, () => `${half} ${comment}\n`)) return publicFile;
+  // The caller checks whether an earlier pair is usable. Another process may have completed ours.
+  if (!isMade || findPublicKey(await readFile(publicFile, 'utf8'))?.line === half)
+    return publicFile;
+  // The private key that was just made is useless without its public half.
+  await rm(file, { force: true });
+  throw new SyncMediaError(
+    'BAD_KEY',
+    `the key ${publicFile} cannot be made, since another one is there: move that file away`,
+  );
 }
 
 /**
@@ -62,12 +53,40 @@ export function drawKeyPair(comment: string): { private: string; public: string 
   );
 }
 
-async function writeNewKeyFile(file: string, content: string): Promise<void> {
-  const handle = await open(file, 'wx', 0o600);
+/** Reads the public half of a private key; undefined if it cannot be used. */
+async function readPublicHalf(file: string): Promise<string | undefined> {
+  const parsed = ssh2.utils.parseKey(await readFile(file).catch(() => ''));
+  if (parsed instanceof Error) return undefined;
+  return findPublicKey(`${parsed.type} ${parsed.getPublicSSH().toString('base64')}`)?.line;
+}
+
+/**
+ * Makes a key file that appears complete, or not at all.
+ *
+ * @returns false if there is one
+ * @throws BAD_KEY
+ */
+async function placeNewKeyFile(file: string, makeContent: () => string): Promise<boolean> {
+  if (await lstat(file).catch(() => undefined)) return false;
+  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}`);
   try {
-    await handle.writeFile(content);
-    await flushOpen(handle);
+    const handle = await open(temporary, 'wx', 0o600);
+    try {
+      await handle.writeFile(makeContent());
+      await flushOpen(handle);
+    } finally {
+      await handle.close();
+    }
+    await link(temporary, file); // Refuses to overwrite, unlike a rename.
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw new SyncMediaError(
+      'BAD_KEY',
+      `the key ${file} cannot be made: ${getErrorMessage(error)}`,
+      { cause: error },
+    );
   } finally {
-    await handle.close();
+    await rm(temporary, { force: true });
   }
 }

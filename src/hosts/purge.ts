@@ -11,9 +11,12 @@ import { findHost, listHosts } from './host-rows.js';
 import { findWorkingLeader } from './replace-host.js';
 import { unregisterHost } from './unregister.js';
 
-/** What this package puts into a state folder. Anything else there stays. */
+/**
+ * What this package puts into a state folder; with a dot first, what a killed process left there
+ * before it was complete. Anything else stays.
+ */
 const ownStateFiles =
-  /^(?:host\.json|retire-on-stop|leader\.sock|l\.[0-9a-f]+|gate|ssh|sshd|git|git-shared\.json|annex|annex-shared\.json|id_ed25519(?:\.pub)?|init\.lock(?:\.break)?|(?:check-gate|try-host)-\w+)$/;
+  /^(?:\.[\w.]+\.[0-9a-f]{12}|host\.json|retire-on-stop|leader\.sock|l\.[0-9a-f]+|gate|ssh|sshd|git|git-shared\.json|annex|annex-shared\.json|id_ed25519(?:\.pub)?|init\.lock(?:\.break)?|(?:check-gate|try-host)-\w+)$/;
 
 /** Without the prefix. */
 const collections = [

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -42,12 +42,23 @@ test('uses an existing pair again and never overwrites it', async () => {
   );
 });
 
+test('completes a pair whose second half a killed process did not write', async () => {
+  const file = await generateKeyPair(dir.path, 'web1');
+  const before = await Promise.all([readFile(file), readFile(join(dir.path, 'id_ed25519'))]);
+  await rm(file);
+  expect(await generateKeyPair(dir.path, 'web1')).toBe(file);
+  expect(await Promise.all([readFile(file), readFile(join(dir.path, 'id_ed25519'))])).toEqual(
+    before,
+  );
+});
+
 test('twenty at once make one pair', async () => {
   await Promise.all(Array.from({ length: 20 }, () => generateKeyPair(dir.path, 'web1')));
   expect(
     (await findKeyPair({ key: join(dir.path, 'id_ed25519.pub'), identityFile: undefined }))
       .publicKey.type,
   ).toBe('ssh-ed25519');
+  expect(await readdir(dir.path)).toEqual(['id_ed25519', 'id_ed25519.pub']);
 });
 
 test('where another public key lies there, nothing is left behind', async () => {

@@ -54,7 +54,8 @@ test('a dry run reports the files that only .syncmedia has, and changes nothing'
 });
 
 test('purging the last host removes its folders and the collections, and leaves the uploads and files of others', async () => {
-  await writeFile(join(sshd.stateDir, 'notes.txt'), 'mine');
+  for (const name of ['notes.txt', '.id_ed25519.0123456789ab', '.host.json.0123456789ab'])
+    await writeFile(join(sshd.stateDir, name), 'mine');
   await purgeThisHost(machine.deps, false, quick);
   expect(await readdir(join(sshd.root, 'uploads'))).toEqual(['a.jpg']);
   expect(await readdir(sshd.stateDir)).toEqual(['notes.txt']);
