@@ -12,8 +12,11 @@ const requestTimeoutMs = 10_000,
   maxAnswerBytes = 4_096,
   maxDirs = 20;
 
-/** A server may decode the second one only after it has compared it with its rules. */
-const folderSpellings = ['.syncmedia', '%2Esyncmedia'];
+/**
+ * A server may decode the second one only after it has compared it with its rules. Some disks take
+ * the third one for the first.
+ */
+const folderSpellings = ['.syncmedia', '%2Esyncmedia', '.SYNCMEDIA'];
 
 /**
  * Asks the public site for the marker of each sync dir, and for a missing file. A web server that
@@ -61,7 +64,7 @@ async function checkDir(base: URL, dir: string, hosts: readonly HostId[]): Promi
     return reportFailed(
       `everybody can read ${open}, and with it the trash and the conflicts beside it`,
       'let the web server refuse it before anything else; for nginx: ' +
-        '`location ~ /\\.syncmedia(/|$) { return 404; }`',
+        '`location ~* /\\.syncmedia(/|$) { return 404; }`',
     );
   const kept = await mapConcurrently(places, requestsAtOnce, async (place) => {
     const address = join(base, `${place}/${randomUUID()}.jpg`);

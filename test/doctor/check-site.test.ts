@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import express from 'express';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -54,7 +54,7 @@ describe('a site whose web server publishes the internal folder', () => {
         {
           state: 'failed',
           message: expect.stringContaining(`${mount}/.syncmedia/id`) as string,
-          remedy: expect.stringContaining('location ~ /\\.syncmedia') as string,
+          remedy: expect.stringContaining('location ~* /\\.syncmedia') as string,
         },
       ]);
     },
@@ -71,6 +71,21 @@ describe('a site whose web server publishes the internal folder', () => {
       { state: 'failed', message: expect.stringContaining('%2Esyncmedia') as string },
     ]);
   });
+});
+
+test('a rule that compares case fails on a disk that ignores it', async () => {
+  // This disk need not be one.
+  const alias = join(root.path, photos.path, '.SYNCMEDIA');
+  await symlink('.syncmedia', alias).catch(() => undefined);
+  const app = express()
+    .use((request, response, next) => {
+      if (decodeURIComponent(request.url).includes('/.syncmedia')) response.sendStatus(404);
+      else next();
+    })
+    .use('/uploads', express.static(join(root.path, 'uploads'), dotfiles));
+  expect(await checkSite(await serve(app), [photos], [host])).toMatchObject([
+    { state: 'failed', message: expect.stringContaining('.SYNCMEDIA') as string },
+  ]);
 });
 
 test('a site that answers everything with its own page is fine', async () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, symlink } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findTestProgram } from '../../scripts/test-programs.mjs';
@@ -72,6 +72,8 @@ describe.skipIf(program === undefined)(
       await two.write(`${dir}/.syncmedia/trash/1/photos/old.jpg`, 'replaced bytes');
       await two.write(`${dir}/.syncmedia/conflicts/1/photos/old.jpg`, 'replaced bytes');
       await mkdir(two.path(`${dir}/sub`), { recursive: true });
+      // This disk need not be one that ignores case.
+      await symlink('.syncmedia', two.path(`${dir}/.SyncMedia`)).catch(() => undefined);
       const example = readExample(two.path('').replace(/\/$/, ''), web.url);
       nginx = await startNginx(
         program ?? '',
@@ -121,6 +123,7 @@ describe.skipIf(program === undefined)(
       ['with %2e%2e', (name) => `/${dir}/sub/%2e%2E/%2esyncmedia/${name}`],
       ['all mixed', (name) => `/uploads/%2e//photos%2fsub/..//%2E%73yncmedia//.%2f${name}`],
       ['from outside the directory', (name) => `/x/../${dir}/.syncmedia/${name}`],
+      ['as a disk that ignores case takes it', (name) => `/${dir}/.SyncMedia/${name}`],
       ['encoded twice', (name) => `/${dir}/%252esyncmedia/${name}`],
     ];
     test.each(forms)('gives nothing of .syncmedia, %s', async (_form, write) => {
