@@ -10,6 +10,9 @@ import type { Path } from '../model/path.js';
  */
 export type PathRefusal = 'malformed' | 'outside' | 'missing';
 
+/** `.syncmedia`, as a disk that ignores case takes it. Trash and conflicts lie there. */
+const ownFolder = /(?:^|\/)\.syncmedia(?:\/|$)/iu;
+
 /**
  * Returns the path below the root that a request asks for, or why it is refused.
  *
@@ -32,8 +35,9 @@ export function resolveRequestPath(
   if (pathBelow.includes('\0')) return { refused: 'malformed' };
   if (pathBelow === '..' || pathBelow.startsWith('../')) return { refused: 'outside' };
   const path = `${base}/${pathBelow}`;
-  // This check precedes any use of the path. It also refuses empty segments and `.syncmedia`.
-  if (pathBelow === '' || !isSafePath(path) || dirs.isExcluded(path)) return { refused: 'missing' };
+  // This check precedes any use of the path. It also refuses empty segments.
+  if (pathBelow === '' || !isSafePath(path) || ownFolder.test(path) || dirs.isExcluded(path))
+    return { refused: 'missing' };
   return dotfiles !== 'allow' && (pathBelow.startsWith('.') || pathBelow.includes('/.'))
     ? { refused: 'missing' }
     : { path };

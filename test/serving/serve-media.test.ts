@@ -268,6 +268,14 @@ describe('a file that may not be served', () => {
   test('in our own folder is not served even where dotfiles are', async () => {
     expect((await web.get('/dots/.syncmedia/id')).status).toBe(404);
   });
+  test.each(['.SyncMedia', '.\u017fyncmedia'])(
+    'in %s, which some disks take for it, is not served either',
+    async (folder) => {
+      await served.write(`uploads/${folder}/trash/old.txt`, 'secret');
+      const { status } = await web.get(`/dots/${encodeURIComponent(folder)}/trash/old.txt`);
+      expect(status).toBe(404);
+    },
+  );
   test('as a method goes on to the next handler', async () => {
     expect((await web.get('/uploads/a.txt', { method: 'POST' })).body.toString()).toBe(
       "the app's own",
