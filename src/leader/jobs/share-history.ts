@@ -3,14 +3,13 @@ import { computeBackoff } from '../../decisions/backoff.js';
 import type { Failure } from '../../model/failure.js';
 import type { Host, HostId } from '../../model/host.js';
 import type { History } from '../../transport/history.js';
-import { mapConcurrently } from '../../util/map-concurrently.js';
 import type { HistoryStateStore } from '../history-state.js';
 import type { LeaderJob } from '../leader-job.js';
 import { giveWay } from './give-way.js';
 
 /** A host gets the history at most this often. */
 const INTERVAL_MS = 2_000;
-const HOSTS_AT_ONCE = 4;
+const HOSTS_AT_ONCE = 8;
 
 interface Sharing {
   failures: number;
@@ -22,13 +21,16 @@ interface Sharing {
 
 /**
  * Sends this host's history to the other hosts that keep one. Each host has a backoff of its own,
- * which no delivery knows.
+ * which no delivery knows. None waits for another one, which may get large files for hours.
  */
 export class ShareHistory implements LeaderJob {
   readonly name = 'sharing the history';
   private readonly ending = new AbortController();
   private readonly hosts = new Map<HostId, Sharing>();
+  private readonly working = new Map<HostId, Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
+  /** By `performance.now()`. */
+  private timerAt = 0;
   private running: Promise<void> | undefined;
   private isAgain = false;
 
@@ -59,6 +61,7 @@ export class ShareHistory implements LeaderJob {
     this.ending.abort();
     clearTimeout(this.timer);
     await this.running;
+    await Promise.all(this.working.values());
   }
 
   private runSoon(wait: number): void {
@@ -68,7 +71,11 @@ export class ShareHistory implements LeaderJob {
       this.isAgain = true;
       return;
     }
-    this.timer ??= setTimeout(() => {
+    const at = performance.now() + wait;
+    if (this.timer && this.timerAt <= at) return;
+    clearTimeout(this.timer);
+    this.timerAt = at;
+    this.timer = setTimeout(() => {
       this.timer = undefined;
       this.running = this.run(history).finally(() => {
         this.running = undefined;
@@ -80,11 +87,11 @@ export class ShareHistory implements LeaderJob {
     this.timer.unref();
   }
 
-  /** Milliseconds until the next host is due; undefined if none is. */
+  /** Milliseconds until the next host can be served; undefined if none is due. */
   private findNext(): number | undefined {
-    const due = [...this.hosts.values()].filter(({ isDue }) => isDue);
-    if (due.length === 0) return undefined;
-    return Math.max(0, Math.min(...due.map(({ nextAt }) => nextAt)) - performance.now());
+    const due = [...this.hosts].filter(([id, { isDue }]) => isDue && !this.working.has(id));
+    if (due.length === 0 || this.working.size >= HOSTS_AT_ONCE) return undefined;
+    return Math.max(0, Math.min(...due.map(([, { nextAt }]) => nextAt)) - performance.now());
   }
 
   private listTargets(): Host[] {
@@ -113,12 +120,20 @@ export class ShareHistory implements LeaderJob {
       if (!this.hosts.has(id)) this.hosts.set(id, { failures: 0, nextAt: 0, isDue: true });
     const due = targets.filter(({ id }) => {
       const sharing = this.hosts.get(id);
-      return sharing?.isDue === true && sharing.nextAt <= performance.now();
+      const isReady = sharing?.isDue === true && sharing.nextAt <= performance.now();
+      return isReady && !this.working.has(id);
     });
     if (due.length === 0) return;
     const { signal } = this.ending;
     await giveWay(this.context, signal).catch(() => undefined);
-    await mapConcurrently(due, HOSTS_AT_ONCE, (host) => this.share(history, host));
+    for (const host of due.slice(0, HOSTS_AT_ONCE - this.working.size))
+      this.working.set(
+        host.id,
+        this.share(history, host).finally(() => {
+          this.working.delete(host.id);
+          this.runSoon(this.findNext() ?? 0);
+        }),
+      );
   }
 
   /** A host that gets no history any more fails at nothing. */
