@@ -51,6 +51,11 @@ export interface History {
   /** Lists the versions of a path, newest first, by the clocks of the hosts that captured them. */
   list(path: Path, limit: number, signal: AbortSignal): Promise<RecordedVersion[]>;
   /**
+   * Finds the records of a path whose revision begins like this. A version that was recorded twice
+   * has a revision of each record, of which `list` gives the newest.
+   */
+  findRevisions(path: Path, beginning: string, signal: AbortSignal): Promise<RecordedVersion[]>;
+  /**
    * Finds for each path the version that was current at a time, by the clocks of the hosts that
    * captured them. A path without one is missing in the answer.
    */

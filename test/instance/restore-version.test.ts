@@ -47,7 +47,7 @@ async function restore(
     revision: 'abcdef0123456789',
   };
   const history = makePartial<History>({
-    list: () => Promise.resolve(listed ? [version] : []),
+    findRevisions: () => Promise.resolve(listed ? [version] : []),
     findAt: (paths, time) =>
       Promise.resolve(
         new Map(paths.flatMap((path) => (time > version.at ? [[path, version]] : []))),

@@ -28,8 +28,6 @@ import { parseFileMode } from '../../transport/rsync/small-files/put.js';
 import type { RunActions } from './runs.js';
 
 const defaultLimit = 100;
-/** How many versions a search for a revision reads. */
-const searchLimit = 10_000;
 
 /** Makes the actions by which a person looks at earlier versions and restores them. */
 export function createHistoryActions(
@@ -60,7 +58,7 @@ export function createHistoryActions(
       'time' in reference
         ? (await history.findAt([path], reference.time, thisHost.ending)).get(path)
         : findByRevision(
-            await history.list(path, searchLimit, thisHost.ending),
+            await history.findRevisions(path, reference.revision, thisHost.ending),
             reference.revision,
           );
     if (!found)

@@ -124,6 +124,14 @@ export class AnnexHistory implements History {
     return this.addBytes(versions, signal);
   }
 
+  async findRevisions(
+    path: Path,
+    beginning: string,
+    signal: AbortSignal,
+  ): Promise<RecordedVersion[]> {
+    return this.addBytes(await this.git.findRevisions(path, beginning, signal), signal);
+  }
+
   async findAt(
     paths: readonly Path[],
     time: Date,

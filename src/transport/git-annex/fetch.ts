@@ -1,9 +1,9 @@
-import { createInterface } from 'node:readline';
 import { getErrorMessage, SyncMediaError } from '../../model/errors.js';
 import type { RecordedVersion } from '../../model/history.js';
 import type { Host, HostId } from '../../model/host.js';
 import { quotePath } from '../../replica/paths.js';
 import { explainExit } from '../git/answers.js';
+import { readLines } from '../git/output.js';
 import { requireExit } from '../git/repository.js';
 import { getKeySize, makeAnnexUuid, type AnnexKey } from './key.js';
 import {
@@ -133,8 +133,7 @@ export class HostFetcher {
     }, limitGet(key));
     try {
       let refused = '';
-      for await (const line of createInterface({ input: git.stdout })) {
-        git.touch();
+      for await (const line of readLines(git)) {
         const answer = parseAnswer(line);
         if (answer?.success === false) refused = answer.why;
       }

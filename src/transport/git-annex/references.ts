@@ -31,7 +31,7 @@ export async function listReferences(
     .filter((part) => /^[0-9a-f]{40,64}$/.test(part));
   for (let at = 0; at < commits.length; at += COMMITS_AT_ONCE) {
     const part = commits.slice(at, at + COMMITS_AT_ONCE);
-    for (const { message } of (await readCommits(history, part, signal)).values())
+    for await (const { message } of readCommits(history, part, signal))
       for (const { as, info } of parseMessage(message).versions) {
         const key = as === 'named' && info ? makeKey(info) : undefined;
         if (key) found.add(key);

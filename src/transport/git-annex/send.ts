@@ -1,7 +1,7 @@
-import { createInterface } from 'node:readline';
 import type { Failure } from '../../model/failure.js';
 import type { Host } from '../../model/host.js';
 import { explainExit, summariseStderr } from '../git/answers.js';
+import { readLines } from '../git/output.js';
 import { formatAddress } from '../ssh/address.js';
 import { toFailure } from '../to-failure.js';
 import type { AnnexKey } from './key.js';
@@ -31,8 +31,7 @@ export async function sendKeys(
     git.stdin.end(keys.map((key) => `${key}\n`).join(''));
     const refused: string[] = [];
     let answered = 0;
-    for await (const line of createInterface({ input: git.stdout })) {
-      git.touch();
+    for await (const line of readLines(git)) {
       const answer = parseAnswer(line);
       if (answer === undefined) continue;
       answered++;

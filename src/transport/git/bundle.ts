@@ -1,5 +1,6 @@
 import { formatDay } from '../../model/clock.js';
 import { SyncMediaError } from '../../model/errors.js';
+import { readOutput } from './output.js';
 import { requireExit, type Repository } from './repository.js';
 
 /**
@@ -23,10 +24,7 @@ export async function* writeBundle(
   const git = repository.start(['bundle', 'create', '--quiet', '-', ...refs], signal);
   git.stdin.end();
   try {
-    for await (const bytes of git.stdout as AsyncIterable<Buffer>) {
-      git.touch();
-      yield bytes;
-    }
+    yield* readOutput(git);
   } finally {
     if (!git.stdout.readableEnded) git.end('abort');
     await git.exited;

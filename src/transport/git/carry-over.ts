@@ -1,5 +1,7 @@
+import type { DocumentRef } from '../../model/capture.js';
 import type { RecordRequest } from '../../model/history.js';
-import { logOfAdditions, readCommits } from './list.js';
+import { findBlobs } from './cat-file.js';
+import { logOfChanges, readCommits } from './list.js';
 import { parseMessage, type DescribedVersion } from './message.js';
 import { makeTreeName } from './names.js';
 import type { Repository } from './repository.js';
@@ -9,6 +11,15 @@ export interface CarriedVersion {
   readonly request: RecordRequest;
   readonly described: DescribedVersion;
   readonly blob: string;
+}
+
+/** A record of a name in git's trees. */
+interface RecordedName {
+  readonly commit: string;
+  readonly day: string;
+  readonly described: DescribedVersion;
+  readonly author: string;
+  readonly savedBy?: DocumentRef;
 }
 
 /** What the history has already. */
@@ -42,26 +53,21 @@ export async function findEarlierRecords(
   }
   const names = new Set([...replaced, ...own.keys()]);
   if (names.size === 0) return { carried: [], recorded: new Set() };
-  const { output } = await repository.run([...logOfAdditions, '--stdin', '--format=%H %S'], {
-    signal,
-    doing: 'looking for the versions that are replaced',
-    input: ['--', ...names].map((line) => `${line}\n`).join(''),
-  });
-  const found = parseNewest(output.toString(), names);
+  const commits = await listCommits(repository, names, signal);
+  const found =
+    own.size > 0 || [...commits.values()].some((day) => day !== today)
+      ? await findNewest(repository, commits, names, signal)
+      : new Map<string, RecordedName>();
   const older = [...found].filter(([name, { day }]) => replaced.has(name) && day !== today);
-  const commits = await readCommits(
+  const blobs = await findBlobs(
     repository,
-    older.map(([, { commit }]) => commit),
+    older.map(([name, { commit }]) => `${commit}:${name}`),
     signal,
   );
-  const carried = older.flatMap(([name, { commit, blob }]) => {
-    const text = commits.get(commit);
-    if (text === undefined) return [];
-    const { savedBy, versions } = parseMessage(text.message);
-    const described = versions.find((one) => makeTreeName(one) === name);
-    if (described === undefined) return [];
+  const carried = older.flatMap(([, { described, savedBy, author }], index) => {
+    const blob = blobs[index];
+    if (blob === undefined) return [];
     const { path, version, at, info } = described;
-    const { author } = text;
     return [
       {
         described,
@@ -73,23 +79,45 @@ export async function findEarlierRecords(
   return { carried, recorded: new Set([...found.keys()].flatMap((name) => own.get(name) ?? [])) };
 }
 
-/** The newest record of each name, with its day. */
-function parseNewest(
-  output: string,
+/** Lists the commits that change these names, newest first, each with its day. */
+async function listCommits(
+  repository: Repository,
   names: ReadonlySet<string>,
-): Map<string, { commit: string; day: string; blob: string }> {
-  const found = new Map<string, { commit: string; day: string; blob: string }>();
-  let commit = '',
-    day = '',
-    blob: string | undefined;
-  for (const part of output.split('\0')) {
-    const head = /^([0-9a-f]{40,64}) \S*\/(\d{4}-\d\d-\d\d)\./.exec(part);
-    const added = /^\n?:\d{6} \d{6} [0-9a-f]+ ([0-9a-f]+) A$/.exec(part);
-    if (added) blob = added[1];
-    else if (blob !== undefined) {
-      if (names.has(part) && !found.has(part)) found.set(part, { commit, day, blob });
-      blob = undefined;
-    } else if (head) [, commit = '', day = ''] = head;
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const { output } = await repository.run([...logOfChanges, '--stdin', '--format=%H %S'], {
+    signal,
+    doing: 'looking for the versions that are replaced',
+    input: ['--', ...names].map((line) => `${line}\n`).join(''),
+  });
+  const days = new Map<string, string>();
+  for (const line of output.toString('latin1').split('\n')) {
+    const [, commit, day] = /^([0-9a-f]{40,64}) \S*\/(\d{4}-\d\d-\d\d)\./.exec(line) ?? [];
+    if (commit !== undefined && day !== undefined) days.set(commit, day);
+  }
+  return days;
+}
+
+/** The newest record of each name. */
+async function findNewest(
+  repository: Repository,
+  commits: ReadonlyMap<string, string>,
+  names: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<Map<string, RecordedName>> {
+  const found = new Map<string, RecordedName>();
+  for await (const { commit, author, message } of readCommits(
+    repository,
+    [...commits.keys()],
+    signal,
+  )) {
+    const { savedBy, versions } = parseMessage(message);
+    for (const described of versions) {
+      const name = makeTreeName(described);
+      if (!names.has(name) || found.has(name)) continue;
+      const day = commits.get(commit) ?? '';
+      found.set(name, { commit, day, described, author, ...(savedBy && { savedBy }) });
+    }
   }
   return found;
 }

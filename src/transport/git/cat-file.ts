@@ -38,3 +38,24 @@ export async function catObjects(
   }
   return objects;
 }
+
+/**
+ * Finds the blobs that names mean. The answers have the order of the names, with undefined for
+ * those that mean none.
+ *
+ * @param names of files in commits; without line breaks
+ */
+export async function findBlobs(
+  repository: Repository,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<(string | undefined)[]> {
+  if (names.length === 0) return [];
+  const { output } = await repository.run(['cat-file', '--batch-check'], {
+    signal,
+    doing: 'looking for files of the history',
+    input: names.map((name) => `${name}\n`).join(''),
+  });
+  const lines = output.toString('latin1').split('\n');
+  return names.map((_, index) => /^([0-9a-f]{40,64}) blob \d+$/.exec(lines[index] ?? '')?.[1]);
+}

@@ -3,23 +3,31 @@ import { join } from 'node:path';
 import type { ForgetRequest } from '../../model/history.js';
 import type { Path } from '../../model/path.js';
 import { replaceFile } from '../../state-dir/replace-file.js';
+import { findBlobs } from './cat-file.js';
 import { FORGETTING_FILE } from './clean.js';
-import { logOfAdditions, readCommits } from './list.js';
+import { readCommits } from './list.js';
 import { deleteRefs, packObjects } from './maintain.js';
-import { removeFromMessage } from './message.js';
-import { listTreeFolders, quoteName } from './names.js';
+import { parseMessage, removeFromMessage, type DescribedVersion } from './message.js';
+import { listTreeFolders, makeTreeName, quoteName } from './names.js';
 import { requireExit, type HistoryDay, type Repository } from './repository.js';
 
-/** A commit with the names and blobs that it added. */
-interface ReplayedCommit {
+/** Messages are read in parts, so that memory stays bounded. */
+const COMMITS_AT_ONCE = 200;
+/** Bytes of a list of commits: enough for three million. */
+const MAX_LIST = 160 * 1024 * 1024;
+
+interface RecordedCommit {
   readonly commit: string;
-  /** When it was recorded, by the clock of its host, in seconds since the epoch. */
+  /** By the clock of its host, in seconds since the epoch. */
   readonly recordedAt: number;
-  readonly added: readonly { readonly name: string; readonly blob: string }[];
 }
 
-/** Finds the path of a request that a name in a commit falls under. */
-type FindForgotten = (commit: ReplayedCommit, name: string) => Path | undefined;
+/**
+ * Whether a version falls under a request.
+ *
+ * @param recordedAt by the clock of its host, in seconds since the epoch
+ */
+type IsForgotten = (version: DescribedVersion, recordedAt: number) => boolean;
 
 /**
  * Removes paths from the history: writes the days that contain them anew, without them. The result
@@ -36,24 +44,21 @@ export async function forgetPaths(
 ): Promise<boolean> {
   const unfinished = join(repository.gitDir, FORGETTING_FILE);
   const oldTips = await readTips(unfinished);
-  if (oldTips.length === 0 && !(await hasAny(repository, requests, signal))) return false;
-  const findForgotten = makeFinder(requests);
-  for (const day of await repository.listDays(signal)) {
-    const commits = await listCommits(repository, day, signal);
-    const first = commits.findIndex((one) =>
-      one.added.some(({ name }) => findForgotten(one, name) !== undefined),
-    );
-    if (first === -1) continue;
+  const folders = requests.flatMap(({ path }) => listTreeFolders(path));
+  const isKnown =
+    folders.length > 0 &&
+    (await listCommits(repository, ['--branches', '--max-count=1'], folders, signal)).length > 0;
+  if (oldTips.length === 0 && !isKnown) return false;
+  const isForgotten = makeFilter(requests);
+  for (const day of isKnown ? await repository.listDays(signal) : []) {
+    const changing = await listCommits(repository, [day.tip], folders, signal);
+    const first = await findFirst(repository, changing, isForgotten, signal);
+    if (first === undefined) continue;
     oldTips.push(day.tip);
     await replaceFile(unfinished, oldTips.join('\n'), 0o600);
-    await replayDay(
-      repository,
-      day,
-      commits.slice(first),
-      commits[first - 1],
-      findForgotten,
-      signal,
-    );
+    const commits = await listCommits(repository, [day.tip], [], signal);
+    const at = commits.findIndex(({ commit }) => commit === first);
+    await replayDay(repository, day, commits.slice(at), commits[at - 1], isForgotten, signal);
   }
   if (oldTips.length === 0) return false;
   await removeObjects(repository, oldTips, signal);
@@ -66,37 +71,26 @@ async function readTips(file: string): Promise<string[]> {
   return text.split('\n').filter((tip) => /^[0-9a-f]{40,64}$/.test(tip));
 }
 
-/** Whether the history has a path, at any time. Reading whole days takes much longer. */
-async function hasAny(
-  repository: Repository,
-  requests: readonly ForgetRequest[],
-  signal: AbortSignal,
-): Promise<boolean> {
-  const folders = requests.flatMap(({ path }) => listTreeFolders(path));
-  if (folders.length === 0) return false;
-  const { output } = await repository.run(
-    [...logOfAdditions, '--stdin', '--max-count=1', '--format=%H'],
-    {
-      signal,
-      doing: 'looking for a path in the history',
-      input: ['--', ...folders].map((line) => `${line}\n`).join(''),
-    },
-  );
-  return output.length > 0;
+function makeFilter(requests: readonly ForgetRequest[]): IsForgotten {
+  const times = new Map<Path, number>();
+  for (const { path, at } of requests)
+    times.set(path, Math.max(at.getTime() / 1000, times.get(path) ?? 0));
+  return ({ path }, recordedAt) => recordedAt <= (times.get(path) ?? -1);
 }
 
-function makeFinder(requests: readonly ForgetRequest[]): FindForgotten {
-  const folders = new Map<string, { readonly path: Path; readonly seconds: number }>();
-  for (const { path, at } of requests)
-    for (const folder of listTreeFolders(path)) {
-      const seconds = Math.max(at.getTime() / 1000, folders.get(folder)?.seconds ?? 0);
-      folders.set(folder, { path, seconds });
-    }
-  return ({ recordedAt }, name) => {
-    // A longer path begins like this one: `a/b` is no version of `a`.
-    const found = folders.get(name.slice(0, name.lastIndexOf('/')));
-    return found && recordedAt <= found.seconds ? found.path : undefined;
-  };
+/** The first of these commits that has a version to be removed. */
+async function findFirst(
+  repository: Repository,
+  commits: readonly RecordedCommit[],
+  isForgotten: IsForgotten,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const times = new Map(commits.map(({ commit, recordedAt }) => [commit, recordedAt]));
+  for await (const { commit, message } of readCommits(repository, [...times.keys()], signal)) {
+    const recordedAt = times.get(commit) ?? 0;
+    if (parseMessage(message).versions.some((one) => isForgotten(one, recordedAt))) return commit;
+  }
+  return undefined;
 }
 
 /**
@@ -135,54 +129,40 @@ async function removeObjects(
       await rm(join(repository.gitDir, 'objects', id.slice(0, 2), id.slice(2)), { force: true });
 }
 
+/** Lists commits, oldest first. With folders: those that change them. */
 async function listCommits(
   repository: Repository,
-  { tip }: HistoryDay,
+  revisions: readonly string[],
+  folders: readonly string[],
   signal: AbortSignal,
-): Promise<ReplayedCommit[]> {
+): Promise<RecordedCommit[]> {
   const { output } = await repository.run(
-    [
-      'log',
-      '--reverse',
-      '--diff-filter=A',
-      '--root',
-      '--raw',
-      '--no-renames',
-      '--no-abbrev',
-      '-z',
-      '--format=%H %ct',
-      tip,
-    ],
-    { signal, doing: 'reading a day of the history', maxOutput: 1024 * 1024 * 1024 },
+    ['log', '--reverse', '--no-patch', '--no-renames', '--format=%H %ct', ...revisions, '--stdin'],
+    {
+      signal,
+      doing: 'reading a day of the history',
+      input: ['--', ...folders].map((line) => `${line}\n`).join(''),
+      maxOutput: MAX_LIST,
+    },
   );
-  const commits: (ReplayedCommit & { added: { name: string; blob: string }[] })[] = [];
-  const parts = output.toString().split('\0');
-  for (let at = 0; at < parts.length; at++) {
-    const part = parts[at] ?? '';
-    const blob = /^\n?:\d{6} \d{6} [0-9a-f]+ ([0-9a-f]+) A$/.exec(part)?.[1];
-    if (blob !== undefined) commits.at(-1)?.added.push({ blob, name: parts[++at] ?? '' });
-    else {
-      const [, commit, seconds] = /^([0-9a-f]{40,64}) (\d+)$/.exec(part) ?? [];
-      if (commit !== undefined) commits.push({ commit, recordedAt: Number(seconds), added: [] });
-    }
-  }
-  return commits;
+  return output
+    .toString('latin1')
+    .split('\n')
+    .flatMap((line) => {
+      const [, commit, seconds] = /^([0-9a-f]{40,64}) (\d+)$/.exec(line) ?? [];
+      return commit === undefined ? [] : [{ commit, recordedAt: Number(seconds) }];
+    });
 }
 
 async function replayDay(
   repository: Repository,
   day: HistoryDay,
-  commits: readonly ReplayedCommit[],
-  before: ReplayedCommit | undefined,
-  findForgotten: FindForgotten,
+  commits: readonly RecordedCommit[],
+  before: RecordedCommit | undefined,
+  isForgotten: IsForgotten,
   signal: AbortSignal,
 ): Promise<void> {
   const doing = 'removing paths from the history';
-  const texts = await readCommits(
-    repository,
-    commits.map(({ commit }) => commit),
-    signal,
-  );
   const git = repository.start(
     ['fast-import', '--quiet', '--force', '--done', '--date-format=raw'],
     signal,
@@ -190,27 +170,86 @@ async function replayDay(
   git.stdout.resume();
   let parent = before?.commit,
     mark = 0;
-  for (const one of commits) {
-    const kept = one.added.filter(({ name }) => findForgotten(one, name) === undefined);
-    const text = texts.get(one.commit);
-    if (kept.length === 0 || text === undefined) continue;
-    const paths = new Set(one.added.flatMap(({ name }) => findForgotten(one, name) ?? []));
-    const message = Buffer.from(removeFromMessage(text.message, paths));
-    const people = text.headers.filter((line) => /^(author|committer) /.test(line));
-    await git.write(
-      `commit ${day.ref}\nmark :${String(++mark)}\n${people.join('\n')}\n` +
-        `data ${String(message.length)}\n`,
-    );
-    await git.write(message);
-    await git.write(`\n${parent === undefined ? '' : `from ${parent}\n`}deleteall\n`);
-    for (const { name, blob } of kept) await git.write(`M 100644 ${blob} ${quoteName(name)}\n`);
-    await git.write('\n');
-    parent = `:${String(mark)}`;
+  try {
+    for (let at = 0; at < commits.length; at += COMMITS_AT_ONCE) {
+      const part = commits.slice(at, at + COMMITS_AT_ONCE);
+      for (const one of await readKept(repository, part, isForgotten, signal)) {
+        await git.write(
+          `commit ${day.ref}\nmark :${String(++mark)}\n${one.people.join('\n')}\n` +
+            `data ${String(one.message.length)}\n`,
+        );
+        await git.write(one.message);
+        await git.write(`\n${parent === undefined ? '' : `from ${parent}\n`}deleteall\n`);
+        for (const { name, blob } of one.files)
+          await git.write(`M 100644 ${blob} ${quoteName(name)}\n`);
+        await git.write('\n');
+        parent = `:${String(mark)}`;
+      }
+    }
+    // Without a commit of its own the day ends with the one before, or is gone.
+    if (mark === 0 && parent !== undefined) await git.write(`reset ${day.ref}\nfrom ${parent}\n\n`);
+    await git.write('done\n');
+    git.stdin.end();
+  } catch (error) {
+    git.end('abort');
+    await git.exited;
+    throw error;
   }
-  // Without a commit of its own the day ends with the one before, or is gone.
-  if (mark === 0 && parent !== undefined) await git.write(`reset ${day.ref}\nfrom ${parent}\n\n`);
-  await git.write('done\n');
-  git.stdin.end();
   requireExit(doing, await git.exited);
   if (parent === undefined) await deleteRefs(repository, [day], signal);
+}
+
+/** A commit as it is written anew. */
+interface KeptCommit {
+  readonly people: readonly string[];
+  readonly message: Buffer;
+  readonly files: readonly { readonly name: string; readonly blob: string }[];
+}
+
+/** Reads what is kept of commits. Those of which nothing is kept are missing in the answer. */
+async function readKept(
+  repository: Repository,
+  commits: readonly RecordedCommit[],
+  isForgotten: IsForgotten,
+  signal: AbortSignal,
+): Promise<KeptCommit[]> {
+  const times = new Map(commits.map(({ commit, recordedAt }) => [commit, recordedAt]));
+  const read: (Omit<KeptCommit, 'files'> & { readonly commit: string; names: string[] })[] = [];
+  for await (const { commit, message, headers } of readCommits(
+    repository,
+    [...times.keys()],
+    signal,
+  )) {
+    const { versions } = parseMessage(message);
+    const forgotten = versions.filter((one) => isForgotten(one, times.get(commit) ?? 0));
+    read.push({
+      commit,
+      people: headers.flatMap((line) => formatPerson(line) ?? []),
+      message: Buffer.from(removeFromMessage(message, new Set(forgotten.map(({ path }) => path)))),
+      names: versions.filter((one) => !forgotten.includes(one)).map((one) => makeTreeName(one)),
+    });
+  }
+  const blobs = await findBlobs(
+    repository,
+    read.flatMap(({ commit, names }) => names.map((name) => `${commit}:${name}`)),
+    signal,
+  );
+  return read.flatMap(({ people, message, names }) => {
+    const found = blobs.splice(0, names.length);
+    const files = names.flatMap((name, index) => {
+      const blob = found[index];
+      return blob === undefined ? [] : [{ name, blob }];
+    });
+    return files.length === 0 ? [] : [{ people, message, files }];
+  });
+}
+
+/**
+ * Formats who made a commit, and when, as fast-import takes it. It refuses some zones that git took
+ * from another host, and that must not keep what somebody wants forgotten.
+ */
+function formatPerson(header: string): string | undefined {
+  const [, role, name = '', seconds = ''] =
+    /^(author|committer) ([^<>]*)<[^<>]*> (\d+) [+-]\d{4}$/.exec(header) ?? [];
+  return role === undefined ? undefined : `${role} ${name}<> ${seconds} +0000`;
 }

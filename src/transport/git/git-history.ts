@@ -11,7 +11,7 @@ import { findEarlierRecords } from './carry-over.js';
 import { forgetPaths } from './forget.js';
 import { writeBundle } from './bundle.js';
 import { HistoryWork } from './history-work.js';
-import { listVersions, readVersion } from './list.js';
+import { findRevisions, listVersions, readVersion } from './list.js';
 import { countParts, maintainRepository, type MeasureKept } from './maintain.js';
 import { recordVersions } from './record.js';
 import { Repository, type HistoryDay } from './repository.js';
@@ -105,6 +105,10 @@ export class GitHistory implements History {
 
   list(path: Path, limit: number, signal: AbortSignal): Promise<RecordedVersion[]> {
     return this.work.run(signal, (both) => listVersions(this.repository, path, limit, both));
+  }
+
+  findRevisions(path: Path, beginning: string, signal: AbortSignal): Promise<RecordedVersion[]> {
+    return this.work.run(signal, (both) => findRevisions(this.repository, path, beginning, both));
   }
 
   findAt(

@@ -1,38 +1,40 @@
 import { createHash } from 'node:crypto';
 import { SyncMediaError } from '../../model/errors.js';
 import type { RecordedVersion } from '../../model/history.js';
+import type { HostId } from '../../model/host.js';
 import { quotePath } from '../../replica/paths.js';
 import type { Path } from '../../model/path.js';
 import { catObjects } from './cat-file.js';
 import { parseMessage } from './message.js';
 import { listTreeFolders, makeTreeName } from './names.js';
+import { readOutput } from './output.js';
 import { requireExit, type Repository } from './repository.js';
 
 /** Versions that were recorded twice, for example before a crash, must not hide others. */
 const EXTRA = 50;
+/** The commits of a path among which a revision is searched. */
+const MOST_COMMITS = 500_000;
 /** The largest commit that is read. A larger one is not ours. */
 const MAX_COMMIT = 1024 * 1024;
 /** Bytes of commits that are in memory at once. */
 const READ_AT_ONCE = 32 * 1024 * 1024;
 
-/** A log of the names that commits of all hosts added, newest first, with NUL between the parts. */
-export const logOfAdditions: readonly string[] = [
+/**
+ * A log of the commits that change given names, newest first: those that added one, and those after
+ * them, whose trees lack it again. It does not print the names. git would hold all of a commit in
+ * memory, and another host may send a tree of a few bytes that has billions of them.
+ */
+export const logOfChanges: readonly string[] = [
   'log',
   '--branches',
   '--date-order',
-  '--diff-filter=A',
-  '--root',
-  '--raw',
+  '--no-patch',
   '--no-renames',
-  '--no-abbrev',
-  '--no-textconv',
-  '--no-ext-diff',
-  '-z',
 ];
 
 /**
  * Lists the versions of a path, newest first. What several records say of one version is listed
- * once. The host is that of the ref, since a commit may say anything.
+ * once.
  */
 export async function listVersions(
   repository: Repository,
@@ -40,41 +42,77 @@ export async function listVersions(
   limit: number,
   signal: AbortSignal,
 ): Promise<RecordedVersion[]> {
-  if (!(await repository.exists())) return [];
+  const commits = await listChanges(repository, path, 2 * (limit + EXTRA), signal);
+  const versions = new Map<string, RecordedVersion>();
+  for await (const one of readVersionsOf(repository, path, commits, signal)) {
+    const key = `${one.version} ${one.as}`;
+    if (!versions.has(key)) versions.set(key, one);
+  }
+  return [...versions.values()].sort((a, b) => b.at.getTime() - a.at.getTime()).slice(0, limit);
+}
+
+/**
+ * Finds the records of a path whose revision begins like this. A version that was recorded twice,
+ * for example because it was replaced on another day, has a revision of each record.
+ */
+export async function findRevisions(
+  repository: Repository,
+  path: Path,
+  beginning: string,
+  signal: AbortSignal,
+): Promise<RecordedVersion[]> {
+  const commits = await listChanges(repository, path, MOST_COMMITS, signal);
+  for (const commit of commits.keys()) if (!commit.startsWith(beginning)) commits.delete(commit);
+  const versions: RecordedVersion[] = [];
+  for await (const one of readVersionsOf(repository, path, commits, signal)) versions.push(one);
+  return versions;
+}
+
+/** Lists the commits that change a path, newest first, each with its host. */
+async function listChanges(
+  repository: Repository,
+  path: Path,
+  limit: number,
+  signal: AbortSignal,
+): Promise<Map<string, HostId>> {
+  if (!(await repository.exists())) return new Map();
   const { output } = await repository.run(
     [
-      ...logOfAdditions,
-      `--max-count=${String(limit + EXTRA)}`,
+      ...logOfChanges,
+      `--max-count=${String(limit)}`,
       '--format=%H %S',
       '--',
       ...listTreeFolders(path),
     ],
     { signal, doing: 'listing versions' },
   );
-  const heads = parseLog(output.toString());
-  const messages = await readCommits(
-    repository,
-    heads.map(({ commit }) => commit),
-    signal,
-  );
-  const versions = new Map<string, RecordedVersion>();
-  for (const { commit, host } of heads) {
-    const read = messages.get(commit);
-    if (read === undefined) continue;
-    const { savedBy, versions: described } = parseMessage(read.message);
-    for (const one of described) {
-      const key = `${one.version} ${one.as}`;
-      if (one.path !== path || versions.has(key)) continue;
-      versions.set(key, {
-        ...one,
-        host,
-        author: read.author,
-        ...(savedBy && { savedBy }),
-        revision: commit,
-      });
-    }
-  }
-  return [...versions.values()].sort((a, b) => b.at.getTime() - a.at.getTime()).slice(0, limit);
+  return parseLog(output.toString('latin1'));
+}
+
+async function* readVersionsOf(
+  repository: Repository,
+  path: Path,
+  commits: ReadonlyMap<string, HostId>,
+  signal: AbortSignal,
+): AsyncGenerator<RecordedVersion> {
+  for await (const read of readCommits(repository, [...commits.keys()], signal))
+    for (const one of toVersions(read, commits.get(read.commit) ?? ''))
+      if (one.path === path) yield one;
+}
+
+/** @param host that of the ref, since a commit may say anything */
+export function toVersions(
+  { commit, author, message }: ReadCommit,
+  host: HostId,
+): RecordedVersion[] {
+  const { savedBy, versions } = parseMessage(message);
+  return versions.map((one) => ({
+    ...one,
+    host,
+    author,
+    ...(savedBy && { savedBy }),
+    revision: commit,
+  }));
 }
 
 /** Reads the bytes of a version. The stream fails at its end if their sha256 is another. */
@@ -99,8 +137,7 @@ export async function* readVersion(
   const hash = createHash('sha256');
   let size = 0;
   try {
-    for await (const bytes of git.stdout as AsyncIterable<Buffer>) {
-      git.touch();
+    for await (const bytes of readOutput(git)) {
       size += bytes.length;
       // Too many bytes are read to the end, but not handed out.
       if (size > info.size) continue;
@@ -119,7 +156,8 @@ export async function* readVersion(
   );
 }
 
-interface ReadCommit {
+export interface ReadCommit {
+  readonly commit: string;
   readonly author: string;
   readonly message: string;
   /** The lines before the message. */
@@ -127,22 +165,20 @@ interface ReadCommit {
 }
 
 /**
- * Reads commits. Those that are larger than
- * any that this package writes are left out: another host may have sent very many of them.
+ * Reads commits in this order, and has a part of them in memory. Those that are larger than any
+ * that this package writes are left out: another host may have sent very many of them.
  */
-export async function readCommits(
+export async function* readCommits(
   repository: Repository,
   commits: readonly string[],
   signal: AbortSignal,
-): Promise<Map<string, ReadCommit>> {
-  const found = new Map<string, ReadCommit>();
+): AsyncGenerator<ReadCommit> {
   for (const part of await splitBySize(repository, commits, signal)) {
     // Beside each commit there is one line.
     const options = { signal, doing: 'reading the history', maxOutput: 2 * READ_AT_ONCE };
     for (const one of await catObjects(repository, part, options))
-      if (one?.type === 'commit') found.set(one.name, parseCommit(one.bytes.toString()));
+      if (one?.type === 'commit') yield parseCommit(one.name, one.bytes.toString());
   }
-  return found;
 }
 
 /** Splits the commits into parts of at most `READ_AT_ONCE` bytes. */
@@ -176,21 +212,24 @@ async function splitBySize(
   return parts;
 }
 
-function parseCommit(text: string): ReadCommit {
+function parseCommit(commit: string, text: string): ReadCommit {
   const split = text.indexOf('\n\n');
   const headers = text.slice(0, split).split('\n');
   const author = headers.find((line) => line.startsWith('author '));
   return {
+    commit,
     headers,
     author: /^author (.*?) ?<[^>]*> \d+ [+-]\d{4}$/.exec(author ?? '')?.[1] ?? '',
     message: text.slice(split + 2),
   };
 }
 
-/** Reads the commits and the refs by which they were reached, without the raw lines between. */
-function parseLog(output: string): { commit: string; host: string }[] {
-  return output.split('\0').flatMap((part) => {
-    const [, commit, host] = /^([0-9a-f]{40,64}) (?:refs\/heads\/)?([\w-]+)\//.exec(part) ?? [];
-    return commit === undefined || host === undefined ? [] : [{ commit, host }];
-  });
+/** Reads commits and the hosts of the refs by which they were reached. */
+function parseLog(output: string): Map<string, HostId> {
+  const hosts = new Map<string, HostId>();
+  for (const line of output.split('\n')) {
+    const [, commit, host] = /^([0-9a-f]{40,64}) (?:refs\/heads\/)?([\w-]+)\//.exec(line) ?? [];
+    if (commit !== undefined && host !== undefined) hosts.set(commit, host);
+  }
+  return hosts;
 }
