@@ -1,6 +1,7 @@
 # How the gate lets another host add to its own part of this host's history, and to nothing else.
 # scripts/embed-gate.mjs puts this into syncmedia-gate.py.
 import os
+import resource
 import time
 
 # The one command, and the name by which it means the only repository. Its place is in rules.json.
@@ -12,6 +13,8 @@ GIT_CORE = ('/usr/lib/git-core', '/usr/libexec/git-core', '/usr/local/libexec/gi
 MOST_OF_PUSH = 2 * 1024 ** 3
 # The history may exceed its limit by this factor until its host's next cleaning.
 SLACK = 1.5
+# Limit of the memory of one process, in bytes. git streams blobs; it holds a commit or a tree whole.
+MOST_MEMORY = 1024 ** 3
 # Deliveries and visitors come first.
 NICENESS = 10
 # In seconds. An older lock has no owner: a connection that broke off left it, and git would fail at it for ever.
@@ -33,6 +36,8 @@ def receive_history(host, history):
         raise Refused('the history of this host is full until it is cleaned')
     settings = [
         ('core.hooksPath', '/dev/null'), ('core.fsmonitor', 'false'), ('core.fsync', 'committed,reference'), ('core.bigFileThreshold', '1m'),
+        # Otherwise a push within the limit could grow by a factor of a thousand as it is unpacked.
+        ('core.looseCompression', '1'),
         ('receive.fsckObjects', 'true'), ('receive.autogc', 'false'), ('receive.maxInputSize', str(min(MOST_OF_PUSH, history['maxBytes']))),
         ('receive.denyNonFastForwards', 'true'), ('receive.denyDeletes', 'true'), ('receive.shallowUpdate', 'false'),
         ('receive.advertisePushOptions', 'false'), ('receive.hideRefs', 'refs/'), ('receive.hideRefs', '!refs/heads/' + host),
@@ -43,6 +48,7 @@ def receive_history(host, history):
     own = [(repository, READ), (os.path.join(repository, 'objects'), CHANGE), (os.path.join(repository, 'refs'), CHANGE)]
     os.umask(0o077)
     os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     become(find(GIT, 'git'), ['receive-pack', repository], core + own, make_git_environment(settings))
 
 

@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { deflateSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { setGateHistory } from '../../src/access/gate.js';
 import { formatDay } from '../../src/model/clock.js';
 import { requireSafePath } from '../../src/replica/paths.js';
 import { createGitBackend } from '../../src/transport/git/git-backend.js';
+import { maintainRepository } from '../../src/transport/git/maintain.js';
 import { Repository } from '../../src/transport/git/repository.js';
 import type { Backend } from '../../src/transport/backend.js';
 import { SshConfig } from '../../src/transport/ssh/ssh-config.js';
@@ -33,21 +35,37 @@ let here: string;
 /** ssh of each host, as arguments. */
 let sshOf: Record<string, string[]>;
 
-const run = (program: string, args: readonly string[], env = {}): Promise<Ended> =>
+const run = (
+  program: string,
+  args: readonly string[],
+  env = {},
+  input: readonly (string | Buffer)[] = [],
+): Promise<Ended> =>
   new Promise((resolve) => {
     const options = { timeout: 20_000, env: { ...process.env, ...env } };
-    execFile(program, args, options, (error, stdout, stderr) => {
+    const child = execFile(program, args, options, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr });
     });
+    // It may refuse before it has read everything.
+    child.stdin?.on('error', () => undefined);
+    for (const part of input) child.stdin?.write(part);
+    if (input.length > 0) child.stdin?.end();
   });
-const exec = (host: string, command: string): Promise<Ended> =>
-  run('ssh', [...(sshOf[host] ?? []), command]);
-/** A push as a rogue host would make it, with git's own ssh and any refspec. */
+const exec = (host: string, command: string, input?: (string | Buffer)[]): Promise<Ended> =>
+  run('ssh', [...(sshOf[host] ?? []), command], {}, input);
+/** A push as a rogue host would make it, with git's own ssh, any refspec, and much compressed. */
 const push = (host: string, ...args: string[]): Promise<Ended> =>
-  run('git', [`--git-dir=${here}`, 'push', '--porcelain', ...args], {
+  run('git', ['-c', 'pack.compression=9', `--git-dir=${here}`, 'push', '--porcelain', ...args], {
     GIT_SSH_COMMAND: ['ssh', ...(sshOf[host] ?? [])].slice(0, -1).join(' '),
     GIT_CONFIG_GLOBAL: '/dev/null',
   });
+const git = async (args: string[], input: string[] = []): Promise<string> =>
+  (await run('git', [`--git-dir=${here}`, ...args], {}, input)).stdout.trim();
+/** A commit whose tree has only this file. */
+async function commitFile(blob: string, name: string): Promise<string> {
+  const tree = await git(['mktree'], [`100644 blob ${blob}\t${name}\n`]);
+  return git(['-c', 'user.name=x', '-c', 'user.email=x@x', 'commit-tree', tree, '-m', 'x']);
+}
 const remote = (host: string): string => `${sshOf[host]?.at(-1) ?? ''}:syncmedia-history`;
 const listRefs = async (): Promise<string> =>
   (
@@ -310,34 +328,53 @@ describe.skipIf(gateIsMissing !== undefined)("another host's history", () => {
   });
 
   test('takes no object that git could not check', async () => {
-    const git = (...args: string[]): Promise<Ended> => run('git', [`--git-dir=${here}`, ...args]);
     await record('a.jpg', 'v1');
-    const blob = (
-      await git('rev-parse', `${await own.findDayRef(today)}:files/${dir}/a.jpg/v1`)
-    ).stdout.trim();
-    const tree = await new Promise<string>((resolve, reject) => {
-      const child = execFile('git', [`--git-dir=${here}`, 'mktree'], (error, stdout) => {
-        if (error) reject(new Error(error.message));
-        else resolve(stdout.trim());
-      });
-      child.stdin?.end(`100644 blob ${blob}\t.git\n`);
-    });
-    const commit = await git(
-      '-c',
-      'user.name=x',
-      '-c',
-      'user.email=x@x',
-      'commit-tree',
-      tree,
-      '-m',
-      'x',
-    );
-    const ended = await push(
-      self,
-      remote(self),
-      `${commit.stdout.trim()}:refs/heads/${self}/2026-01-01`,
-    );
+    const blob = await git(['rev-parse', `${await own.findDayRef(today)}:files/${dir}/a.jpg/v1`]);
+    const commit = await commitFile(blob, '.git');
+    const ended = await push(self, remote(self), `${commit}:refs/heads/${self}/2026-01-01`);
     expect(ended.code).not.toBe(0);
+    expect(await listRefs()).toBe('');
+  });
+
+  test('stays as small as what was sent, also once it is packed', async () => {
+    const zeros = join(site.here, '../zeros');
+    await writeFile(zeros, '');
+    await truncate(zeros, 64 * 1024 ** 2);
+    const commit = await commitFile(await git(['hash-object', '-w', zeros]), 'zeros');
+    const ref = `refs/heads/${rogue}/${today}.00000000`;
+    const pushed = await push(rogue, remote(rogue), `${commit}:${ref}`);
+    expect(pushed.code, pushed.stderr).toBe(0);
+    const measure = async (): Promise<number> => {
+      const { output } = await there.run(['count-objects', '-v'], { signal: never, doing: 'x' });
+      const sizes = [...output.toString().matchAll(/^size(?:-pack)?: (\d+)$/gm)];
+      return sizes.reduce((sum, [, size]) => sum + Number(size) * 1024, 0);
+    };
+    expect(await measure()).toBeLessThan(1024 ** 2);
+    await maintainRepository(there, limits, never);
+    expect(await measure()).toBeLessThan(1024 ** 2);
+  });
+
+  test('takes no object for which git would need very much memory', async () => {
+    const size = 3 * 1024 ** 3;
+    const head = [0x90 | (size % 16)];
+    for (let rest = Math.floor(size / 16); rest > 0; rest = Math.floor(rest / 128)) {
+      head[head.length - 1]! |= 0x80;
+      head.push(rest % 128);
+    }
+    const pack = Buffer.concat([
+      Buffer.from('PACK\0\0\0\u0002\0\0\0\u0001', 'latin1'),
+      Buffer.from(head),
+      deflateSync(Buffer.alloc(1_000)),
+    ]);
+    const ref = `refs/heads/${rogue}/${today}.00000000`;
+    const command = `${'0'.repeat(40)} ${'1'.repeat(40)} ${ref}\0report-status\n`;
+    const length = (command.length + 4).toString(16).padStart(4, '0');
+    const ended = exec(rogue, "git-receive-pack 'syncmedia-history'", [
+      `${length}${command}0000`,
+      pack,
+      createHash('sha1').update(pack).digest(),
+    ]);
+    expect((await ended).stderr).toContain('Out of memory');
     expect(await listRefs()).toBe('');
   });
 });

@@ -90,6 +90,14 @@ async function chooseTooMuch(
   return chosen;
 }
 
+/**
+ * Objects of another host that only compressing makes small stay small. Those in a pack of ours are
+ * taken as they are.
+ */
+const compressed: readonly string[] = ['pack.compression', 'core.looseCompression'].flatMap(
+  (name) => ['-c', `${name}=1`],
+);
+
 /** Young objects without a ref stay: another host may be about to give them one. */
 export async function packObjects(
   repository: Repository,
@@ -101,7 +109,7 @@ export async function packObjects(
     all: ['-A', `--unpack-unreachable=${UNUSED_FOR}`],
     new: ['--geometric=2'],
   }[how];
-  await repository.run(['repack', '-d', '-n', '-q', ...which], options);
+  await repository.run([...compressed, 'repack', '-d', '-n', '-q', ...which], options);
   await repository.run(['prune', `--expire=${UNUSED_FOR}`], options);
   await repository.run(['commit-graph', 'write', '--reachable', '--changed-paths'], options);
 }

@@ -22,7 +22,7 @@ const CONFIG: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   core: {
     repositoryFormatVersion: '0',
     bare: 'true',
-    // Photos do not compress. Without this every host would deflate every byte.
+    // Photos do not compress. Without this every host would deflate every byte as it records it.
     compression: '0',
     looseCompression: '0',
     // git streams larger files instead of holding them in memory.
