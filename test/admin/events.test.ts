@@ -130,14 +130,14 @@ describe('what a client gets', () => {
 
   test('the status of one file, as often as it changes', async () => {
     await serve();
-    sync.document = { files: [] };
+    sync.found = { files: [] };
     const client = await open('?path=uploads%2Fa.jpg');
     expect(await client.waitFor('files')).toMatchObject({ data: { files: [] } });
-    sync.document = {
+    sync.found = {
       files: [{ path: 'uploads/a.jpg', captured: true, heldBy: [], pending: [] }],
     };
     await until(() => client.events.filter(({ name }) => name === 'files').length === 2);
-    expect(sync.calls).toContainEqual(['statusOf', 'uploads/a.jpg']);
+    expect(sync.calls).toContainEqual(['files.find', { path: 'uploads/a.jpg' }]);
   });
 
   test('pings, each with the time of the newest reading', async () => {

@@ -202,12 +202,12 @@ export class RecordingInstance implements SyncMedia {
       text: '# HELP syncmedia_x A line.\n',
     });
 
+  found: FilePage = {
+    files: [{ path: 'uploads/a.jpg', captured: true, heldBy: [], pending: [] }],
+    next: 'uploads/a.jpg' as Path,
+  };
   readonly files = {
-    find: (...args: unknown[]) =>
-      this.answer<FilePage>('files.find', args, {
-        files: [{ path: 'uploads/a.jpg', captured: true, heldBy: [], pending: [] }],
-        next: 'uploads/a.jpg' as Path,
-      }),
+    find: (...args: unknown[]) => this.answer('files.find', args, this.found),
     retry: (...args: unknown[]) => this.answer('files.retry', args, { retried: 3 }),
   };
   models(): Promise<ModelDescription[]> {
@@ -342,9 +342,8 @@ export class RecordingInstance implements SyncMedia {
       { name: 'node', state: 'ok' as const, message: 'Node 24' },
     ]);
   }
-  document: DocumentStatus = { files: [] };
   statusOf(...args: unknown[]): Promise<DocumentStatus> {
-    return this.answer('statusOf', args, this.document);
+    return this.answer('statusOf', args, { files: [] });
   }
   showDocument(model: string, id: string): Promise<DocumentStatus> {
     return this.answer('showDocument', [model, id], {

@@ -24,7 +24,8 @@ export const eventRoutes: readonly AdminRoute[] = [
       // A page of another origin could read nothing, and take up all streams.
       refuseOtherOrigins(headers);
       await streams.requireReady();
-      const readFile = path === undefined ? undefined : () => sync.statusOf(path);
+      // As `GET /files` finds it: the file may lie in a sync dir that only other hosts open.
+      const readFile = path === undefined ? undefined : () => sync.files.find({ path });
       await readFile?.();
       const lastEventId = headers['last-event-id']?.toString();
       const { session, requireAuthorized } = requester;
