@@ -102,6 +102,19 @@ describe('the live state', () => {
     expect(reduceLive(refused, read).problem).toBeUndefined();
   });
 
+  test('files that came while it was paused are shown once it is resumed', () => {
+    const [before, after] = [{ files: [] }, { files: [], id: 'later' }];
+    const paused = play(
+      { type: 'files', files: before },
+      { type: 'paused', by: 'reader', now: 0 },
+      { type: 'files', files: after },
+    );
+    expect(paused.files).toEqual(before);
+    expect(reduceLive(paused, { type: 'resumed' }).files).toEqual(after);
+    const left = reduceLive(reduceLive(paused, { type: 'unwatched' }), { type: 'resumed' });
+    expect(left.files).toBeUndefined();
+  });
+
   test('files of another path are dropped', () => {
     const files = { files: [] };
     expect(play({ type: 'files', files }).files).toEqual(files);

@@ -20,8 +20,9 @@ export interface LiveState {
     readonly at: number;
     readonly changes: number;
   };
-  /** The files that the stream watches. */
+  /** The files that the stream watches. While it is paused, `newestFiles` goes on without them. */
   readonly files?: WireDocument;
+  readonly newestFiles?: WireDocument;
 }
 
 /** What a request for the overview failed with. */
@@ -80,15 +81,23 @@ export function reduceLive(state: LiveState, event: LiveEvent): LiveState {
           })
         : state;
     case 'files':
-      return state.paused ? state : { ...state, files: event.files };
+      return {
+        ...state,
+        newestFiles: event.files,
+        ...(!state.paused && { files: event.files }),
+      };
     case 'unwatched':
-      return without(state, 'files');
+      return without(state, 'files', 'newestFiles');
     case 'paused':
       return state.paused
         ? state
         : { ...state, paused: { by: event.by, at: event.now, changes: 0 } };
     case 'resumed':
-      return { ...without(state, 'paused'), ...(state.newest && { shown: state.newest }) };
+      return {
+        ...without(state, 'paused'),
+        ...(state.newest && { shown: state.newest }),
+        ...(state.newestFiles && { files: state.newestFiles }),
+      };
   }
 }
 
@@ -103,7 +112,7 @@ function take(state: LiveState, reading: Reading): LiveState {
   };
 }
 
-function without<K extends 'retryAt' | 'problem' | 'paused' | 'files'>(
+function without<K extends 'retryAt' | 'problem' | 'paused' | 'files' | 'newestFiles'>(
   state: LiveState,
   ...names: K[]
 ): Omit<LiveState, K> {
