@@ -213,6 +213,28 @@ describe.skipIf(!hasBrowser)(`the views of the page ${orInstall}`, () => {
     await close();
   });
 
+  test('of files say why they list none', async () => {
+    const message = 'the exclude pattern "*.tmp" of the sync dir uploads/orders matches it';
+    const path = 'uploads/orders/a.tmp';
+    let files: unknown[] = [];
+    site.routes.set('GET files', () => ({ files }));
+    const { page, close } = await openPage(browser, site.url);
+    for (const [query, text] of [
+      ['pendingOn=web3', 'Nothing waits there now.'],
+      ['blockedOn=web3', 'Nothing is blocked there now.'],
+      ['missing=true', 'Every file that the ledger knows is on some host.'],
+      ['contains=nowhere', 'No save has named such a file. It may exist on a disk all the same.'],
+    ] as const) {
+      await showView(page, `#/files?${query}`);
+      await page.locator('section p', { hasText: text }).waitFor();
+      expect([query, await page.locator('main table').count()]).toEqual([query, 0]);
+    }
+    files = [{ path, captured: false, heldBy: [], pending: [], unsynced: { message } }];
+    await showView(page, `#/files?path=${path}`);
+    await page.getByText(`No save has named such a file: ${message}.`).waitFor();
+    await close();
+  });
+
   test('of a host shows what its last reload printed, and each name that cannot be synced', async () => {
     site.routes.set('GET hosts/:one', () => ({
       host: {

@@ -11,6 +11,10 @@ export const fileTexts = {
   filesFound: (count: number, isMore: boolean): string =>
     isMore ? `the first ${formatFiles(count)}` : formatFiles(count),
   noSuchFile: 'No save has named such a file. It may exist on a disk all the same.',
+  notSynced: (message: string): string => `No save has named such a file: ${message}.`,
+  nothingPending: 'Nothing waits there now.',
+  nothingBlocked: 'Nothing is blocked there now.',
+  nothingMissing: 'Every file that the ledger knows is on some host.',
   notEverywhere: 'What is not everywhere',
   pendingOn: (host: string): string => `Waits for ${host}`,
   blockedOn: (host: string): string => `Blocked on ${host}`,

@@ -7,7 +7,7 @@ import { FileList } from '../parts/file-list.js';
 import { FilePlaces } from '../parts/file-places.js';
 import { Heading, Section } from '../parts/heading.js';
 import { Load, useLoaded } from '../parts/loaded.js';
-import { shorten } from '../parts/names.js';
+import { shorten, Text } from '../parts/names.js';
 import { viewAddress } from '../routes.js';
 import { takeSearchRequest } from '../search-request.js';
 import { texts } from '../texts.js';
@@ -111,6 +111,18 @@ function describeQuery(name: string, value: string): string {
   return name === 'missing' ? texts.missingFiles : shown;
 }
 
+/** Why a search found no file that the ledger knows. */
+function explainNone(
+  query: Readonly<Partial<Record<string, string>>>,
+  files: readonly WireFile[],
+): string {
+  if (query.pendingOn !== undefined) return texts.nothingPending;
+  if (query.blockedOn !== undefined) return texts.nothingBlocked;
+  if (query.missing !== undefined) return texts.nothingMissing;
+  const unsynced = files.find((file) => file.unsynced)?.unsynced;
+  return unsynced ? texts.notSynced(unsynced.message) : texts.noSuchFile;
+}
+
 function Listed({
   query,
   title,
@@ -120,7 +132,8 @@ function Listed({
 }): JSX.Element {
   const { api, live, watch } = usePage();
   const [after, setAfter] = useState<readonly string[]>([]);
-  const { path, pendingOn, blockedOn } = query as Readonly<Record<string, string | undefined>>;
+  const wanted: Readonly<Partial<Record<string, string>>> = query;
+  const { path, pendingOn, blockedOn } = wanted;
   const last = after.at(-1);
   const loaded = useLoaded(
     (signal) => api.get<FilePage>('files', { ...query, limit: pageSize, after: last }, signal),
@@ -151,11 +164,14 @@ function Listed({
               title={<bdi>{title}</bdi>}
               more={texts.filesFound(files.length, next !== undefined)}
             >
-              {captured.length === 0 && <p>{texts.noSuchFile}</p>}
-              {host ? (
-                <FileList files={files} host={host} label={title} />
+              {captured.length === 0 ? (
+                <p>
+                  <Text text={explainNone(wanted, files)} />
+                </p>
+              ) : host ? (
+                <FileList files={captured} host={host} label={title} />
               ) : (
-                captured.length > 0 && <FilePlaces files={captured} label={title} />
+                <FilePlaces files={captured} label={title} />
               )}
             </Section>
             {only && !second && keepsHistory && <Versions file={only} />}
