@@ -1,17 +1,7 @@
+import { ApiError, readAnswer } from './read-answer.js';
 import { texts } from './texts.js';
 
-/** An answer of the router that is no success, or none at all (`status` 0). */
-export class ApiError extends Error {
-  override readonly name = 'ApiError';
-  constructor(
-    readonly status: number,
-    message: string,
-    readonly code?: string,
-    readonly remedy?: string,
-  ) {
-    super(message);
-  }
-}
+export { ApiError } from './read-answer.js';
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
@@ -47,6 +37,10 @@ export class Api {
     signal?: AbortSignal,
   ): Promise<T> {
     const limit = AbortSignal.timeout(timeoutMs);
+    const explain = (error: unknown): never => {
+      if (signal?.aborted) throw error;
+      throw new ApiError(0, limit.aborted ? texts.tookTooLong : texts.noAnswer);
+    };
     const response = await fetch(address, {
       method,
       headers: {
@@ -57,35 +51,10 @@ export class Api {
       cache: 'no-store',
       credentials: 'same-origin',
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
-    }).catch((error: unknown) => {
-      if (signal?.aborted) throw error;
-      throw new ApiError(0, limit.aborted ? texts.tookTooLong : texts.noAnswer);
-    });
-    const text = await response.text();
-    if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
-    const error = readError(response.status, text);
-    if (error.status === 401 && address !== 'session') this.onSignedOut();
-    throw error;
-  }
-}
-
-function readError(status: number, text: string): ApiError {
-  const { error = {} } = parse(text) as {
-    error?: { code?: unknown; message?: unknown; remedy?: unknown };
-  };
-  const read = (value: unknown): string | undefined =>
-    typeof value === 'string' && value !== '' ? value : undefined;
-  // A proxy in front answers in its own words, which are no use here.
-  const message = read(error.message) ?? texts.answeredWith(status);
-  return new ApiError(status, message, read(error.code), read(error.remedy));
-}
-
-function parse(text: string): object {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : {};
-  } catch {
-    return {};
+    }).catch(explain);
+    const text = await response.text().catch(explain);
+    if (response.status === 401 && address !== 'session') this.onSignedOut();
+    return readAnswer(response, text) as T;
   }
 }
 

@@ -161,7 +161,7 @@ export function App(): JSX.Element {
         <main id="main" class={isIn && isStale ? 'stale' : undefined}>
           {sessionError !== undefined && <ErrorNotice error={sessionError} retry={readSession} />}
           {!session && sessionError === undefined && <Asking />}
-          {session && !isIn && <SignInView api={api} session={session} done={readSession} />}
+          {session && !isIn && <SignInView api={api} session={session} done={setSession} />}
           {session && isIn && (
             <>
               <LiveNotice

@@ -102,6 +102,17 @@ describe.skipIf(!hasBrowser)(`the live page ${orInstall}`, () => {
     });
   });
 
+  test('says so where the right token signs nobody in', async () => {
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    // As behind a browser without cookies, or where the next host has another token.
+    site.routes.set('POST session', () => undefined);
+    await page.getByLabel('Token').fill('the right token');
+    await page.keyboard.press('Enter');
+    await page.getByText('the next answer took you for a stranger').waitFor();
+    await page.getByText('all of them need the same SYNCMEDIA_ADMIN_TOKEN').waitFor();
+    expect(await page.getByLabel('Token').count()).toBe(1);
+  });
+
   test('keeps what was known while the database does not answer, and lets nobody change it', async () => {
     await page.evaluate(() => {
       (globalThis as unknown as { location: { hash: string } }).location.hash = '#/hosts/web3';

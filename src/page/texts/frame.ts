@@ -42,6 +42,10 @@ export const frameTexts = {
   counting: 'Counting what it would do …',
   noAnswer: 'The application does not answer.',
   tookTooLong: 'The application did not answer within a minute.',
+  answeredByOther: 'Something in front of the application answered in its place.',
+  answeredByOtherRemedy:
+    'Load the page again: a proxy may ask you to sign in. It must pass on every address below ' +
+    'this one.',
   answeredWith: (status: number): string =>
     `The application answered with status ${String(status)}.`,
   keysTitle: 'Keys',
@@ -92,6 +96,10 @@ export const frameTexts = {
   yourName: 'Your name (optional)',
   yourNameMore: 'It stands beside your changes in the audit. Nothing proves it.',
   wrongToken: 'The token is wrong.',
+  notSignedIn: 'The token is right, but the next answer took you for a stranger.',
+  notSignedInRemedy:
+    'Let the browser keep the cookies of this site, delete those that it has, and sign in again. ' +
+    'If several hosts answer here, all of them need the same SYNCMEDIA_ADMIN_TOKEN.',
   notAllowed: 'You may not use this page',
   notAllowedMore:
     'The application decides who may, by its function authorize. Sign in to the application ' +

@@ -14,7 +14,7 @@ export function SignInView({
 }: {
   api: Api;
   session: PageSession;
-  done: () => void;
+  done: (session: PageSession) => void;
 }): JSX.Element {
   const token = useRef<HTMLInputElement>(null);
   const name = useRef<HTMLInputElement>(null);
@@ -29,14 +29,21 @@ export function SignInView({
         token: token.current?.value ?? '',
         ...(given !== '' && { name: given }),
       })
-      .then(done, (reason: unknown) => {
-        setError(
-          reason instanceof ApiError && reason.status === 401
-            ? new Error(texts.wrongToken)
-            : reason,
-        );
-        token.current?.select();
-      })
+      .then(() => api.get<PageSession>('session'))
+      .then(
+        (now) => {
+          if (now.signedIn) done(now);
+          else setError(new ApiError(0, texts.notSignedIn, undefined, texts.notSignedInRemedy));
+        },
+        (reason: unknown) => {
+          setError(
+            reason instanceof ApiError && reason.status === 401
+              ? new Error(texts.wrongToken)
+              : reason,
+          );
+          token.current?.select();
+        },
+      )
       .finally(() => {
         setAsking(false);
       });
