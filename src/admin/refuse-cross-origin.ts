@@ -24,13 +24,22 @@ export function refuseCrossOrigin(headers: IncomingHttpHeaders): void {
 
 /** @throws Refusal 403 */
 export function refuseOtherOrigins(headers: IncomingHttpHeaders): void {
-  const site = headers['sec-fetch-site'];
-  if (
-    site === undefined
-      ? !isSameOrigin(headers.origin, headers.host)
-      : site !== 'same-origin' && site !== 'none'
-  )
-    throw new Refusal(403, 'FORBIDDEN', 'This is accepted from the origin of the router only.');
+  const { 'sec-fetch-site': site, origin = '', host = '' } = headers;
+  if (site === 'same-origin' || site === 'none') return;
+  const message = 'This is accepted from the origin of the router only.';
+  if (site !== undefined) throw new Refusal(403, 'FORBIDDEN', message);
+  if (isSameOrigin(headers.origin, headers.host)) return;
+  // Over plain HTTP browsers send no `Sec-Fetch-Site`, and nginx changes `Host` by default.
+  throw new Refusal(
+    403,
+    'FORBIDDEN',
+    `${message} The page is of ${quote(origin)}, and the request came to ${quote(host)}: if a ` +
+      'proxy lies between, let it pass on the header Host, or speak HTTPS to browsers.',
+  );
+}
+
+function quote(header: string): string {
+  return JSON.stringify(header.slice(0, 300));
 }
 
 function isSameOrigin(origin: string | undefined, host: string | undefined): boolean {

@@ -106,6 +106,18 @@ describe('signing in', () => {
     }
   });
 
+  test('a proxy that renames the host over plain HTTP is named, with both names', async () => {
+    const headers = { Host: '127.0.0.1:3000', Origin: 'http://ops.example' };
+    const answer = await signIn(makeApp(), { token }, headers);
+    expect(answer.status).toBe(403);
+    const { message } = (answer.body as { error: { message: string } }).error;
+    expect(message).toContain('of "http://ops.example", and the request came to "127.0.0.1:3000"');
+    expect(message).toContain('pass on the header Host');
+    // A browser that says so itself lies behind no such proxy.
+    const other = await signIn(makeApp(), { token }, { 'Sec-Fetch-Site': 'cross-site' });
+    expect(other.text).not.toContain('proxy');
+  });
+
   test('wrong tokens in the form count as any others, and do not end sessions', async () => {
     const app = makeApp();
     const cookie = cookieOf(await signIn(app));
