@@ -2,7 +2,7 @@ import type { Need } from '../api/overview.js';
 import { countSeconds } from '../decisions/host-state.js';
 import { restoreNames } from '../hosts/unregister.js';
 import type { HostId } from '../model/host.js';
-import type { DescribedHost } from './describe-hosts.js';
+import { makeDoctorCommand, type DescribedHost } from './describe-hosts.js';
 import type { SiteReading } from './read-site.js';
 
 /** A capture is due this long after its save, and processed at once where a leader works. */
@@ -49,7 +49,7 @@ export function listCaptureNeeds(
           : `Register that machine anew with \`syncmedia init\`, or copy its files to another ` +
             `host and run \`syncmedia push\` there.`,
         sinceSeconds: seconds,
-        command: 'syncmedia doctor',
+        command: known ? makeDoctorCommand(known.overview) : 'syncmedia doctor',
       },
     ];
   });

@@ -47,6 +47,14 @@ export function capCount(count: number): CappedCount {
   return { count: Math.min(count, countLimit), capped: count > countLimit };
 }
 
+/** The command that examines a host, from this one. */
+export function makeDoctorCommand({
+  hostname,
+  thisHost,
+}: Pick<HostOverview, 'hostname' | 'thisHost'>): string {
+  return thisHost ? 'syncmedia doctor' : `syncmedia doctor --host ${hostname}`;
+}
+
 function shortenFailure(sender: SenderFacts): SenderFacts {
   const { failure } = sender;
   return failure ? { ...sender, failure: shortenMessage(failure) } : sender;

@@ -24,7 +24,7 @@ export function listHistoryNeeds({ host, overview }: DescribedHost, now: Date): 
       remedy: 'Remove the cause. Recording is retried by itself.',
       sinceSeconds: since,
       action: { label: `Open ${hostname}`, view: `#/hosts/${encodeURIComponent(hostname)}` },
-      command: 'syncmedia doctor',
+      command: overview.thisHost ? 'syncmedia doctor' : 'syncmedia status --details',
     },
   ];
 }

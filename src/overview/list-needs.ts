@@ -127,7 +127,7 @@ function listRemovals({ host, overview: { hostname } }: DescribedHost): Need[] {
   );
 }
 
-function listConflicts({ overview: { hostname, conflicts = 0 } }: DescribedHost): Need[] {
+function listConflicts({ overview: { hostname, thisHost, conflicts = 0 } }: DescribedHost): Need[] {
   if (conflicts === 0) return [];
   return [
     {
@@ -141,7 +141,7 @@ function listConflicts({ overview: { hostname, conflicts = 0 } }: DescribedHost)
       safe: 'Visitors get the version that won. The other one is kept until somebody decides.',
       remedy: 'Compare both versions, then use the kept one or drop it.',
       action: { label: 'Compare them …', view: '#/conflicts' },
-      command: 'syncmedia conflicts',
+      command: thisHost ? 'syncmedia conflicts' : `syncmedia conflicts --host ${hostname}`,
     },
   ];
 }

@@ -1,20 +1,21 @@
 import type { Need } from '../api/overview.js';
 import { formatFiles } from '../decisions/explain-host.js';
 import type { SetupProblem, UnsyncableNames } from '../model/host.js';
-import type { DescribedHost } from './describe-hosts.js';
+import { makeDoctorCommand, type DescribedHost } from './describe-hosts.js';
 
 /** How many problems of one host are named. */
 const maxNamed = 3;
 
 /** Lists what applications declare and hosts cannot sync, and names that no other host can have. */
 export function listSetupNeeds(described: readonly DescribedHost[]): Need[] {
-  return described.flatMap(({ host: { setup = [], unsyncable = {} }, overview: { hostname } }) => [
-    ...(setup.length > 0 ? [describeSetup(hostname, setup)] : []),
-    ...describeUnsyncable(hostname, Object.values(unsyncable)),
+  return described.flatMap(({ host: { setup = [], unsyncable = {} }, overview }) => [
+    ...(setup.length > 0 ? [describeSetup(overview, setup)] : []),
+    ...describeUnsyncable(overview.hostname, Object.values(unsyncable)),
   ]);
 }
 
-function describeSetup(hostname: string, setup: readonly SetupProblem[]): Need {
+function describeSetup(overview: DescribedHost['overview'], setup: readonly SetupProblem[]): Need {
+  const { hostname } = overview;
   const named = setup.slice(0, maxNamed);
   const more = setup.length > named.length ? `; ${String(setup.length - named.length)} more` : '';
   return {
@@ -25,7 +26,7 @@ function describeSetup(hostname: string, setup: readonly SetupProblem[]): Need {
     cause: `${named.map(({ message }) => message).join('; ')}${more}.`,
     safe: 'All other files go on.',
     remedy: `${[...new Set(named.map(({ remedy }) => remedy))].join('; ')}.`,
-    command: 'syncmedia doctor',
+    command: makeDoctorCommand(overview),
   };
 }
 

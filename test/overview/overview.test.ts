@@ -353,7 +353,7 @@ describe('the overview', () => {
         host: 'name-B',
         title: 'name-B records no versions',
         cause: 'The last try failed: no space left.',
-        command: 'syncmedia doctor',
+        command: 'syncmedia status --details',
       },
     ]);
   });
