@@ -86,11 +86,12 @@ export class Layout {
   wrap(text: string, indentation: number): string {
     const indent = ' '.repeat(indentation);
     const width = Math.max(20, Math.min(this.columns, 2 * defaultColumns) - indentation);
-    if (!this.isFitted) return `${indent}${text}\n`;
+    // A line end or a terminal's command in a message stays text.
+    const shown = removeMarks(escapeControls(text));
+    if (!this.isFitted) return `${indent}${shown}\n`;
     const lines: string[] = [];
     let line = '';
-    // A line end or a terminal's command in a message stays text.
-    for (const word of removeMarks(escapeControls(text)).split(/ +/)) {
+    for (const word of shown.split(/ +/)) {
       const longer = line === '' ? word : `${line} ${word}`;
       if (line !== '' && measureWidth(longer) > width) {
         lines.push(line);

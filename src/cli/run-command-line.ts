@@ -73,7 +73,8 @@ function printError(error: unknown, screen: Screen, debug: boolean): void {
     `syncmedia: ${error instanceof SyncMediaError ? error.code : 'INTERNAL'}: ` +
       `${getErrorMessage(error)}`,
   );
-  if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  if (debug && error instanceof Error)
+    for (const line of (error.stack ?? '').split('\n')) screen.printNotice(line);
 }
 
 /**

@@ -111,7 +111,7 @@ export function formatPairs(
   const width = Math.max(...pairs.map(([name]) => name.length));
   return pairs
     .map(([name, value]) => {
-      const shown = shortenMiddle(escapeControls(value), maxWidth - width - gap);
+      const shown = shortenMiddle(removeMarks(escapeControls(value)), maxWidth - width - gap);
       return `${name.padEnd(width)}${' '.repeat(gap)}${shown}`.trimEnd() + '\n';
     })
     .join('');

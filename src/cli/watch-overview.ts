@@ -23,13 +23,21 @@ export async function watchOverview(
     else for (const line of listChanges(before, overview)) screen.print(line);
     before = overview;
   };
+  // At once: neither a second ctrl-C nor a slow database may keep the cursor hidden.
+  const end = (): void => {
+    screen.endRedraw();
+  };
+  signal.addEventListener('abort', end, { once: true });
   try {
     while (!signal.aborted) {
-      show(await sync.overview());
+      const overview = await sync.overview();
+      signal.throwIfAborted();
+      show(overview);
       await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
     }
   } finally {
-    screen.endRedraw();
+    signal.removeEventListener('abort', end);
+    end();
   }
 }
 

@@ -36,6 +36,13 @@ describe('colours', () => {
     expect(show(paint('x', 'good'), { ...utf8, NO_COLOR: '' })).toBe('\x1b[32mx\x1b[0m\n');
   });
 
+  test('cannot be set by a value or a sentence, which cannot begin a line either', () => {
+    const hostile = 'a\ufdd1b\nNeeds you';
+    const wide = new Layout(false, 80);
+    for (const text of [wide.formatPairs([['file', hostile]]), wide.wrap(hostile, 6)])
+      expect(show(text, utf8).slice(6)).toBe('a\ufffdb\\nNeeds you\n');
+  });
+
   test('cannot be set by a name', () => {
     const shown = show(makeTable('\ufdd1\x1b[31mred\ufddf'), { ...utf8, NO_COLOR: '1' });
     expect(shown).toBe('A  STATE          B\n1  \ufffd\\x1b[31mred\ufffd  2\n');

@@ -27,6 +27,8 @@ describe('completion', () => {
     expect(complete('hosts ')).toEqual(expect.arrayContaining(['list', 'show', 'add', 'edit']));
     expect(completeValues('hosts show ')).toEqual({ kind: 'hosts', before: '' });
     expect(completeValues('runs cancel ')).toEqual({ kind: 'runs', before: '' });
+    expect(completeValues('approve web1 we')).toEqual({ kind: 'hosts', before: '' });
+    expect(completeValues('where Photo ')).toBeUndefined();
     expect(completeValues('removals approve ')).toEqual({ kind: 'sync dirs', before: '' });
     expect(completeValues('hosts show web1 ')).toBeUndefined();
   });

@@ -110,6 +110,13 @@ describe('a database that does not answer', () => {
     expect(stderr).toMatch(/^ {4}at /m);
   });
 
+  test('--debug lets no message command the terminal', async () => {
+    const { code, stderr } = await runCli(['--debug', 'hosts', 'edit', 'x', '--key', '\x1b[31mx']);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^ {4}at /m)]);
+    expect(stderr.split('\\x1b[31mx').length).toBeGreaterThan(2);
+    expect(stderr).not.toContain('\x1b');
+  });
+
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],

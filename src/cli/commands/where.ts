@@ -8,7 +8,7 @@ export function addWhereCommand(program: Command, runCommand: RunCommand): void 
     .command('where')
     .description('Shows which hosts have a file, which lack it, and why.')
     .argument('<path>', 'of the file, relative to the root or absolute; or the name of a model')
-    .argument('[id]', 'of a document of that model: its files')
+    .argument('[document-id]', 'of a document of that model: its files')
     .action((pathOrModel: string, id: string | undefined, _options: object, command: Command) =>
       runCommand(command, async ({ sync, screen, layout, json }) => {
         const page = await sync.files.find(

@@ -19,6 +19,7 @@ export interface Completion {
 /** The kind of a value by its placeholder in the help. */
 const kinds: Readonly<Partial<Record<string, ValueKind>>> = {
   host: 'hosts',
+  hosts: 'hosts',
   'sync-dir': 'sync dirs',
   'sync-dirs': 'sync dirs',
   id: 'runs',
