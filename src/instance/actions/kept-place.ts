@@ -9,11 +9,14 @@ import type { Disk } from '../../replica/disk.js';
 import { checkMarker } from '../../replica/marker.js';
 import { nodeDisk } from '../../replica/node-disk.js';
 import { isSafePath, quotePath } from '../../replica/paths.js';
+import type { LoginLimiter } from '../../transport/ssh/handshakes.js';
 import { withTimeout } from '../../util/with-timeout.js';
 import { useSsh } from './use-ssh.js';
 
 /** In milliseconds. How long all work on another host's disk may take, the login included. */
 const remoteMs = 20_000;
+/** How long it may wait for its turn. The admin page gives up when both are over. */
+const turnMs = 40_000;
 /** Larger files are not hashed over the network while a person waits. */
 const remoteHashLimit = 64 * 1024 * 1024;
 
@@ -30,11 +33,13 @@ export interface KeptPlace {
 
 /**
  * Works with the disk of a host, by default this one.
+ * @param logins each work on another host logs in by itself, and a list leads to many at once
  * @throws UNKNOWN_HOST, HOST_RETIRED, BAD_OPTION, the errors of the connection; TIMED_OUT
  */
 export async function usePlace<T>(
   hostContext: HostContext,
   nameOrId: string | undefined,
+  logins: LoginLimiter,
   work: (place: KeptPlace) => Promise<T>,
 ): Promise<T> {
   const { config, state, registry, me } = hostContext;
@@ -42,13 +47,20 @@ export async function usePlace<T>(
   const host = nameOrId === undefined ? registry.me() : registry.get(nameOrId);
   if (host.id === me) return work(locateHere(hostContext, host));
   requireConnectable(host);
-  return useSsh(config, state, (ssh) =>
-    withTimeout(
-      ssh.connections.use(host, ({ disk }) => work(locateThere(hostContext, host, disk))),
-      remoteMs,
-      host.hostname,
-    ),
-  );
+  const { hostname } = host;
+  const patience = AbortSignal.timeout(turnMs);
+  const useThere = (): Promise<T> =>
+    useSsh(config, state, (ssh) =>
+      withTimeout(
+        ssh.connections.use(host, ({ disk }) => work(locateThere(hostContext, host, disk))),
+        remoteMs,
+        hostname,
+      ),
+    );
+  return logins.run(() => {
+    if (!patience.aborted) return useThere();
+    throw new SyncMediaError('TIMED_OUT', `${hostname}: too many others ask for kept files now`);
+  }, patience);
 }
 
 /** Nothing connects to an address that nobody approved. */

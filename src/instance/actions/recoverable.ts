@@ -19,6 +19,7 @@ import { placeFile } from '../../replica/place.js';
 import type { RecoverableArea } from '../../replica/recoverable-name.js';
 import { discardRecoverableFile, listRecoverableFiles } from '../../replica/recoverable.js';
 import { createReplacedFileResolver } from '../../replication/resolve-replaced.js';
+import { LoginLimiter } from '../../transport/ssh/handshakes.js';
 import { limitList } from '../../util/limit-list.js';
 import { usePlace, type KeptPlace } from './kept-place.js';
 import type { RunActions } from './runs.js';
@@ -26,6 +27,8 @@ import { SameBytes } from './same-bytes.js';
 
 const defaultListLimit = 100,
   maxListLimit = 1_000;
+/** How many files are looked at on other hosts at once. sshd lets ten log in at once by default. */
+const maxLogins = 4;
 const maxPictureBytes = 10 * 1024 * 1024;
 
 /**
@@ -38,6 +41,7 @@ export function createRecoverableActions(
   capture: (paths: readonly Path[]) => Promise<void>,
 ): Pick<SyncMedia, 'recoverable' | 'conflicts'> {
   const sameBytes = new SameBytes();
+  const logins = new LoginLimiter(maxLogins);
 
   const list = async (
     area: RecoverableArea,
@@ -46,7 +50,7 @@ export function createRecoverableActions(
     const { host, limit } = typeof query === 'number' ? { limit: query } : query;
     const most = limitList(limit, defaultListLimit, maxListLimit);
     const hostContext = await thisHost.openContext();
-    return usePlace(hostContext, host, (place) =>
+    return usePlace(hostContext, host, logins, (place) =>
       listKept(hostContext, place, area, most, sameBytes),
     );
   };
@@ -64,7 +68,7 @@ export function createRecoverableActions(
       if (other.id !== hostContext.me)
         return runs.requestRestore(hostContext, other, areas, { dirPath, keptAs, shown, by });
     }
-    const path = await usePlace(hostContext, undefined, async (place) => {
+    const path = await usePlace(hostContext, undefined, logins, async (place) => {
       const kept = await findKeptFile(await place.require(dirPath), areas, keptAs);
       await requireContents(kept, shown);
       await makeParentDirs(kept.location, kept.path);
@@ -97,7 +101,7 @@ export function createRecoverableActions(
       list: (query) => list('conflicts', query),
       restore: (dirPath, keptAs, decision) => restore(['conflicts'], dirPath, keptAs, decision),
       compare: async (dirPath, keptAs, host) =>
-        usePlace(await thisHost.openContext(), host, async (place) => {
+        usePlace(await thisHost.openContext(), host, logins, async (place) => {
           const kept = await findKeptFile(await place.require(dirPath), ['conflicts'], keptAs);
           const { location, path, file } = kept,
             { disk, hashLimit } = location;
@@ -116,7 +120,7 @@ export function createRecoverableActions(
           };
         }),
       readPicture: async (dirPath, keptAs, side, host) =>
-        usePlace(await thisHost.openContext(), host, async (place) => {
+        usePlace(await thisHost.openContext(), host, logins, async (place) => {
           const kept = await findKeptFile(await place.require(dirPath), ['conflicts'], keptAs);
           const file = side === 'kept' ? kept.file : await locateCurrent(kept);
           const { disk } = kept.location;
@@ -127,7 +131,7 @@ export function createRecoverableActions(
           return bytes && type !== undefined ? { type, bytes } : undefined;
         }),
       discard: async (dirPath, keptAs, { host, shown = {} } = {}) =>
-        usePlace(await thisHost.openContext(), host, async (place) => {
+        usePlace(await thisHost.openContext(), host, logins, async (place) => {
           const kept = await findKeptFile(await place.require(dirPath), ['conflicts'], keptAs);
           await requireContents(kept, shown);
           if (!(await discardRecoverableFile(kept.location, keptAs, kept.name.rest)))

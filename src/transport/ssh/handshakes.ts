@@ -11,8 +11,8 @@ export class LoginLimiter {
   constructor(private readonly limit: number) {}
 
   /**
-   * Runs `login` when fewer than `limit` others run. The number of hosts bounds the queue, as
-   * each has one login at a time.
+   * Runs `login` when fewer than `limit` others run. The callers bound the queue: the deliveries
+   * to a host have one login at a time.
    */
   async run<T>(login: () => Promise<T>, signal: AbortSignal): Promise<T> {
     if (this.running >= this.limit) {
