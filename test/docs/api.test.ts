@@ -25,12 +25,19 @@ function listExports(file: string): string[] {
   });
 }
 
-function listMembers(file: string, name: string): string[] {
-  const found = parse(file).statements.find(
+function findInterface(file: string, name: string): ts.InterfaceDeclaration | undefined {
+  return parse(file).statements.find(
     (statement): statement is ts.InterfaceDeclaration =>
       ts.isInterfaceDeclaration(statement) && statement.name.text === name,
   );
-  return (found?.members ?? []).flatMap(({ name: member }) => (member ? [member.getText()] : []));
+}
+
+function listNames(members: Iterable<ts.TypeElement>): string[] {
+  return [...members].flatMap(({ name }) => (name ? [name.getText()] : []));
+}
+
+function listMembers(file: string, name: string): string[] {
+  return listNames(findInterface(file, name)?.members ?? []);
 }
 
 /** Whether the page has the name in backticks, alone or with arguments. */
@@ -46,6 +53,21 @@ test('docs/api.md names every member of an instance', () => {
   const members = listMembers('src/api/sync-media.ts', 'SyncMedia');
   expect(members).toContain('capture');
   expect(members.filter((name) => !isNamed(name))).toEqual([]);
+});
+
+test('docs/api.md names the methods of each member that has some', () => {
+  const instance = findInterface('src/api/sync-media.ts', 'SyncMedia');
+  const methods = new Map([['history', listMembers('src/api/history.ts', 'HistoryActions')]]);
+  for (const member of instance?.members ?? [])
+    if (ts.isPropertySignature(member) && member.type && ts.isTypeLiteralNode(member.type))
+      methods.set(member.name.getText(), listNames(member.type.members));
+  expect(methods.get('hosts')).toContain('purge');
+  const rows = page.split('\n');
+  const missing = [...methods].flatMap(([member, names]) => {
+    const row = rows.find((line) => line.startsWith(`| \`${member}\` |`)) ?? '';
+    return names.filter((name) => !row.includes(`\`${name}\``)).map((name) => `${member}.${name}`);
+  });
+  expect(missing).toEqual([]);
 });
 
 test('docs/api.md names every event', () => {
