@@ -34,6 +34,7 @@ export function syncMedia(schema: Schema, options: PluginOptions): void {
 /**
  * The admin router of the default instance: `app.use('/sync-admin', syncAdmin())`. It refuses
  * everyone until it is configured to let somebody in.
+ * @throws BAD_OPTION
  */
 export function syncAdmin(options?: AdminOptions): RequestHandler {
   return getDefaultInstance().admin(options);
@@ -51,6 +52,7 @@ export function serveMedia(dir: string, options?: ServeOptions): RequestHandler 
 /**
  * Tells a load balancer whether this host has caught up and its backlog is within the limits:
  * `app.use('/ready', syncReady({ maxBehind: 60 }))`.
+ * @throws BAD_OPTION
  */
 export function syncReady(limits?: ReadyLimits): RequestHandler {
   return getDefaultInstance().ready(limits);
@@ -68,7 +70,8 @@ export function syncMetrics(registry: MetricsRegistry): void {
  * Starts the deliveries of the default instance, and the periodic pulls set in the environment.
  * Call it once the models are defined. Its log can be given here: `startSyncMedia({ log })`. The
  * environment sets everything else; `createSyncMedia` takes all options.
- * @throws BAD_OPTION for another option, or a log that lacks a method
+ * @throws BAD_OPTION for another option, or a log that lacks a method; and as `start` of the
+ *   instance
  */
 export async function startSyncMedia(options: StartOptions = {}): Promise<SyncMediaInstance> {
   const { log } = resolveStartOptions(options);

@@ -94,6 +94,7 @@ export interface RunRequest {
   hosts?: readonly string[];
   /** Sync dirs; empty or omitted: all. */
   dirs?: readonly string[];
+  /** Only shows what the run would do. Default false; for an adoption true. */
   dryRun?: boolean;
   /** Who requests the run; stored with it. */
   by?: string;
@@ -118,7 +119,10 @@ export interface RunQuery {
   state?: Run['state'];
   /** The host that carries them out, by name or id. */
   host?: string;
-  /** Where the list goes on: `formatRunCursor` of the last run before. */
+  /**
+   * The list goes on after this run: its `requestedAt` in milliseconds since 1970, a hyphen, and
+   * its `id`. The router gives it as `next`.
+   */
   after?: string;
   /** Default 100; at most 1,000. */
   limit?: number;

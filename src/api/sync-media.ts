@@ -46,7 +46,7 @@ import type {
  * NOT_INITIALISED on a machine without a host id, NO_CONNECTION, CLOSED after `close()`.
  */
 export interface SyncMedia {
-  /** `schema.plugin(sync.plugin, options)`. */
+  /** `schema.plugin(sync.plugin, options)`. Throws BAD_OPTION, BAD_SYNC_DIR naming the fault. */
   plugin(this: void, schema: Schema, options: PluginOptions): void;
   /**
    * Whether this machine has a host id. Without one the instance is inert: it captures and sends
@@ -59,7 +59,8 @@ export interface SyncMedia {
   open(): Promise<void>;
   /**
    * Starts deliveries, runs and cron pulls. Idempotent. On a machine without a host id it logs
-   * one line and does nothing.
+   * one line and does nothing. Throws BAD_STATE if the connection leads to another database than
+   * `init` had, FORMAT_TOO_NEW if a newer version of syncmedia has written the database.
    */
   start(): Promise<void>;
   /**
@@ -201,8 +202,8 @@ export interface SyncMedia {
    */
   metrics(): Promise<MetricsAnswer>;
   /**
-   * Whether this host has caught up and its backlog is within the limits. Never throws: an error
-   * counts as not ready.
+   * Whether this host has caught up and its backlog is within the limits. Throws BAD_OPTION for
+   * malformed limits; every other error counts as not ready.
    */
   isReady(limits?: ReadyLimits): Promise<boolean>;
   /**

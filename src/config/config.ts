@@ -141,7 +141,10 @@ export interface Config {
   readonly key: string | undefined;
   /** The private key file. Undefined means the path of the public key without `.pub`. */
   readonly identityFile: string | undefined;
-  /** Used by `init` only. Afterwards the values that it stored apply. */
+  /**
+   * Used by `init`; afterwards the values that it stored apply. On a machine without a host id,
+   * `root` says below which directory files are served.
+   */
   readonly init: {
     readonly root: string | undefined;
     readonly syncDirs: readonly string[] | undefined;

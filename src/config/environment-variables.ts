@@ -57,7 +57,9 @@ export const environmentVariables = {
   },
   SYNCMEDIA_ROOT: {
     schema: absolutePath,
-    description: 'For `init`: the root.',
+    description:
+      'For `init`: the root. ' +
+      'On a machine that was never initialised, `serveMedia` serves below it.',
     expected: 'an absolute path',
     default: 'none; `init` needs it here or as an option',
     path: true,

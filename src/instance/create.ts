@@ -31,7 +31,7 @@ import { SetupWatch } from './setup-watch.js';
 
 /** `SyncMedia` together with the middleware that an application mounts. */
 export interface SyncMediaInstance extends SyncMedia {
-  /** Creates the router: `app.use('/sync-admin', sync.admin())`. */
+  /** Creates the router: `app.use('/sync-admin', sync.admin())`. Throws BAD_OPTION. */
   admin(options?: AdminOptions): RequestHandler;
   /**
    * Serves the files below a directory (relative to the root, or absolute):
