@@ -35,7 +35,7 @@ const refused = (what: string): unknown =>
   expect.objectContaining({ code: 'BAD_KEY', message: expect.stringContaining(what) as string });
 const find = (key?: string, identityFile?: string) => findKeyPair({ key, identityFile, home });
 
-describe('findKey', () => {
+describe('findKeyPair', () => {
   test('by default takes id_rsa, then id_ed25519', async () => {
     await install('ed', 'id_ed25519');
     expect(await find()).toMatchObject({

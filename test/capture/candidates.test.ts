@@ -7,7 +7,7 @@ import type { Path } from '../../src/model/path.js';
 const dirs = ['uploads/photos', 'docs'] as Path[];
 const find = (value: string) => findPathCandidates(value, ['/srv/site'], dirs);
 
-describe('findCandidates', () => {
+describe('findPathCandidates', () => {
   test.each([
     ['as it is', 'uploads/photos/a.jpg', 'uploads/photos/a.jpg'],
     ['with a leading slash', '/uploads/photos/a.jpg', 'uploads/photos/a.jpg'],

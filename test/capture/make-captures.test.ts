@@ -85,7 +85,7 @@ describe('makeCaptures', () => {
   });
 });
 
-describe('covers', () => {
+describe('coversContents', () => {
   test.each<[string, CaptureContent[], CaptureContent[], boolean]>([
     ['the same', [content('1', ['a'], ['b'])], [content('1', ['a'], ['b'])], true],
     ['less is touched', [content('1', ['a', 'b'])], [content('1', ['a'])], true],

@@ -6,7 +6,7 @@ const { MongoNetworkError, MongoServerError, MongoWriteConcernError, MongoServer
   mongoose.mongo;
 const duplicate = new MongoServerError({ message: 'E11000 duplicate key', code: 11000 });
 
-describe('isNothingWritten', () => {
+describe('assessWriteError', () => {
   test.each(['insertOne', 'updateOne', 'findOneAndUpdate'])(
     'a duplicate key proves that nothing was written by %s',
     (method) => {

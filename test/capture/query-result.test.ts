@@ -3,7 +3,7 @@ import { readUpdateResult, readFindResult } from '../../src/capture/query-result
 
 const nothing = { nothingWritten: true, written: 0, ids: [] };
 
-describe('readCounts', () => {
+describe('readUpdateResult', () => {
   test.each<[string, unknown, ReturnType<typeof readUpdateResult>]>([
     [
       'an update',
@@ -33,7 +33,7 @@ describe('readCounts', () => {
   });
 });
 
-describe('readFound', () => {
+describe('readFindResult', () => {
   test.each<[string, unknown, Record<string, unknown>, ReturnType<typeof readFindResult>]>([
     ['a document', { _id: 1, file: 'a' }, {}, { nothingWritten: false, written: 1, ids: [1] }],
     [

@@ -45,7 +45,7 @@ const safe = [
   `${'abcdefg/'.repeat(249)}abcdefgh`,
 ];
 
-describe('safePath', () => {
+describe('isSafePath and requireSafePath', () => {
   test.each(unsafe)('refuses %s', (_why, value) => {
     expect(isSafePath(value)).toBe(false);
     expect(() => requireSafePath(value)).toThrow(
@@ -103,7 +103,7 @@ describe('safePath', () => {
   });
 });
 
-describe('asPathBelow', () => {
+describe('toPathBelow', () => {
   test.each([
     ['/srv/app', '/srv/app/uploads/a', 'uploads/a'],
     ['/srv/app/', '/srv/app/uploads/a', 'uploads/a'],

@@ -67,7 +67,7 @@ describe('findHostFailure', () => {
   });
 });
 
-describe('explain', () => {
+describe('explainMissingFile', () => {
   const stderr = [
     'rsync: [receiver] mkstemp "/root b/uploads/.syncmedia/tmp/.a\\#012b.jpg.AbCdEf" failed: ' +
       'Permission denied (13)',
@@ -100,7 +100,7 @@ describe('explain', () => {
   });
 });
 
-test('summarise is short, and leaves out lines that only repeat the exit code', () => {
+test('a summary of stderr is short, and leaves out lines that only repeat the exit code', () => {
   expect(summariseStderr('rsync: a\nrsync error: code 23\nrsync: b\n')).toBe('rsync: a; rsync: b');
   expect(summariseStderr('x'.repeat(10_000)).length).toBe(500);
 });

@@ -40,7 +40,7 @@ test.each([
   expect(parseFileMode(chmod)).toBe(expected);
 });
 
-describe('putFile', () => {
+describe('putFileBySftp', () => {
   test('places a file with its time and mode, and leaves nothing unfinished', async () => {
     site = await makeSite(createRsyncBackend);
     const { ssh, host, rootThere } = site;
