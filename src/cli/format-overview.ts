@@ -84,7 +84,7 @@ function formatHostRow(host: HostOverview, at: Date, layout: Layout): string[] {
   ];
 }
 
-export function describeState(state: HostStateName): string {
+function describeState(state: HostStateName): string {
   return `${marks[state]} ${hostStateWords[state]}`;
 }
 

@@ -236,7 +236,7 @@ function listLoneHost({ syncDirs }: SiteReading, described: readonly DescribedHo
   ];
 }
 
-export function viewHost(hostname: string): string {
+function viewHost(hostname: string): string {
   return `#/hosts/${encodeURIComponent(hostname)}`;
 }
 

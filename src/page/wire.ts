@@ -29,7 +29,6 @@ export type WireOverview = Wire<Overview>;
 export type WireHost = Wire<HostOverview>;
 export type WireNeed = WireOverview['needs'][number];
 export type WireRunSummary = WireOverview['runs'][number];
-export type WireRecent = WireOverview['recent'][number];
 export type WireRun = Wire<Run>;
 export type WireFile = Omit<Wire<FileStatus>, 'pending'> & {
   /** The document whose save named this version. */

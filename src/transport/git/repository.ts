@@ -193,7 +193,7 @@ export interface HistoryDay {
  * @param instance of the repository that recorded it. A repository that was made anew begins other
  *   chains, since the other hosts refuse to replace those that they have.
  */
-export function makeDayRef(host: HostId, day: string, instance: string): string {
+function makeDayRef(host: HostId, day: string, instance: string): string {
   return `refs/heads/${host}/${day}.${instance}`;
 }
 

@@ -13,7 +13,7 @@ import type { HistoryDay, Repository } from './repository.js';
  * The only repository that the gate opens to another host, by this name. The gate knows its
  * place, so no path travels.
  */
-export const sharedRepository = 'syncmedia-history';
+const sharedRepository = 'syncmedia-history';
 
 const MAX_STDERR = 64 * 1024;
 /** Time after the exit of ssh to read the rest of stderr. */
