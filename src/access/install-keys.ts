@@ -56,12 +56,18 @@ export async function installKeys(target: KeyTarget, hosts: readonly Host[]): Pr
   return changed;
 }
 
-/** Removes the keys of this installation from authorized_keys and ends their connections. */
+/**
+ * Removes the keys of this installation from authorized_keys and ends their connections.
+ *
+ * A process may still run for a retired host while `init` has registered the machine anew. The
+ * gate and the connections are those of the new host then.
+ */
 export async function uninstallKeys(target: KeyTarget): Promise<boolean> {
   const { stateDir, state } = target;
-  await closeGate(stateDir);
+  const isReplaced = (readState(stateDir)?.id ?? state.id) !== state.id;
+  if (!isReplaced) await closeGate(stateDir);
   const changed = await removeManagedBlock(state.authorizedKeysFile, getBlockOwner(state));
-  await endOtherConnections(target, [], () => false);
+  if (!isReplaced) await endOtherConnections(target, [], () => false);
   return changed;
 }
 

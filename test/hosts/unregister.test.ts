@@ -79,6 +79,19 @@ describe('unregisterHost', () => {
     expect(await readFile(sshds[1].authorizedKeysFile, 'utf8')).not.toContain(hosts[0].publicKey);
   });
 
+  test('and a new init: a process that still runs for the retired host shuts nobody out of the new one', async () => {
+    const started = readState(sshds[1].stateDir) ?? expect.fail('no state');
+    await unregisterHost(machines[1].deps, hosts[1]);
+    const { host } = await initHost(machines[1].deps, { syncDirs: ['uploads'] });
+    await installKeys(
+      { stateDir: sshds[1].stateDir, state: started, log: machines[1].deps.config.log },
+      await listHosts(machines[1].deps),
+    );
+    expect(
+      await logIn(host, { identityFile: sshds[0].privateKeyFile, id: hosts[0].id }),
+    ).toMatchObject({ ok: true });
+  });
+
   test('frees its name and address, keeps its row, and may be done again', async () => {
     await rows().updateOne({ _id: hosts[1].id }, { $set: { lease: { leader: 'x', beat: 1 } } });
     const retired = await unregisterHost(machines[0].deps, hosts[1]);
