@@ -37,66 +37,70 @@ export function describeKilledShares(
   create: (options: BackendOptions) => Backend,
 ): void {
   describe.skipIf(gateIsMissing !== undefined)(`the history of ${backendName}`, () => {
-    test('SIGKILL of the sender or the receiver loses no version, and blocks no later share', async () => {
-      const site = await makeSite(create, { confined: true, backendName });
-      let there: Backend | undefined;
-      try {
-        const { history } = site.backend;
-        const [other] = site.hosts;
-        if (!other) throw new Error('this site has another host');
-        there = await openHistoryThere(site, create, other);
-        if (!history || !there.history) throw new Error('this backend keeps no history');
-        await history.open(never);
-        const [here, away] = [listPlaces(history), listPlaces(there.history)];
-        const file = join(site.here, '../sharing.json');
-        const options: SharingOptions = {
-          ...{ backendName, root: site.here, path, host: site.host },
-          stateDir: join(site.here, '../state'),
-          identityFile: site.identityFile,
-        };
-        await writeFile(file, JSON.stringify(options));
-        let recorded = -1,
-          shared = -1;
-        for (let kill = 0; kill < kills; kill++) {
-          const moment = Math.floor(Math.random() * 400);
-          const args = [compileProgram(program), file, String(recorded + 1)];
-          const reached = await shareUntilKilled(args, away, kill, moment);
-          const from = recorded;
-          recorded = Math.max(recorded, reached.recorded);
-          shared = Math.max(shared, reached.shared);
-          // What outlived the sender ends by itself.
-          await until(() => listProcessesAt([...here, ...away]).length === 0, {
-            timeout: 50_000,
-            what: 'no process at the repositories',
-          });
-          await makeLocksOld(away);
+    test(
+      'SIGKILL of the sender or the receiver loses no version, and blocks no later share',
+      async () => {
+        const site = await makeSite(create, { confined: true, backendName });
+        let there: Backend | undefined;
+        try {
+          const { history } = site.backend;
+          const [other] = site.hosts;
+          if (!other) throw new Error('this site has another host');
+          there = await openHistoryThere(site, create, other);
+          if (!history || !there.history) throw new Error('this backend keeps no history');
           await history.open(never);
-          await expectVersions(history, recorded, from);
-          await expectVersions(there.history, shared, from);
-          await until(async () => {
-            const failure = await history.share(site.host, never);
-            if (failure) throw new Error(failure.message);
-            return true;
-          });
-          await expectVersions(there.history, recorded, recorded - 1);
-          for (const place of [...here, ...away]) {
-            expect((await listFiles(place)).filter((name) => name.endsWith('.lock'))).toEqual([]);
-            const { stdout } = await run('git', [
-              `--git-dir=${place}`,
-              ...['fsck', '--strict', '--no-dangling'],
-            ]);
-            expect(stdout).toBe('');
+          const [here, away] = [listPlaces(history), listPlaces(there.history)];
+          const file = join(site.here, '../sharing.json');
+          const options: SharingOptions = {
+            ...{ backendName, root: site.here, path, host: site.host },
+            stateDir: join(site.here, '../state'),
+            identityFile: site.identityFile,
+          };
+          await writeFile(file, JSON.stringify(options));
+          let recorded = -1,
+            shared = -1;
+          for (let kill = 0; kill < kills; kill++) {
+            const moment = Math.floor(Math.random() * 400);
+            const args = [compileProgram(program), file, String(recorded + 1)];
+            const reached = await shareUntilKilled(args, away, kill, moment);
+            const from = recorded;
+            recorded = Math.max(recorded, reached.recorded);
+            shared = Math.max(shared, reached.shared);
+            // What outlived the sender ends by itself.
+            await until(() => listProcessesAt([...here, ...away]).length === 0, {
+              timeout: 50_000,
+              what: 'no process at the repositories',
+            });
+            await makeLocksOld(away);
+            await history.open(never);
+            await expectVersions(history, recorded, from);
+            await expectVersions(there.history, shared, from);
+            await until(async () => {
+              const failure = await history.share(site.host, never);
+              if (failure) throw new Error(failure.message);
+              return true;
+            });
+            await expectVersions(there.history, recorded, recorded - 1);
+            for (const place of [...here, ...away]) {
+              expect((await listFiles(place)).filter((name) => name.endsWith('.lock'))).toEqual([]);
+              const { stdout } = await run('git', [
+                `--git-dir=${place}`,
+                ...['fsck', '--strict', '--no-dangling'],
+              ]);
+              expect(stdout).toBe('');
+            }
           }
+          expect(shared).toBeGreaterThan(0);
+          await expectVersions(there.history, recorded, -1);
+          for (const one of [history, there.history]) await expectTidy(one);
+          await expectVersions(there.history, recorded, -1);
+        } finally {
+          await there?.close();
+          await site.close();
         }
-        expect(shared).toBeGreaterThan(0);
-        await expectVersions(there.history, recorded, -1);
-        for (const one of [history, there.history]) await expectTidy(one);
-        await expectVersions(there.history, recorded, -1);
-      } finally {
-        await there?.close();
-        await site.close();
-      }
-    }, 1_800_000);
+      },
+      600_000 + kills * 60_000,
+    );
   });
 }
 

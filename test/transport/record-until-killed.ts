@@ -1,16 +1,25 @@
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Who dies, in turns. A git that dies ends the process that started it. */
+const victims = ['its programs', 'the process', 'all of them at a lock'] as const;
+/** A search for locks blocks this process for so long at most, and is given up after the other. */
+const SEARCH_MS = 100,
+  GIVE_UP_MS = 5_000;
 
 /**
  * Runs a program that records versions and prints the number of each, and kills it at another
  * moment each time.
  *
  * @param args the file of the program and its arguments
+ * @param places the repositories in which it looks for locks
  * @param moment milliseconds after the program said `open`
  * @returns the last recorded version; -1 if there is none
  */
 export async function recordUntilKilled(
   args: readonly string[],
+  places: readonly string[],
   kill: number,
   moment: number,
 ): Promise<number> {
@@ -22,11 +31,21 @@ export async function recordUntilKilled(
     });
   });
   let timer: NodeJS.Timeout | undefined;
+  let end = 0;
   const strike = (): void => {
-    // Every other time git dies first, and the process that started it ends because of that. A git
-    // that had just exited dies of nothing, so the next one has to.
-    if (kill % 2 === 1) child.kill('SIGKILL');
-    else timer = setTimeout(strike, killChildren(child.pid) ? 100 : 1);
+    switch (victims[kill % victims.length]) {
+      case 'its programs':
+        // A git that had just exited dies of nothing, so the next one has to.
+        timer = setTimeout(strike, killAll(listPrograms(child)) ? 100 : 1);
+        break;
+      case 'all of them at a lock':
+        end ||= performance.now() + GIVE_UP_MS;
+        if (killAtLock(child, places) || performance.now() > end) child.kill('SIGKILL');
+        else timer = setTimeout(strike, 1);
+        break;
+      default:
+        child.kill('SIGKILL');
+    }
   };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
@@ -38,17 +57,50 @@ export async function recordUntilKilled(
   return Math.max(-1, ...lines.map(Number).filter((number) => !Number.isNaN(number)));
 }
 
-/** Whether there were any. */
-function killChildren(pid: number | undefined): boolean {
+/** Kills the programs, with those that they started, while a lock is there. */
+function killAtLock(child: ChildProcess, places: readonly string[]): boolean {
+  const end = performance.now() + SEARCH_MS;
+  while (performance.now() < end)
+    if (places.some(hasLock)) return killAll(listPrograms(child).map((pid) => -pid));
+  return false;
+}
+
+function hasLock(place: string): boolean {
+  return ['', 'annex', 'objects/info', 'refs/heads'].some((folder) => {
+    try {
+      return readdirSync(join(place, folder), {
+        recursive: folder === 'refs/heads',
+        encoding: 'utf8',
+      }).some((name) => name.endsWith('.lock'));
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Lists the programs that it started. Each leads a process group. */
+function listPrograms({ pid }: ChildProcess): number[] {
   try {
-    const children = readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8')
+    return readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8')
       .split(' ')
-      .filter((one) => /^\d+$/.test(one));
-    for (const one of children) process.kill(Number(one), 'SIGKILL');
-    return children.length > 0;
-  } catch (error) {
-    // The process or its git has ended by itself.
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
-    throw error;
+      .filter((one) => /^\d+$/.test(one))
+      .map(Number);
+  } catch {
+    // It has ended.
+    return [];
   }
+}
+
+/** Whether there were any. */
+function killAll(pids: readonly number[]): boolean {
+  let isStruck = false;
+  for (const pid of pids)
+    try {
+      process.kill(pid, 'SIGKILL');
+      isStruck = true;
+    } catch (error) {
+      // It has ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  return isStruck;
 }
