@@ -324,16 +324,17 @@ export class Ledger extends LedgerQueries {
     );
   }
 
-  /** Removes a retired host from all entries. */
-  async forgetHost(host: HostId): Promise<void> {
+  /** Removes retired hosts from all entries. */
+  async forgetHosts(hosts: readonly HostId[]): Promise<void> {
+    const any = { $in: [...hosts] };
     await this.rows.updateMany(
       {
-        $or: [{ pending: host }, { heldBy: host }, { 'blocked.host': host }],
+        $or: [{ pending: any }, { heldBy: any }, { 'blocked.host': any }],
         pending: isArrayField,
         heldBy: isArrayField,
         blocked: isArrayField,
       },
-      { $pull: { pending: host, heldBy: host, blocked: { host } } },
+      { $pull: { pending: any, heldBy: any, blocked: { host: any } } },
     );
   }
 

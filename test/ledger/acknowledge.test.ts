@@ -251,7 +251,6 @@ describe('taking over', () => {
 
 test('a retired host has nothing pending and holds nothing', async () => {
   await insert('a.jpg', { heldBy: ['A', 'B'] });
-  await site.ledger.forgetHost('B');
-  await site.ledger.forgetHost('C');
+  await site.ledger.forgetHosts(['B', 'C']);
   expect(await read('a.jpg')).toMatchObject({ heldBy: ['A'], pending: [] });
 });

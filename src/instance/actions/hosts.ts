@@ -76,7 +76,7 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
         useSsh(config, readNow(), (ssh) =>
           markRemoteDirs({ ssh, host, timeoutMs: config.timeoutMs }, paths),
         ),
-      forgetHost: (id) => ledger.forgetHost(id),
+      forgetHost: (id) => ledger.forgetHosts([id]),
       countCaptures: (id) => outbox.count(id),
       dropCaptures: (id) => outbox.dropOf(id),
       takeOverCaptures: (from, to) => outbox.takeOver(from, to),

@@ -9,6 +9,7 @@ import { ConflictCounter } from './count-conflicts.js';
 import { HistoryStateStore } from '../history-state.js';
 import { EarlierCaptures } from './earlier-captures.js';
 import { ForgetHistory } from './forget-history.js';
+import { ForgetRetired } from './forget-retired.js';
 import { MaintainHistory } from './maintain-history.js';
 import { Membership } from './membership.js';
 import { OutboxProcessor } from './process-outbox.js';
@@ -51,6 +52,7 @@ export function createJobs(context: LeaderContext, queues: DeliveryQueues): Lead
     new RecheckOrigin(context),
     new TakeOver(context),
     new Backfill(context),
+    new ForgetRetired(context),
     new QueuePolls(queues),
     new PeriodicScan(context),
     new ConflictCounter(context),

@@ -283,7 +283,7 @@ export class Replay {
       this.placements[i] = undefined;
     }
     const retired = /^([ABC]) is retired/.exec(label)?.[1];
-    if (retired !== undefined) await this.site.ledger.forgetHost(retired);
+    if (retired !== undefined) await this.site.ledger.forgetHosts([retired]);
   }
 
   // ---- queues, fetches, placements, leftovers, taking over, joining
