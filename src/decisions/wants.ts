@@ -1,4 +1,4 @@
-import type { Host } from '../model/host.js';
+import type { Host, HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
 
 /** Whether the allow-list of a host includes this path. An empty list means all sync dirs. */
@@ -28,4 +28,9 @@ export function capturesOwnFiles(host: Pick<Host, 'passive' | 'status' | 'readyA
  */
 export function makeBackfillKey({ id, syncDirs }: Pick<Host, 'id' | 'syncDirs'>): string {
   return JSON.stringify([id, [...syncDirs].sort()]);
+}
+
+/** Whether a key of `makeBackfillKey` is one of this host, with whichever sync dirs. */
+export function isBackfillOf(host: HostId, key: string): boolean {
+  return key.startsWith(`${JSON.stringify([host]).slice(0, -1)},`);
 }

@@ -1,5 +1,6 @@
 import type { LeaderContext } from '../../context/leader-context.js';
-import { allowsPath, makeBackfillKey } from '../../decisions/wants.js';
+import { allowsPath, isBackfillOf, makeBackfillKey } from '../../decisions/wants.js';
+import type { Host } from '../../model/host.js';
 import type { LeaderJob } from '../leader-job.js';
 
 /**
@@ -14,6 +15,12 @@ export class Backfill implements LeaderJob {
    * running then, so a second pass follows.
    */
   private readonly firstPass = new Set<string>();
+  /**
+   * Keys of backfills that no longer suffice: since then their host waited for approval or had
+   * other sync dirs, perhaps for less than the time between two polls.
+   */
+  private readonly outdated = new Set<string>();
+  private unsubscribe: (() => void) | undefined;
 
   constructor(
     private readonly context: Pick<
@@ -22,21 +29,28 @@ export class Backfill implements LeaderJob {
     >,
   ) {}
 
+  start(): void {
+    this.unsubscribe = this.context.registry.onChange((before, after) => {
+      for (const host of after) {
+        const was = before.find(({ id }) => id === host.id);
+        if (!was) continue;
+        const [keyBefore, key] = [makeBackfillKey(was), makeBackfillKey(host)];
+        if (keyBefore !== key || was.status === 'pending') this.outdated.add(keyBefore);
+        if (host.status === 'pending') this.outdated.add(key);
+      }
+    });
+  }
+
   async pollThoroughly(): Promise<void> {
     const { ledger, me, registry, dirs } = this.context;
     const hosts = registry.all();
+    await this.forgetOutdated(hosts);
     const backfilled = new Set(registry.me().backfilled ?? []);
     // A retired host's entries have no active origin. It does no harm if several hosts make them
     // pending.
     const origins = [me, ...hosts.filter(({ status }) => status === 'retired').map(({ id }) => id)];
     for (const host of hosts) {
       const key = makeBackfillKey(host);
-      // A host that waits for approval gets nothing meanwhile, so it is backfilled again after
-      // its approval.
-      if (host.status === 'pending' && host.id !== me) {
-        this.firstPass.delete(key);
-        if (backfilled.has(key)) await registry.forgetBackfilled(key);
-      }
       if (host.id === me || host.status !== 'approved' || backfilled.has(key)) continue;
       // An active host that is not ready fetches its files itself first.
       if (!host.passive && host.readyAt === undefined) continue;
@@ -47,6 +61,32 @@ export class Backfill implements LeaderJob {
       if (markedCount > 0) this.context.wakeQueue(host.id);
       if (this.firstPass.has(key)) await registry.recordBackfilled(key);
       this.firstPass.add(key);
+    }
+  }
+
+  close(): Promise<void> {
+    this.unsubscribe?.();
+    return Promise.resolve();
+  }
+
+  /**
+   * While a host waits for approval or has fewer sync dirs, entries are made without it. So it is
+   * backfilled again once it is approved, or has its earlier sync dirs again.
+   */
+  private async forgetOutdated(hosts: readonly Host[]): Promise<void> {
+    const { registry, me } = this.context;
+    const keys = new Set(this.outdated);
+    for (const host of hosts) {
+      const key = makeBackfillKey(host);
+      if (host.status === 'pending') keys.add(key);
+      for (const other of registry.me().backfilled ?? [])
+        if (other !== key && isBackfillOf(host.id, other)) keys.add(other);
+    }
+    for (const key of keys) {
+      if (isBackfillOf(me, key)) continue;
+      this.firstPass.delete(key);
+      if (registry.me().backfilled?.includes(key)) await registry.forgetBackfilled(key);
+      this.outdated.delete(key);
     }
   }
 }
