@@ -87,7 +87,11 @@ async function isGone(disk: ScanDisk, path: Path): Promise<boolean> {
   }
 }
 
-/** Hashes files whose size and mtime did not identify the bytes when they were captured. */
+/**
+ * Hashes files whose size and mtime did not identify the bytes when they were captured. A file that
+ * was still being written then has another size or date by now, and no scan of changed directories
+ * would find it.
+ */
 async function confirmContents(
   {
     reconciler,
@@ -102,12 +106,17 @@ async function confirmContents(
   for (let after: Path | undefined; ;) {
     const unverified = await ledger.findUnverified(me, dir.path, batch, after);
     if (unverified.length === 0) return;
-    const changed: AssertedFile[] = [];
+    const changed: AssertedFile[] = [],
+      written: Path[] = [];
     await mapConcurrently(unverified, 4, async (entry) => {
       signal.throwIfAborted();
       const localInfo = await disk.hash(entry.path).catch(() => undefined);
       const info = entry.info;
-      if (!localInfo || !info || !haveSameSizeAndTime(localInfo, info)) return;
+      if (!localInfo || !info) return;
+      if (!haveSameSizeAndTime(localInfo, info)) {
+        written.push(entry.path);
+        return;
+      }
       // If nobody knows the content, the bytes are those of the version only if nobody has
       // touched the file since.
       const isSame =
@@ -126,6 +135,7 @@ async function confirmContents(
           { why: 'scan', asserted: changed },
         ),
       );
+    if (written.length > 0) onEntries(await reconciler.reconcilePaths(written, { why: 'scan' }));
     after = unverified.at(-1)?.path;
   }
 }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeTombstoneEntry, supersededLimit } from '../../src/decisions/entries.js';
 import { scanSyncDir } from '../../src/ledger/scan.js';
 import { newName } from '../../src/replica/areas.js';
+import type { ScanScope } from '../../src/replica/scan.js';
 import type { Entry } from '../../src/model/entry.js';
 import type { Path } from '../../src/model/path.js';
 import { openSite, photo, photos, type SiteReplica, type Site } from './site.js';
@@ -317,12 +318,13 @@ describe('a file that cannot be examined just now', () => {
 });
 
 describe('a scan', () => {
-  const all = (replica: SiteReplica, me: string): Promise<number> =>
+  const all = (replica: SiteReplica, me: string, scope: ScanScope = {}): Promise<number> =>
     scanSyncDir(
       { reconciler: replica.reconciler, ledger: site.ledger, disk: replica.disk, me },
       photos,
       new AbortController().signal,
       () => undefined,
+      scope,
     );
 
   test('captures files that no document named, and notices missing files', async () => {
@@ -350,6 +352,14 @@ describe('a scan', () => {
     expect((await entryOf(cat)).unverified).toBe(true);
     await all(a, 'A');
     expect((await entryOf(cat)).unverified).toBeUndefined();
+  });
+
+  test('of changed directories finds the rest of a file that was captured while it was written', async () => {
+    await a.write(cat, 'me');
+    await a.reconciler.reconcilePaths([cat], named);
+    await a.write(cat, 'meow');
+    expect(await all(a, 'A', { changedSince: Date.now() + 3_600_000 })).toBe(0);
+    expect((await entryOf(cat)).info).toMatchObject({ size: 4 });
   });
 
   test('a host that is not ready contributes nothing by it', async () => {
