@@ -1,12 +1,6 @@
 import type { Path } from '../model/path.js';
 import type { FileInfo, LocalFileInfo } from '../model/file.js';
-import {
-  areas,
-  resolveInDir,
-  toMilliseconds,
-  parseNameTime,
-  type SyncDirLocation,
-} from './areas.js';
+import { areas, resolveInDir, toMilliseconds, type SyncDirLocation } from './areas.js';
 import { getPathInDir } from './parents.js';
 import { isSafePath } from './paths.js';
 import { getFolderPath, makeAreaFolder } from './replace.js';
@@ -94,8 +88,9 @@ export async function findCopyOf(
 }
 
 /**
- * Where to search for copies of a path. `since` is in milliseconds since the epoch: older copies
- * are skipped.
+ * Where to search for copies of a path. `since` is in milliseconds since the epoch: copies that
+ * came there earlier are skipped. That disk's clock decides. The name of a folder tells the time of
+ * the host that made it.
  */
 interface CopySearch {
   readonly areas: readonly ('replaced' | 'trash' | 'conflicts')[];
@@ -116,10 +111,11 @@ export async function findRecoverableCopy(
   const rest = getPathInDir(location, path);
   for (const area of names.map((name) => areas[name])) {
     for (const name of await listAreaFolders(location, area)) {
-      if (since !== undefined && !((parseNameTime(name) ?? 0) >= since)) continue;
-      const file = resolveInDir(location, `${area}/${name}/${rest}`);
+      const folder = resolveInDir(location, `${area}/${name}`),
+        file = `${folder}/${rest}`;
       const stat = await location.disk.stat(file);
       if (stat?.kind !== 'file') continue;
+      if (since !== undefined && !(await cameSince(location, folder, since))) continue;
       const { size, mtime, nanos } = stat;
       if (
         await wanted({ size, mtime, nanos }, () =>
@@ -130,6 +126,15 @@ export async function findRecoverableCopy(
     }
   }
   return undefined;
+}
+
+async function cameSince(
+  { disk }: SyncDirLocation,
+  folder: string,
+  since: number,
+): Promise<boolean> {
+  const stat = await disk.stat(folder);
+  return stat !== undefined && toMilliseconds(stat) >= since;
 }
 
 const allAreas: CopySearch = { areas: ['replaced', 'trash', 'conflicts'] };

@@ -145,14 +145,21 @@ describe('a file that is back under a tombstone', () => {
     expect(await entryOf(cat)).toMatchObject({ kind: 'file', heldBy: ['A'], pending: ['B'] });
   });
 
+  test('is taken back though the clock of the host that delivered the delete is behind', async () => {
+    named.add(cat);
+    const at = 'uploads/photos/.syncmedia/trash/000000001-0123456789abcdef/cat.jpg';
+    await mkdir(dirname(join(a.root, at)), { recursive: true });
+    await rename(join(a.root, cat), join(a.root, at));
+    await a.reconciler.reconcilePaths([cat], { ...save, savedAt: new Date() });
+    expect(await readFile(join(a.root, cat), 'utf8')).toBe('meow');
+  });
+
   test('stays in the trash where it was removed long before the save', async () => {
     named.add(cat);
     await rm(join(a.root, cat));
-    await a.write(
-      'uploads/photos/.syncmedia/trash/000000001-0123456789abcdef/cat.jpg' as Path,
-      'meow',
-      1_000,
-    );
+    const folder = `uploads/photos/.syncmedia/trash/${newName()}`;
+    await a.write(`${folder}/cat.jpg` as Path, 'meow', 1_000);
+    await utimes(join(a.root, folder), 1_000, 1_000);
     await a.reconciler.reconcilePaths([cat], { ...save, savedAt: new Date() });
     expect(await entryOf(cat)).toMatchObject({ kind: 'tombstone' });
   });
