@@ -75,9 +75,39 @@ export function matchUnrecorded(hosts: readonly HostId[]): LedgerFilter {
   return { $or: [{ unrecorded: true, capturedBy: by }, { 'toRecord.by': by }] };
 }
 
+/**
+ * In milliseconds. No entry is due later than this, and no path is blocked for longer. A later date
+ * was written before the clock was set back.
+ */
+const latestDueMs = 10 * 60_000,
+  latestRetryMs = 2 * 60 * 60_000;
+
 /** Matches due entries whose bytes the origin holds. A tombstone needs no bytes. */
 export function matchSendableBy(origin: HostId): LedgerFilter {
-  return { dueAt: { $lte: new Date() }, $or: [{ heldBy: origin }, { kind: 'tombstone' }] };
+  const now = new Date(),
+    latest = new Date(now.getTime() + latestDueMs);
+  return {
+    dueAt: { $not: { $gt: now, $lte: latest } },
+    $or: [{ heldBy: origin }, { kind: 'tombstone' }],
+  };
+}
+
+/** Whether the retry of a blocked path is due. Matched by `matchDueBlocked`. */
+export function isRetryDue(retryAt: Date | undefined, now: Date): boolean {
+  if (!retryAt) return false;
+  const waitMs = retryAt.getTime() - now.getTime();
+  return waitMs <= 0 || waitMs > latestRetryMs;
+}
+
+/** Matches entries of an origin with a blocked path whose retry is due. */
+export function matchDueBlocked(origin: HostId, now: Date): LedgerFilter {
+  const latest = new Date(now.getTime() + latestRetryMs);
+  return {
+    $or: [{ $lte: now }, { $gt: latest }].map((retryAt) => ({
+      origin,
+      blocked: { $elemMatch: { retryAt } },
+    })),
+  };
 }
 
 export function makeEntryFilter(filter: EntryFilter): LedgerFilter {

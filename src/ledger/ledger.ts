@@ -20,7 +20,14 @@ import type { Entry, Version } from '../model/entry.js';
 import type { Failure } from '../model/failure.js';
 import type { HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
-import { matchBelow, type LedgerFilter, type LedgerRow, type LedgerUpdate } from './filters.js';
+import {
+  isRetryDue,
+  matchBelow,
+  matchDueBlocked,
+  type LedgerFilter,
+  type LedgerRow,
+  type LedgerUpdate,
+} from './filters.js';
 import { LedgerMeasures, missingIndex, pendingIndex, plainPendingIndex } from './measures.js';
 import { LedgerQueries } from './queries.js';
 import { makeBlockUpdate, makeHoldUpdate, toLedgerUpdate } from './updates.js';
@@ -223,15 +230,12 @@ export class Ledger extends LedgerQueries {
 
   /** Makes blocked paths pending again whose retry is due, at most `limit`. Returns how many. */
   async retryDueBlocked(origin: HostId, now: Date, limit: number): Promise<number> {
-    const due = await this.findEntries(
-      { origin, blocked: { $elemMatch: { retryAt: { $lte: now } } } },
-      { limit },
-    );
+    const due = await this.findEntries(matchDueBlocked(origin, now), { limit });
     if (due.length === 0) return 0;
     const { matchedCount } = await this.rows.bulkWrite(
       due.map(({ path, version, blocked }) => {
         const hosts = blocked
-          .filter(({ retryAt }) => retryAt && retryAt <= now)
+          .filter(({ retryAt }) => isRetryDue(retryAt, now))
           .map(({ host }) => host);
         // The host stays in `blocked`, to remember since when the path fails. A success clears it.
         return {

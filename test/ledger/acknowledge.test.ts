@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Acknowledger } from '../../src/ledger/acknowledge.js';
+import { DAY_MS } from '../../src/model/clock.js';
 import type { Entry } from '../../src/model/entry.js';
 import type { Failure } from '../../src/model/failure.js';
 import { makeVersionEntry } from '../../src/decisions/entries.js';
@@ -162,6 +163,15 @@ describe('a blocked path', () => {
     ]);
   });
 
+  test('is delivered at once if the clock that set its time was set back since', async () => {
+    const entry = await insert('a.jpg'),
+      now = new Date();
+    const ahead = new Date(now.getTime() + 365 * DAY_MS);
+    await site.ledger.blockDelivery(entry, 'B', full, ahead, ahead);
+    expect(await site.ledger.retryDueBlocked('A', now, 10)).toBe(1);
+    expect((await read('a.jpg'))?.pending.sort()).toEqual(['B', 'C']);
+  });
+
   test('that waits for a person stays blocked', async () => {
     const entry = await insert('a.jpg');
     await site.ledger.blockDelivery(entry, 'B', full, new Date(), undefined);
@@ -193,6 +203,15 @@ test('an entry of an origin with another clock is due at once, to the origin and
   await site.ledger.insert(
     makeVersionEntry(undefined, facts, { path, version: 'v1', me: 'A', wantedBy: ['B'], now }),
   );
+  expect(await site.ledger.findPending('B', 'A', 10)).toHaveLength(1);
+});
+
+test('an entry that was postponed is due at once if the clock was set back since', async () => {
+  const entry = await insert('a.jpg');
+  await site.ledger.postpone(entry, new Date(Date.now() + 60_000));
+  expect(await site.ledger.hasPending('A', ['B'])).toBe(false);
+  await site.ledger.postpone(entry, new Date(Date.now() + 365 * DAY_MS));
+  expect(await site.ledger.hasPending('A', ['B'])).toBe(true);
   expect(await site.ledger.findPending('B', 'A', 10)).toHaveLength(1);
 });
 

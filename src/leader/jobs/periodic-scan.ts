@@ -101,7 +101,8 @@ export class PeriodicScan implements LeaderJob {
       await registry.recordScan(dir.path, { all: now, changed: now });
       return true;
     }
-    if (isPast(last.all, scanAllMs, now)) {
+    // After the clock was set back, no date tells what changed since the last scan.
+    if (isPast(last.all, scanAllMs, now) || last.changed > now) {
       await this.scan(dir, {});
       const kept = now.getTime() - config.history.days * DAY_MS;
       await ledger.forgetTombstones(

@@ -4,6 +4,7 @@ import type { KnownDirs } from '../../../src/context/known-dirs.js';
 import type { Registry } from '../../../src/hosts/registry.js';
 import { PeriodicScan } from '../../../src/leader/jobs/periodic-scan.js';
 import type { Ledger } from '../../../src/ledger/ledger.js';
+import { DAY_MS } from '../../../src/model/clock.js';
 import { SyncMediaError } from '../../../src/model/errors.js';
 import { EventBus } from '../../../src/model/events.js';
 import type { Host } from '../../../src/model/host.js';
@@ -74,4 +75,44 @@ test('a sync dir that had no marker at the start of the application is left to i
 
 test('a sync dir without a marker that no application has reported is reported', async () => {
   expect(await scanUnmounted({})).toEqual([[], failure, failure]);
+});
+
+test('after the clock was set back a sync dir is scanned as a whole, since no date tells what changed', async () => {
+  const now = Date.now(),
+    scopes: unknown[] = [];
+  let record = (): void => undefined;
+  const recorded = new Promise<void>((resolve) => {
+    record = resolve;
+  });
+  const job = new PeriodicScan({
+    events: new EventBus(),
+    config: makePartial<Config>({ history: makePartial<Config['history']>({ days: 30 }) }),
+    tuning: makePartial<Tuning>({
+      scanAllMs: DAY_MS,
+      scansPeriodically: true,
+      scanChangedMs: 600_000,
+      tombstoneMs: 365 * DAY_MS,
+    }),
+    registry: makePartial<Registry>({
+      me: () =>
+        makePartial<Host>({
+          readyAt: longAgo,
+          scans: { uploads: { all: new Date(now - 60_000), changed: new Date(now + DAY_MS) } },
+        }),
+      recordScan: () => {
+        record();
+        return Promise.resolve();
+      },
+    }),
+    dirs: makePartial<KnownDirs>({ current: () => new SyncDirs([dir]) }),
+    ledger: makePartial<Ledger>({ forgetTombstones: () => Promise.resolve() }),
+    scan: (_dir, _signal, scope) => {
+      scopes.push(scope?.changedSince);
+      return Promise.resolve();
+    },
+  });
+  job.pollThoroughly();
+  await recorded;
+  await job.close();
+  expect(scopes).toEqual([undefined]);
 });
