@@ -12,6 +12,8 @@ export interface FileCopies {
   /** How many hosts must hold it. */
   readonly needed: number;
   readonly heldBy: readonly Host[];
+  /** How many of these hosts count. */
+  readonly counted: number;
   readonly lackedBy: readonly { readonly host: Host; readonly why: string }[];
   /** Why no host will ever receive the file. */
   readonly unsyncedReason?: string;
@@ -19,7 +21,7 @@ export interface FileCopies {
 
 /** The result for a file that is not synced. Its host is not recorded, so none counts. */
 export function makeUnsyncedCopies(path: Path, why: string): FileCopies {
-  return { path, needed: 1, heldBy: [], lackedBy: [], unsyncedReason: why };
+  return { path, needed: 1, heldBy: [], counted: 0, lackedBy: [], unsyncedReason: why };
 }
 
 /**
@@ -39,7 +41,9 @@ interface UnprocessedCaptures {
 }
 
 /**
- * Which hosts hold a path, which do not, and why.
+ * Which hosts hold a path, which do not, and why. Of all hosts and of more than half only those
+ * count that are to have it: a paused host that holds the file does not stand in for one that
+ * lacks it.
  * @param known its entry; undefined: not captured yet
  */
 export function countCopies(
@@ -51,6 +55,7 @@ export function countCopies(
   const concerned = listConcerned(hosts, path);
   const holds = (host: Host): boolean =>
     known !== undefined && 'heldBy' in known && known.heldBy.includes(host.id);
+  const heldBy = hosts.filter((host) => host.status !== 'retired' && holds(host));
   const needed =
     copies === 'all'
       ? concerned.length
@@ -60,15 +65,16 @@ export function countCopies(
   return {
     path,
     needed,
-    heldBy: hosts.filter(holds),
+    heldBy,
+    counted: (typeof copies === 'number' ? heldBy : concerned.filter(holds)).length,
     lackedBy: concerned
       .filter((host) => !holds(host))
       .map((host) => ({ host, why: explainLack(known, host, hosts) })),
   };
 }
 
-export function hasEnoughCopies({ needed, heldBy }: FileCopies): boolean {
-  return heldBy.length >= needed;
+export function hasEnoughCopies({ needed, counted }: FileCopies): boolean {
+  return counted >= needed;
 }
 
 /**
