@@ -1,7 +1,7 @@
 import type { DocumentRef } from '../../model/capture.js';
 import type { RecordRequest } from '../../model/history.js';
 import { findBlobs } from './cat-file.js';
-import { logOfChanges, readCommits } from './list.js';
+import { logFormat, logOfChanges, parseLogLine, readCommits } from './list.js';
 import { parseMessage, type DescribedVersion } from './message.js';
 import { makeTreeName } from './names.js';
 import type { Repository } from './repository.js';
@@ -85,15 +85,15 @@ async function listCommits(
   names: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<Map<string, string>> {
-  const { output } = await repository.run([...logOfChanges, '--stdin', '--format=%H %S'], {
+  const { output } = await repository.run([...logOfChanges, '--stdin', logFormat], {
     signal,
     doing: 'looking for the versions that are replaced',
     input: ['--', ...names].map((line) => `${line}\n`).join(''),
   });
   const days = new Map<string, string>();
   for (const line of output.toString('latin1').split('\n')) {
-    const [, commit, day] = /^([0-9a-f]{40,64}) \S*\/(\d{4}-\d\d-\d\d)\./.exec(line) ?? [];
-    if (commit !== undefined && day !== undefined) days.set(commit, day);
+    const read = parseLogLine(line);
+    if (read?.day !== undefined) days.set(read.commit, read.day);
   }
   return days;
 }

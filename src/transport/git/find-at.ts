@@ -1,7 +1,7 @@
 import type { RecordedVersion } from '../../model/history.js';
 import type { HostId } from '../../model/host.js';
 import type { Path } from '../../model/path.js';
-import { toVersions, logOfChanges, readCommits } from './list.js';
+import { logFormat, logOfChanges, parseLogLine, readCommits, toVersions } from './list.js';
 import { listTreeFolders } from './names.js';
 import { readLines } from './output.js';
 import { requireExit, type Repository } from './repository.js';
@@ -32,19 +32,18 @@ export async function findVersionsAt(
       }
     oldest = findOldest(wanted, found);
   };
-  const git = repository.start([...logOfChanges, '--stdin', '--format=%H %S %at'], signal);
+  const git = repository.start([...logOfChanges, '--stdin', logFormat], signal);
   try {
     const folders = paths.flatMap((path) => listTreeFolders(path));
     git.stdin.end(['--', ...folders].map((line) => `${line}\n`).join(''));
     let candidates = new Map<string, HostId>();
     for await (const line of readLines(git)) {
-      const [, commit, host, seconds] =
-        /^([0-9a-f]{40,64}) (?:refs\/heads\/)?([\w-]+)\/\S* (\d+)$/.exec(line) ?? [];
-      if (commit === undefined || host === undefined) continue;
+      const logged = parseLogLine(line);
+      if (!logged) continue;
       // A commit is dated by its versions, in whole seconds.
-      const at = Number(seconds) * 1000;
+      const at = logged.authoredAt * 1000;
       if (at > time.getTime() || at + 1000 <= oldest) continue;
-      candidates.set(commit, host);
+      candidates.set(logged.commit, logged.host);
       if (candidates.size < COMMITS_AT_ONCE) continue;
       await read(candidates);
       candidates = new Map();

@@ -5,11 +5,13 @@ import type { Path } from '../../model/path.js';
 import { replaceFile } from '../../state-dir/replace-file.js';
 import { findBlobs } from './cat-file.js';
 import { FORGETTING_FILE } from './clean.js';
+import { fastImport, importCommit } from './fast-import.js';
+import type { GitProcess } from './git-process.js';
 import { readCommits } from './list.js';
 import { deleteRefs, packObjects } from './maintain.js';
 import { parseMessage, removeFromMessage, type DescribedVersion } from './message.js';
-import { listTreeFolders, makeTreeName, quoteName } from './names.js';
-import { requireExit, type HistoryDay, type Repository } from './repository.js';
+import { listTreeFolders, makeTreeName } from './names.js';
+import type { HistoryDay, Repository } from './repository.js';
 
 /** Messages are read in parts, so that memory stays bounded. */
 const COMMITS_AT_ONCE = 200;
@@ -162,40 +164,21 @@ async function replayDay(
   isForgotten: IsForgotten,
   signal: AbortSignal,
 ): Promise<void> {
-  const doing = 'removing paths from the history';
-  const git = repository.start(
-    ['fast-import', '--quiet', '--force', '--done', '--date-format=raw'],
-    signal,
-  );
-  git.stdout.resume();
   let parent = before?.commit,
     mark = 0;
-  try {
+  const write = async (git: GitProcess): Promise<void> => {
     for (let at = 0; at < commits.length; at += COMMITS_AT_ONCE) {
       const part = commits.slice(at, at + COMMITS_AT_ONCE);
       for (const one of await readKept(repository, part, isForgotten, signal)) {
-        await git.write(
-          `commit ${day.ref}\nmark :${String(++mark)}\n${one.people.join('\n')}\n` +
-            `data ${String(one.message.length)}\n`,
-        );
-        await git.write(one.message);
-        await git.write(`\n${parent === undefined ? '' : `from ${parent}\n`}deleteall\n`);
-        for (const { name, blob } of one.files)
-          await git.write(`M 100644 ${blob} ${quoteName(name)}\n`);
-        await git.write('\n');
+        await importCommit(git, { ...one, ref: day.ref, mark: ++mark, parent });
         parent = `:${String(mark)}`;
       }
     }
     // Without a commit of its own the day ends with the one before, or is gone.
     if (mark === 0 && parent !== undefined) await git.write(`reset ${day.ref}\nfrom ${parent}\n\n`);
-    await git.write('done\n');
-    git.stdin.end();
-  } catch (error) {
-    git.end('abort');
-    await git.exited;
-    throw error;
-  }
-  requireExit(doing, await git.exited);
+  };
+  const options = { options: ['--force'], doing: 'removing paths from the history' };
+  await fastImport(repository, options, write, signal);
   if (parent === undefined) await deleteRefs(repository, [day], signal);
 }
 

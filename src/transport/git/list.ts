@@ -32,6 +32,8 @@ export const logOfChanges: readonly string[] = [
   '--no-renames',
 ];
 
+export const logFormat = '--format=%H %S %at';
+
 /**
  * Lists the versions of a path, newest first. What several records say of one version is listed
  * once.
@@ -77,16 +79,16 @@ async function listChanges(
 ): Promise<Map<string, HostId>> {
   if (!(await repository.exists())) return new Map();
   const { output } = await repository.run(
-    [
-      ...logOfChanges,
-      `--max-count=${String(limit)}`,
-      '--format=%H %S',
-      '--',
-      ...listTreeFolders(path),
-    ],
+    [...logOfChanges, `--max-count=${String(limit)}`, logFormat, '--', ...listTreeFolders(path)],
     { signal, doing: 'listing versions' },
   );
-  return parseLog(output.toString('latin1'));
+  const lines = output.toString('latin1').split('\n');
+  return new Map(
+    lines.flatMap((line) => {
+      const read = parseLogLine(line);
+      return read ? [[read.commit, read.host]] : [];
+    }),
+  );
 }
 
 async function* readVersionsOf(
@@ -224,12 +226,22 @@ function parseCommit(commit: string, text: string): ReadCommit {
   };
 }
 
-/** Reads commits and the hosts of the refs by which they were reached. */
-function parseLog(output: string): Map<string, HostId> {
-  const hosts = new Map<string, HostId>();
-  for (const line of output.split('\n')) {
-    const [, commit, host] = /^([0-9a-f]{40,64}) (?:refs\/heads\/)?([\w-]+)\//.exec(line) ?? [];
-    if (commit !== undefined && host !== undefined) hosts.set(commit, host);
-  }
-  return hosts;
+/** A line of a log with the format `logFormat`. */
+interface LogLine {
+  readonly commit: string;
+  /** Of the ref by which the commit was reached. */
+  readonly host: HostId;
+  /** Missing if that is no ref of a day. The gate lets each host name its refs as it likes. */
+  readonly day?: string;
+  /** By the clock of the host that captured its versions, in seconds since the epoch. */
+  readonly authoredAt: number;
+}
+
+export function parseLogLine(line: string): LogLine | undefined {
+  const [, commit, host, day, seconds] =
+    /^([0-9a-f]{40,64}) (?:refs\/heads\/)?([\w-]+)\/(?:(\d{4}-\d\d-\d\d)\.)?\S* (\d+)$/.exec(
+      line,
+    ) ?? [];
+  if (commit === undefined || host === undefined) return undefined;
+  return { commit, host, ...(day !== undefined && { day }), authoredAt: Number(seconds) };
 }

@@ -4,10 +4,11 @@ import type { UnrecordedVersion } from '../history.js';
 import type { Replica } from '../../replica/replica.js';
 import { isToken } from '../../model/row-shapes.js';
 import { findEarlierRecords } from './carry-over.js';
+import { fastImport, importCommit } from './fast-import.js';
 import type { GitProcess } from './git-process.js';
 import { formatMessage, makeSingleLine, type DescribedVersion } from './message.js';
-import { makeTreeName, quoteName } from './names.js';
-import { requireExit, type Repository } from './repository.js';
+import { makeTreeName } from './names.js';
+import type { Repository } from './repository.js';
 import { writeBlob, type BlobAnswer } from './write-blob.js';
 
 /** Files of one commit. A list of a path's versions reads the message of each of its commits. */
@@ -55,10 +56,8 @@ export async function recordVersions(
     allowed: [0, 1],
   });
   const { carried, recorded } = await findEarlierRecords(repository, requests, today, signal);
-  const git = repository.start(['fast-import', '--quiet', '--done', '--date-format=raw'], signal);
-  git.stdout.resume();
   const unrecorded: UnrecordedVersion[] = [];
-  try {
+  const write = async (git: GitProcess): Promise<void> => {
     const wanted = requests.filter((request) => !recorded.has(request));
     const marked = await writeBlobs(git, replica, limits, wanted, unrecorded);
     let parent = output.toString().trim();
@@ -67,14 +66,8 @@ export async function recordVersions(
       await writeCommit(git, { ref, mark, parent, group, author: limits.author, hostname, now });
       parent = `:${String(mark)}`;
     }
-    await git.write('done\n');
-    git.stdin.end();
-  } catch (error) {
-    git.end('abort');
-    await git.exited;
-    throw error;
-  }
-  requireExit(doing, await git.exited);
+  };
+  await fastImport(repository, { doing }, write, signal);
   return unrecorded;
 }
 
@@ -163,17 +156,14 @@ async function writeCommit(
       versions: group.map(({ described }) => described),
     }),
   );
-  await git.write(
-    `commit ${ref}\nmark :${String(mark)}\n` +
-      `author ${makeSingleLine(author) || 'syncmedia'} <> ${formatTime(at)}\n` +
-      `committer syncmedia <> ${formatTime(commit.now)}\n` +
-      `data ${String(message.length)}\n`,
-  );
-  await git.write(message);
-  await git.write(`\n${parent === '' ? '' : `from ${parent}\n`}deleteall\n`);
-  for (const { described, blob } of group)
-    await git.write(`M 100644 ${blob} ${quoteName(makeTreeName(described))}\n`);
-  await git.write('\n');
+  await importCommit(git, {
+    ...{ ref, mark, parent, message },
+    people: [
+      `author ${makeSingleLine(author) || 'syncmedia'} <> ${formatTime(at)}`,
+      `committer syncmedia <> ${formatTime(commit.now)}`,
+    ],
+    files: group.map(({ described, blob }) => ({ name: makeTreeName(described), blob })),
+  });
 }
 
 function formatTime(date: Date): string {
