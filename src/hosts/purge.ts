@@ -15,8 +15,16 @@ import { unregisterHost } from './unregister.js';
  * What this package puts into a state folder; with a dot first, what a killed process left there
  * before it was complete. Anything else stays.
  */
-const ownStateFiles =
-  /^(?:\.[\w.]+\.[0-9a-f]{12}|host\.json|retire-on-stop|leader\.sock|l\.[0-9a-f]+|gate|ssh|sshd|git|git-shared\.json|annex|annex-shared\.json|id_ed25519(?:\.pub)?|init\.lock(?:\.break)?|(?:check-gate|try-host)-\w+)$/;
+const ownStateFiles = new RegExp(
+  `^(?:${[
+    String.raw`\.[\w.]+\.[0-9a-f]{12}`,
+    String.raw`host\.json|retire-on-stop|init\.lock(?:\.break)?`,
+    String.raw`leader\.sock|l\.[0-9a-f]+`,
+    String.raw`gate|ssh|sshd|id_ed25519(?:\.pub)?`,
+    String.raw`git|git-shared\.json|annex|annex-shared\.json`,
+    String.raw`(?:check-gate|try-host)-\w+`,
+  ].join('|')})$`,
+);
 
 /** Without the prefix. */
 const collections = [
