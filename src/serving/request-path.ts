@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { isSafePath } from '../replica/paths.js';
+import { isSafePath, OWN_FOLDER } from '../replica/paths.js';
 import type { SyncDirs } from '../replica/sync-dirs.js';
 import type { Path } from '../model/path.js';
 
@@ -10,8 +10,8 @@ import type { Path } from '../model/path.js';
  */
 export type PathRefusal = 'malformed' | 'outside' | 'missing';
 
-/** `.syncmedia`, as a disk that ignores case takes it. Trash and conflicts lie there. */
-const ownFolder = /(?:^|\/)\.syncmedia(?:\/|$)/iu;
+/** As a disk that ignores case takes it. Trash and conflicts lie there. */
+const ownFolder = new RegExp(`(?:^|/)${OWN_FOLDER.replace('.', '\\.')}(?:/|$)`, 'iu');
 
 /**
  * Returns the path below the root that a request asks for, or why it is refused.
