@@ -1,8 +1,6 @@
 import { ApiError, readAnswer } from './read-answer.js';
 import { texts } from './texts.js';
 
-export { ApiError } from './read-answer.js';
-
 type Query = Readonly<Record<string, string | number | undefined>>;
 
 /** The router may have to ask another host, which it allows several seconds. */

@@ -1,6 +1,6 @@
 import type { ComponentChild, JSX } from 'preact';
 import { useCallback, useEffect, useMemo, useReducer, useState } from 'preact/hooks';
-import { Api, ApiError } from './api.js';
+import { Api } from './api.js';
 import { LiveConnection } from './live/connection.js';
 import { firstState, isLost, reduceLive, type LiveProblem } from './live/live-state.js';
 import { PageContext, type Page } from './page-context.js';
@@ -9,6 +9,7 @@ import { KeysDialog } from './parts/keys-dialog.js';
 import { Asking } from './parts/loaded.js';
 import { ErrorNotice, remedyOf } from './parts/notice.js';
 import { Footer, Header, LiveNotice, type ThemeName } from './parts/shell.js';
+import { ApiError } from './read-answer.js';
 import { parseRoute } from './routes.js';
 import { readSetting, storeSetting } from './settings.js';
 import { texts } from './texts.js';

@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import { ApiError } from '../api.js';
 import { usePage } from '../page-context.js';
+import { ApiError } from '../read-answer.js';
 import { texts } from '../texts.js';
 import { Asking } from './loaded.js';
 import { Text } from './names.js';

@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { errorCatalogue, refusalCatalogue } from '../../model/error-catalogue.js';
-import { ApiError } from '../api.js';
+import { ApiError } from '../read-answer.js';
 import { texts } from '../texts.js';
 import { Icon, type IconName } from './icon.js';
 import { Text } from './names.js';

@@ -1,8 +1,9 @@
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import { ApiError, type Api } from '../api.js';
+import type { Api } from '../api.js';
 import { Heading } from '../parts/heading.js';
 import { ErrorNotice } from '../parts/notice.js';
+import { ApiError } from '../read-answer.js';
 import { texts } from '../texts.js';
 import type { PageSession } from '../wire.js';
 

@@ -1,9 +1,10 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { ApiError, contentAddress } from '../api.js';
+import { contentAddress } from '../api.js';
 import { RestoreVersionDialog } from '../dialogs/restore-version.js';
 import { formatBytes, formatDateTime, showHidden } from '../format.js';
 import { useMayChange, usePage } from '../page-context.js';
+import { ApiError } from '../read-answer.js';
 import { texts } from '../texts.js';
 import type { WireFile, WireVersion } from '../wire.js';
 import { Since } from '../parts/ages.js';
