@@ -9,13 +9,13 @@ const SETTLE_MS = 60_000;
 const RECENT_MS = 7 * DAY_MS;
 
 /**
- * Removes retired hosts from the ledger once more. Who retires a host does it at once, but that
- * process may be killed before, and others may still write the host into entries: a delivery to it
- * that ends, or a save on a host that has not heard of it.
+ * Removes retired hosts from the ledger once more. The process that retires a host does so at once,
+ * but may be killed before. Others may still write that host into entries: after a delivery that
+ * ends late, or for a save on a host that has not heard of it.
  */
 export class ForgetRetired implements LeaderJob {
   readonly name = 'removing retired hosts from the ledger';
-  /** When each retired host may be removed, by `performance.now()`. */
+  /** When each retired host may be removed, by `performance.now()`. Infinity once it was. */
   private readonly dueAt = new Map<HostId, number>();
 
   constructor(private readonly context: Pick<LeaderContext, 'ledger' | 'registry'>) {}
@@ -23,13 +23,14 @@ export class ForgetRetired implements LeaderJob {
   async pollThoroughly(): Promise<void> {
     const { ledger, registry } = this.context;
     const now = performance.now();
-    for (const { id, status, updatedAt } of registry.all())
-      if (status === 'retired' && Date.now() - updatedAt.getTime() < RECENT_MS)
-        if (!this.dueAt.has(id)) this.dueAt.set(id, now + SETTLE_MS);
+    for (const { id, status, updatedAt } of registry.all()) {
+      const isRecent = Date.now() - updatedAt.getTime() < RECENT_MS;
+      if (status === 'retired' && isRecent && !this.dueAt.has(id))
+        this.dueAt.set(id, now + SETTLE_MS);
+    }
     const due = [...this.dueAt].filter(([, at]) => at <= now).map(([id]) => id);
     if (due.length === 0) return;
     await ledger.forgetHosts(due);
-    // Once for each process is enough.
     for (const id of due) this.dueAt.set(id, Infinity);
   }
 }
