@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { killAll, listChildren } from './share-until-killed.js';
 
 /** Who dies, in turns. A git that dies ends the process that started it. */
 const victims = ['its programs', 'the process', 'all of them at a lock'] as const;
@@ -36,7 +37,7 @@ export async function recordUntilKilled(
     switch (victims[kill % victims.length]) {
       case 'its programs':
         // A git that had just exited dies of nothing, so the next one has to.
-        timer = setTimeout(strike, killAll(listPrograms(child)) ? 100 : 1);
+        timer = setTimeout(strike, killAll(listChildren(child.pid)) ? 100 : 1);
         break;
       case 'all of them at a lock':
         end ||= performance.now() + GIVE_UP_MS;
@@ -57,11 +58,11 @@ export async function recordUntilKilled(
   return Math.max(-1, ...lines.map(Number).filter((number) => !Number.isNaN(number)));
 }
 
-/** Kills the programs, with those that they started, while a lock is there. */
+/** Kills the programs, each with its process group, while a lock is there. */
 function killAtLock(child: ChildProcess, places: readonly string[]): boolean {
   const end = performance.now() + SEARCH_MS;
   while (performance.now() < end)
-    if (places.some(hasLock)) return killAll(listPrograms(child).map((pid) => -pid));
+    if (places.some(hasLock)) return killAll(listChildren(child.pid).map((pid) => -pid));
   return false;
 }
 
@@ -76,31 +77,4 @@ function hasLock(place: string): boolean {
       return false;
     }
   });
-}
-
-/** Lists the programs that it started. Each leads a process group. */
-function listPrograms({ pid }: ChildProcess): number[] {
-  try {
-    return readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8')
-      .split(' ')
-      .filter((one) => /^\d+$/.test(one))
-      .map(Number);
-  } catch {
-    // It has ended.
-    return [];
-  }
-}
-
-/** Whether there were any. */
-function killAll(pids: readonly number[]): boolean {
-  let isStruck = false;
-  for (const pid of pids)
-    try {
-      process.kill(pid, 'SIGKILL');
-      isStruck = true;
-    } catch (error) {
-      // It has ended by itself.
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
-  return isStruck;
 }

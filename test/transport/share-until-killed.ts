@@ -89,7 +89,8 @@ function strike(
   return killAll(receiving);
 }
 
-function killAll(pids: readonly number[]): boolean {
+/** Whether there were any. */
+export function killAll(pids: readonly number[]): boolean {
   let isStruck = false;
   for (const pid of pids)
     try {
@@ -102,7 +103,8 @@ function killAll(pids: readonly number[]): boolean {
   return isStruck;
 }
 
-function listChildren(pid: number | undefined): number[] {
+/** Lists the programs that a process started. */
+export function listChildren(pid: number | undefined): number[] {
   try {
     return readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8')
       .split(' ')
