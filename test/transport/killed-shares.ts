@@ -66,13 +66,13 @@ export function describeKilledShares(
             const from = recorded;
             recorded = Math.max(recorded, reached.recorded);
             shared = Math.max(shared, reached.shared);
-            // What outlived the sender ends by itself.
+            // The next leader ends what outlived the sender. What it had started there ends then.
+            await history.open(never);
             await until(() => listProcessesAt([...here, ...away]).length === 0, {
               timeout: 50_000,
               what: 'no process at the repositories',
             });
             await makeLocksOld(away);
-            await history.open(never);
             await expectVersions(history, recorded, from);
             await expectVersions(there.history, shared, from);
             await until(async () => {

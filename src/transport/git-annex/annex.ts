@@ -7,6 +7,7 @@ import { removeFolder } from '../../state-dir/remove-folder.js';
 import { replaceFile } from '../../state-dir/replace-file.js';
 import { removeLock } from '../git/clean.js';
 import { PACKING_MS } from '../git/maintain.js';
+import { endOrphans } from '../git/orphans.js';
 import { Repository } from '../git/repository.js';
 import { isVersionAtLeast } from '../rsync/version.js';
 import { getObjectPath, isKey, makeAnnexUuid, type AnnexKey } from './key.js';
@@ -78,6 +79,7 @@ export class Annex {
           `annex begins anew.`,
       );
     await chmod(this.place, 0o700);
+    await endOrphans(this.place, signal);
     await this.removeLeftovers();
     if (!(await this.isInitialised())) await this.initialise(signal);
   }

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostId } from '../../model/host.js';
 
 /**
- * A younger lock may belong to a git that outlived the process which started it. Such a git ends
- * within this time, since its input ends.
+ * A younger lock may belong to a git that outlived the process which started it, where `/proc` does
+ * not show such. It ends within this time, since its input ends.
  */
 const LOCK_AGE_MS = 5_000;
 const LOCK_CHECK_MS = 100;

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import { makeStarterVariable } from './orphans.js';
 
 /** Output on stderr beyond this is dropped. */
 const MAX_STDERR = 64 * 1024;
@@ -79,7 +80,7 @@ export class GitProcess {
     // git gets its own process group, so that the programs that it starts end with it.
     const child = spawn('git', [`--git-dir=${gitDir}`, ...args], {
       stdio: carriesPush ? ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe'],
-      env: { ...makeEnvironment(), ...surroundings.environment },
+      env: { ...makeEnvironment(), ...makeStarterVariable(gitDir), ...surroundings.environment },
       cwd: surroundings.cwd ?? '/',
       detached: true,
     });

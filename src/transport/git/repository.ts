@@ -7,6 +7,7 @@ import { isVersionAtLeast } from '../rsync/version.js';
 import { replaceFile } from '../../state-dir/replace-file.js';
 import { explainExit, makeMissingGitError, oldestGit } from './answers.js';
 import { removeLeftovers } from './clean.js';
+import { endOrphans } from './orphans.js';
 import { GitProcess, type GitExit, type GitSurroundings } from './git-process.js';
 
 /** Holds the name of this repository, 8 hex digits. */
@@ -101,6 +102,7 @@ export class Repository {
           `history begins anew.`,
       );
     await chmod(this.gitDir, 0o700);
+    await endOrphans(this.gitDir, signal);
     await removeLeftovers(this.gitDir, this.hostId);
     await replaceFile(join(this.gitDir, 'config'), formatConfig(), 0o600);
     const instance = join(this.gitDir, INSTANCE_FILE);
