@@ -90,7 +90,11 @@ test('examples/upload-app runs in CommonJS and as ES modules, and each host show
           timeout: 30_000,
           what: `the thumbnail at ${other.url}`,
         });
-        expect((await get(`${other.url}/`)).body.toString()).toContain(paths.picture);
+        // A file that is not in the ledger yet is only passed on; its delivery follows.
+        await until(
+          async () => (await get(`${other.url}/`)).body.toString().includes(paths.picture),
+          { timeout: 30_000, what: `the picture on the page of ${other.url}` },
+        );
       }
     }
   } finally {

@@ -150,7 +150,10 @@ describe('the writer of counters', () => {
         });
       return write();
     });
-    const { errors, read, writer } = startWriter({ store: slow, times: { ...times, writeMs: 50 } });
+    const { errors, read, writer } = startWriter({
+      store: slow,
+      times: { ...times, writeMs: 500 },
+    });
     read();
     await until(() => errors.length > 0);
     read();
@@ -159,6 +162,7 @@ describe('the writer of counters', () => {
       release();
     });
     read();
+    await until(async () => (await readLocal()) === 3);
     await writer.close();
     expect(await readLocal()).toBe(3);
   });
