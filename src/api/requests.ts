@@ -90,7 +90,10 @@ export interface RunRequest {
    * active. Nobody hurries it: it begins when its leader next looks, within seconds.
    */
   at?: string;
-  /** Host names or ids; empty or omitted: all. */
+  /**
+   * Host names or ids; empty or omitted: all that are approved. A named host that is paused, waits
+   * for approval, or is not ready for a pull, makes the run end as failed; the others take part.
+   */
   hosts?: readonly string[];
   /** Sync dirs; empty or omitted: all. */
   dirs?: readonly string[];

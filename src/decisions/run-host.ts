@@ -1,5 +1,5 @@
 import type { Failure } from '../model/failure.js';
-import type { Host } from '../model/host.js';
+import type { Host, HostId } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import type { Run } from '../model/run.js';
 import { allowsPath } from './wants.js';
@@ -31,6 +31,49 @@ export function findRunObstacle(host: Host): Pick<Failure, 'code' | 'message'> |
     };
   const cloned = halted.HOST_CLONED;
   return cloned && { code: 'HOST_CLONED', message: `${hostname}: ${cloned.message}` };
+}
+
+/**
+ * Why a host is left out of a run that host `runHost` carries out. Undefined if it takes part. A
+ * host that is being bootstrapped is sent files, but lacks too many to be compared with.
+ */
+export function findPartObstacle(
+  host: Host | undefined,
+  kind: Run['kind'],
+  runHost: HostId,
+): Pick<Failure, 'code' | 'message'> | undefined {
+  if (!host)
+    return {
+      code: 'UNKNOWN_HOST',
+      message: 'the host was removed from the database: leave it out',
+    };
+  const { hostname, id, status, passive, readyAt } = host;
+  if (id === runHost)
+    return {
+      code: 'BAD_OPTION',
+      message: `${hostname} carries out the run itself: name another host`,
+    };
+  if (status === 'retired')
+    return {
+      code: 'HOST_RETIRED',
+      message: `the host ${hostname.replace(`#${id}`, '')} was unregistered: leave it out`,
+    };
+  if (status === 'pending')
+    return {
+      code: 'HOST_NOT_APPROVED',
+      message: `${hostname} waits for approval: approve it first, or leave it out`,
+    };
+  if (status === 'paused')
+    return {
+      code: 'BAD_OPTION',
+      message: `${hostname} is paused: resume it first, or leave it out`,
+    };
+  if ((kind === 'pull' || kind === 'verify') && !passive && readyAt === undefined)
+    return {
+      code: 'BAD_OPTION',
+      message: `${hostname} is new and does not have all files yet: wait until it is ready`,
+    };
+  return undefined;
 }
 
 /**

@@ -1,7 +1,6 @@
 import type { Failure } from '../model/failure.js';
 import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
-import { chooseRunHosts } from './compare.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';
 
@@ -81,7 +80,7 @@ export async function waitForDelivery(
         };
       });
       progress.signal.throwIfAborted();
-      if (!chooseRunHosts(context, progress).some(({ id }) => id === host.id)) {
+      if (context.registry.find(host.id)?.status !== 'approved') {
         failure = {
           code: 'CANCELLED',
           message: `${host.hostname} was paused or unregistered meanwhile`,

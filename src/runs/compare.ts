@@ -1,5 +1,5 @@
 import { hasErrorCode, SyncMediaError } from '../model/errors.js';
-import { isRequested } from '../decisions/differences.js';
+import { findPartObstacle } from '../decisions/run-host.js';
 import { allowsPath } from '../decisions/wants.js';
 import type { Difference } from '../model/change.js';
 import type { Failure } from '../model/failure.js';
@@ -17,11 +17,23 @@ export function toHostFailure(error: unknown): Failure {
   throw error;
 }
 
-/** Selects the approved hosts that the run was requested for. */
-export function chooseRunHosts(context: LeaderContext, progress: RunProgress): Host[] {
-  return context.registry
-    .others()
-    .filter(({ id, status }) => status === 'approved' && isRequested(progress.run.hosts, id));
+/**
+ * Selects the hosts that the run was requested for. A run of all hosts leaves out a host that
+ * cannot take part. A run that names it ends with a failure of that host.
+ */
+export function chooseRunHosts({ registry, me }: LeaderContext, progress: RunProgress): Host[] {
+  const { kind, hosts: named } = progress.run;
+  if (named.length === 0)
+    return registry.others().filter((host) => !findPartObstacle(host, kind, me));
+  return named.flatMap((id) => {
+    // A verification also reads this host's own files.
+    if (kind === 'verify' && id === me) return [];
+    const host = registry.find(id);
+    const obstacle = findPartObstacle(host, kind, me);
+    if (host && !obstacle) return [host];
+    if (obstacle) progress.addFailure(id, { ...obstacle, retryable: true, scope: 'host' });
+    return [];
+  });
 }
 
 /** Calls `handleBatch` with batches of the items. */

@@ -40,9 +40,7 @@ type PlanFetch = (dir: SyncDir, some: readonly Difference[]) => Promise<FetchPla
 export async function runPull(context: LeaderContext, progress: RunProgress): Promise<void> {
   const dirs = chooseRequestedDirs(context.dirs.current().list, progress.run.dirs);
   // One host after another: a file that several of them have is fetched once.
-  for (const host of chooseRunHosts(context, progress).filter(
-    ({ passive, readyAt }) => passive || readyAt !== undefined,
-  )) {
+  for (const host of chooseRunHosts(context, progress)) {
     const failure = await pullFrom(context, progress, host, dirs);
     if (failure) progress.addFailure(host.id, failure);
   }

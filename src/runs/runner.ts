@@ -92,6 +92,8 @@ export class Runner {
     }, storeMs);
     timer.unref();
     try {
+      // The process that requested the run may know hosts and sync dirs that this one has not read.
+      await this.context.refresh();
       await this.dispatchRun(progress);
       // Aborted parts have returned failures, so the signal decides.
       progress.signal.throwIfAborted();

@@ -31,9 +31,7 @@ export async function runVerify(context: LeaderContext, progress: RunProgress): 
   const dirs = chooseRequestedDirs(context.dirs.current().list, progress.run.dirs);
   if (isRequested(progress.run.hosts, context.me))
     for (const dir of dirs) await verifyOwnDir(context, progress, dir);
-  for (const host of chooseRunHosts(context, progress).filter(
-    ({ passive, readyAt }) => passive || readyAt !== undefined,
-  )) {
+  for (const host of chooseRunHosts(context, progress)) {
     progress.includeHost(host.id);
     await verifyHost(context, progress, host, dirs);
   }

@@ -1,8 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { explainWait, findRunObstacle, listDirsOf } from '../../src/decisions/run-host.js';
+import {
+  explainWait,
+  findPartObstacle,
+  findRunObstacle,
+  listDirsOf,
+} from '../../src/decisions/run-host.js';
 import type { Failure } from '../../src/model/failure.js';
 import type { Host } from '../../src/model/host.js';
 import type { Path } from '../../src/model/path.js';
+import type { Run } from '../../src/model/run.js';
 import { makePartial } from '../harness/partial.js';
 
 const makeHost = (over: Partial<Host> = {}): Host =>
@@ -13,6 +19,7 @@ const makeHost = (over: Partial<Host> = {}): Host =>
     passive: false,
     halted: {},
     syncDirs: [],
+    ...({ readyAt: undefined } as object),
     ...over,
   });
 const cloned: Failure = {
@@ -45,6 +52,47 @@ describe('a run on another host', () => {
     expect(listDirsOf(makeHost({ syncDirs: ['uploads/photos' as Path] }), stored)).toEqual([
       'uploads/photos',
     ]);
+  });
+});
+
+describe('a host takes part in a run', () => {
+  const readyAt = new Date();
+  test.each<[string, Partial<Host>, Run['kind']]>([
+    ['that is approved and ready', { readyAt }, 'pull'],
+    ['that is passive, in a pull', { passive: true }, 'pull'],
+    ['that is being bootstrapped, in a push', {}, 'push'],
+    ['that is being bootstrapped, in an adoption', {}, 'adopt'],
+  ])('%s', (_, over, kind) => {
+    expect(findPartObstacle(makeHost(over), kind, 'A')).toBeUndefined();
+  });
+
+  test.each<[string, Partial<Host>, Run['kind'], string, RegExp]>([
+    ['that it carries out itself', { id: 'A', readyAt }, 'push', 'BAD_OPTION', /itself/],
+    [
+      'while it is retired',
+      { status: 'retired', hostname: 'web2#B' },
+      'push',
+      'HOST_RETIRED',
+      /web2 was/,
+    ],
+    [
+      'while it waits for approval',
+      { status: 'pending' },
+      'push',
+      'HOST_NOT_APPROVED',
+      /web2 waits/,
+    ],
+    ['while it is paused', { status: 'paused', readyAt }, 'adopt', 'BAD_OPTION', /web2 is paused/],
+    ['that pulls from it while it is bootstrapped', {}, 'pull', 'BAD_OPTION', /web2 is new/],
+    ['that verifies it while it is bootstrapped', {}, 'verify', 'BAD_OPTION', /web2 is new/],
+  ])('but not in a run %s', (_, over, kind, code, message) => {
+    const obstacle = findPartObstacle(makeHost(over), kind, 'A');
+    expect(obstacle?.code).toBe(code);
+    expect(obstacle?.message).toMatch(message);
+  });
+
+  test('only if its row exists', () => {
+    expect(findPartObstacle(undefined, 'push', 'A')?.code).toBe('UNKNOWN_HOST');
   });
 });
 

@@ -44,6 +44,27 @@ test('a push from another host is requested on the command line', async () => {
   expect(await three.read(`${dir}/only-two.jpg`)).toBeUndefined();
 });
 
+test('a run that names a host which cannot take part fails and says why; a run of all leaves it out', async () => {
+  const { sync } = one.app;
+  const pull = async (hosts?: string[]): Promise<Run> =>
+    sync.runs.follow((await sync.pull({ at: 'two', dryRun: true, ...(hosts && { hosts }) })).id);
+  await sync.hosts.edit('three', { status: 'paused' });
+  // The leader of two has not read yet that three is paused.
+  expect(await pull(['one', 'three'])).toMatchObject({
+    state: 'failed',
+    failures: [
+      {
+        host: await idOf('three'),
+        failure: { code: 'BAD_OPTION', message: expect.stringContaining('paused') as unknown },
+      },
+    ],
+  });
+  expect(await pull()).toMatchObject({ state: 'done', failures: [] });
+  await sync.hosts.edit('three', { status: 'approved' });
+  expect(await pull(['three'])).toMatchObject({ state: 'done' });
+  expect((await pull(['two'])).failures[0]?.failure.message).toMatch(/carries out the run itself/);
+});
+
 test('a run is refused for a host that cannot carry it out, and for a sync dir that it does not keep', async () => {
   const { sync } = one.app;
   await expect(sync.pull({ at: 'nobody' })).rejects.toMatchObject({ code: 'UNKNOWN_HOST' });
