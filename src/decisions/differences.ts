@@ -3,7 +3,6 @@ import type { Difference } from '../model/change.js';
 import type { Entry } from '../model/entry.js';
 import type { FileInfo } from '../model/file.js';
 import type { HostId } from '../model/host.js';
-import type { Path } from '../model/path.js';
 import type { TransferReason } from '../model/run.js';
 import { applyConflictRule } from './conflict-rule.js';
 import { haveSameSizeAndTime } from './file-state.js';
@@ -138,12 +137,4 @@ export function answerPull(
 /** Whether a run includes this host or sync dir. An empty request means all. */
 export function isRequested<T extends string>(requested: readonly T[], one: T): boolean {
   return requested.length === 0 || requested.includes(one);
-}
-
-/** The sync dirs that a run includes. */
-export function chooseRequestedDirs(
-  dirs: readonly SyncDir[],
-  requested: readonly Path[],
-): SyncDir[] {
-  return dirs.filter((dir) => isRequested(requested, dir.path));
 }

@@ -1,4 +1,5 @@
 import { hasErrorCode, SyncMediaError } from '../model/errors.js';
+import { isRequested } from '../decisions/differences.js';
 import { findPartObstacle } from '../decisions/run-host.js';
 import { allowsPath } from '../decisions/wants.js';
 import type { Difference } from '../model/change.js';
@@ -22,18 +23,36 @@ export function toHostFailure(error: unknown): Failure {
  * cannot take part. A run that names it ends with a failure of that host.
  */
 export function chooseRunHosts({ registry, me }: LeaderContext, progress: RunProgress): Host[] {
-  const { kind, hosts: named } = progress.run;
+  const { kind } = progress.run;
+  const named = [...new Set(progress.run.hosts)];
   if (named.length === 0)
     return registry.others().filter((host) => !findPartObstacle(host, kind, me));
   return named.flatMap((id) => {
-    // A verification also reads this host's own files.
-    if (kind === 'verify' && id === me) return [];
+    // A verification also reads this host's own files. Among others, it needs no failure.
+    if (id === me && (kind === 'verify' || named.length > 1)) return [];
     const host = registry.find(id);
     const obstacle = findPartObstacle(host, kind, me);
     if (host && !obstacle) return [host];
     if (obstacle) progress.addFailure(id, { ...obstacle, retryable: true, scope: 'host' });
     return [];
   });
+}
+
+/**
+ * Selects the sync dirs that the run was requested for.
+ * @throws BAD_SYNC_DIR if the run names one that this host does not keep: the host that requested
+ * the run knows only what the database says of it
+ */
+export function chooseRunDirs({ dirs }: LeaderContext, { run }: RunProgress): SyncDir[] {
+  const { list } = dirs.current();
+  for (const named of run.dirs)
+    if (!list.some(({ path }) => path === named))
+      throw new SyncMediaError(
+        'BAD_SYNC_DIR',
+        `${JSON.stringify(named)} is no sync dir of the host that carries out the run; known are ` +
+          list.map(({ path }) => path).join(', '),
+      );
+  return list.filter(({ path }) => isRequested(run.dirs, path));
 }
 
 /** Calls `handleBatch` with batches of the items. */
@@ -77,7 +96,17 @@ export async function compareWithHost(
   const compared: SyncDir[] = [];
   let failure: Failure | undefined;
   for (const dir of dirs) {
-    if (!allowsPath(host, dir.path)) continue;
+    if (!allowsPath(host, dir.path)) {
+      const { hosts, dirs: named } = progress.run;
+      if (hosts.includes(host.id) && named.includes(dir.path))
+        progress.addFailure(host.id, {
+          code: 'BAD_SYNC_DIR',
+          message: `${dir.path} is not among the sync dirs of ${host.hostname}`,
+          retryable: false,
+          scope: 'host',
+        });
+      continue;
+    }
     try {
       await forEachBatch(
         context.backend.compare(host, dir, by, progress.signal, from),

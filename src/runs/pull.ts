@@ -1,4 +1,4 @@
-import { answerPull, chooseRequestedDirs, explainTransfer } from '../decisions/differences.js';
+import { answerPull, explainTransfer } from '../decisions/differences.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import type { Change, Difference, DeliveryOutcome } from '../model/change.js';
 import type { ConflictRule, SyncDir } from '../model/sync-dir.js';
@@ -7,7 +7,7 @@ import type { Failure } from '../model/failure.js';
 import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import { SyncMediaError } from '../model/errors.js';
-import { chooseRunHosts, compareWithHost } from './compare.js';
+import { chooseRunDirs, chooseRunHosts, compareWithHost } from './compare.js';
 import { FetchQueue } from './fetch-queue.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';
@@ -38,7 +38,7 @@ type PlanFetch = (dir: SyncDir, some: readonly Difference[]) => Promise<FetchPla
  * pending for it again, because no other host finds out.
  */
 export async function runPull(context: LeaderContext, progress: RunProgress): Promise<void> {
-  const dirs = chooseRequestedDirs(context.dirs.current().list, progress.run.dirs);
+  const dirs = chooseRunDirs(context, progress);
   // One host after another: a file that several of them have is fetched once.
   for (const host of chooseRunHosts(context, progress)) {
     const failure = await pullFrom(context, progress, host, dirs);

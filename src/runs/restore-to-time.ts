@@ -1,6 +1,6 @@
+import { chooseRunDirs } from './compare.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import { chooseHolders } from '../decisions/choose-holders.js';
-import { chooseRequestedDirs } from '../decisions/differences.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
 import { answerRestore } from '../decisions/restore-to-time.js';
 import type { Entry } from '../model/entry.js';
@@ -39,7 +39,7 @@ interface Planned {
  * A run that its leader could not end starts again, and finds nothing to do at the files that it
  * has restored.
  *
- * @throws NO_HISTORY; errors of the history
+ * @throws NO_HISTORY, BAD_SYNC_DIR; errors of the history
  */
 export async function runRestoreToTime(
   context: LeaderContext,
@@ -54,7 +54,7 @@ export async function runRestoreToTime(
     );
   const { run, signal } = progress;
   const { restoresBefore: before = run.requestedAt } = run;
-  for (const dir of chooseRequestedDirs(context.dirs.current().list, run.dirs)) {
+  for (const dir of chooseRunDirs(context, progress)) {
     const captured = { below: dir.path, since: time, before };
     let after: Entry['path'] | undefined;
     do {

@@ -62,7 +62,30 @@ test('a run that names a host which cannot take part fails and says why; a run o
   expect(await pull()).toMatchObject({ state: 'done', failures: [] });
   await sync.hosts.edit('three', { status: 'approved' });
   expect(await pull(['three'])).toMatchObject({ state: 'done' });
+  // Every name of the site may be given, and each counts once.
+  const every = await pull(['one', 'two', 'three', await idOf('one')]);
+  expect(every).toMatchObject({ state: 'done', failures: [] });
+  expect(new Set(every.wouldTransfer?.map(({ path }) => path)).size).toBe(every.filesFound);
   expect((await pull(['two'])).failures[0]?.failure.message).toMatch(/carries out the run itself/);
+});
+
+test('a run names the sync dirs that its host or another one does not keep', async () => {
+  const { sync } = one.app;
+  // The database knows a sync dir of a model that two does not compile.
+  const stored = one.app.connection.collection<{ _id: string }>('syncmedia_syncdirs');
+  const [row] = await stored.find().toArray();
+  await stored.insertOne({ ...row, _id: 'uploads/elsewhere' });
+  const run = await sync.runs.follow(
+    (await sync.pull({ at: 'two', dirs: ['uploads/elsewhere'], dryRun: true })).id,
+  );
+  expect(run).toMatchObject({ state: 'failed', failure: { code: 'BAD_SYNC_DIR' } });
+  await stored.deleteOne({ _id: 'uploads/elsewhere' });
+  await sync.hosts.edit('three', { syncDirs: ['uploads/other'] });
+  const named = await sync.runs.follow(
+    (await sync.pull({ at: 'two', hosts: ['three'], dirs: [dir], dryRun: true })).id,
+  );
+  expect(named.failures.map(({ failure }) => failure.code)).toEqual(['BAD_SYNC_DIR']);
+  await sync.hosts.edit('three', { syncDirs: [] });
 });
 
 test('a run is refused for a host that cannot carry it out, and for a sync dir that it does not keep', async () => {
