@@ -157,6 +157,7 @@ export class Annex {
 
   /** Packs git-annex's notes, and removes transfers that nobody continues. */
   async tidy(signal: AbortSignal, now = Date.now()): Promise<void> {
+    await endOrphans(this.place, signal);
     const tmp = join(this.place, ANNEX_TMP);
     for (const name of await listNames(tmp)) {
       const stats = await lstat(join(tmp, name)).catch(() => undefined);

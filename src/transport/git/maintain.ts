@@ -2,6 +2,7 @@ import { DAY_MS, formatDay } from '../../model/clock.js';
 import type { HistoryLimits } from '../../model/history.js';
 import type { HostId } from '../../model/host.js';
 import type { HistorySize } from '../history.js';
+import { endOrphans } from './orphans.js';
 import type { HistoryDay, Repository } from './repository.js';
 
 /** A day that is further ahead comes from a wrong clock or a rogue host. */
@@ -31,6 +32,8 @@ export async function maintainRepository(
 ): Promise<HistorySize> {
   const measure = async (revisions: readonly string[]): Promise<number> =>
     (await measureObjects(repository, revisions, signal)) + (await measureKept(revisions, signal));
+  // A starter may have been killed since this repository was opened.
+  await endOrphans(repository.gitDir, signal);
   let days = await removeOldDays(repository, limits.days, signal, now);
   let used = await measureObjects(repository, ['--branches'], signal);
   const excess = used + (await measureKept(['--branches'], signal)) - limits.maxBytes;

@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const { pid } of starters) killGroup(pid);
-  for (const name of ['one', 'two']) killGroup(readPid(name));
+  for (const name of ['one', 'two', 'three']) killGroup(readPid(name));
   await dir.remove();
 });
 
@@ -39,6 +39,7 @@ async function start(name: string, at: string, ignores = ''): Promise<ChildProce
   await writeFile(
     join(folder, 'git'),
     `#!/bin/sh\n${ignores}\necho $$ > '${join(dir.path, name)}.pid'\n` +
+      `sleep 600 & echo $! > '${join(dir.path, `${name}-started`)}.pid'\n` +
       'while :; do sleep 600 & wait $!; done\n',
   );
   await chmod(join(folder, 'git'), 0o755);
@@ -78,11 +79,14 @@ test('a program of a killed process is ended, also if it does not listen', async
   expect([isRunning('one'), isRunning('two')]).toEqual([true, true]);
   await endOrphans(place, never);
   await until(() => !isRunning('one') && !isRunning('two'));
+  // What a program has started may serve others, such as a mount.
+  expect(isRunning('one-started')).toBe(true);
 });
 
 test('a program of a process that lives, or of another repository, goes on', async () => {
   await start('one', place);
   await kill(await start('two', `${place}-of-another`));
+  await kill(await start('three', `/srv/another ${place}`));
   await endOrphans(place, never);
-  expect([isRunning('one'), isRunning('two')]).toEqual([true, true]);
+  expect(['one', 'two', 'three'].map(isRunning)).toEqual([true, true, true]);
 });
