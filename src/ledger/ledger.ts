@@ -175,14 +175,13 @@ export class Ledger extends LedgerQueries {
    * Returns how many.
    * @param origins the origins whose entries are changed; default: all
    */
-  async markLackingPending(dir: Path, host: HostId, origins?: readonly HostId[]): Promise<number> {
+  async markLackingPending(dir: Path, host: HostId): Promise<number> {
     const result = await this.rows.updateMany(
       {
         _id: matchBelow(dir),
         heldBy: { $ne: host },
         pending: { $ne: host, ...isArrayField },
         'blocked.host': { $ne: host },
-        ...(origins ? { origin: { $in: [...origins] } } : {}),
       },
       { $addToSet: { pending: host }, $set: { dueAt: dueAtOnce } },
     );

@@ -4,9 +4,10 @@ import type { Host } from '../../model/host.js';
 import type { LeaderJob } from '../leader-job.js';
 
 /**
- * Makes older entries of this origin pending for hosts that joined since. Every origin does this
- * for its own entries. An entry that was created with an older host list is not missed, because
- * its origin learns of the host after it created the entry.
+ * Makes older entries pending for hosts that joined since. Every host does this for all entries:
+ * an origin that is down now may be retired later, and another may take over its entries. An entry
+ * that was created with an older host list is not missed, because its origin learns of the host
+ * after it created the entry.
  */
 export class Backfill implements LeaderJob {
   readonly name = 'backfilling new hosts';
@@ -46,9 +47,6 @@ export class Backfill implements LeaderJob {
     const hosts = registry.all();
     await this.forgetOutdated(hosts);
     const backfilled = new Set(registry.me().backfilled ?? []);
-    // A retired host's entries have no active origin. It does no harm if several hosts make them
-    // pending.
-    const origins = [me, ...hosts.filter(({ status }) => status === 'retired').map(({ id }) => id)];
     for (const host of hosts) {
       const key = makeBackfillKey(host);
       if (host.id === me || host.status !== 'approved' || backfilled.has(key)) continue;
@@ -57,7 +55,7 @@ export class Backfill implements LeaderJob {
       let markedCount = 0;
       for (const dir of dirs.current().list)
         if (allowsPath(host, dir.path))
-          markedCount += await ledger.markLackingPending(dir.path, host.id, origins);
+          markedCount += await ledger.markLackingPending(dir.path, host.id);
       if (markedCount > 0) this.context.wakeQueue(host.id);
       if (this.firstPass.has(key)) await registry.recordBackfilled(key);
       this.firstPass.add(key);

@@ -94,6 +94,15 @@ test('a host that has its earlier sync dirs again gets what was saved while it h
   expect([...recorded]).toEqual([makeBackfillKey(other)]);
 });
 
+test('a host that has its earlier sync dirs again gets what a third host saved, which is down now', async () => {
+  change({ syncDirs: [videos.path] });
+  await pollTwice();
+  await site.ledger.insert(fileEntry({ path: photo('c.jpg'), origin: 'C', heldBy: ['A', 'C'] }));
+  change({ syncDirs: [] });
+  await pollTwice();
+  expect(await readPending(photo('c.jpg'))).toEqual(['B']);
+});
+
 test('a host that had fewer sync dirs between two polls gets what was saved then', async () => {
   const film = `${videos.path}/film.mp4` as Path;
   change({ syncDirs: [photos.path] });
