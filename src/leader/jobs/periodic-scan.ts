@@ -31,6 +31,10 @@ export class PeriodicScan implements LeaderJob {
   readonly name = 'scanning periodically';
   private readonly notBefore = new Map<Path, number>();
   private readonly knownDirs = new Map<Path, DirectoryIds>();
+  /** How far the wall clock was ahead of the monotonic one at the last poll. */
+  private clockLead: number | undefined;
+  /** Sync dirs to scan as a whole, because the clock was set back. */
+  private readonly undated = new Set<Path>();
   /** Sync dirs whose marker was missed by this leader. */
   private readonly unmarked = new Set<Path>();
   private readonly ending = new AbortController();
@@ -46,6 +50,7 @@ export class PeriodicScan implements LeaderJob {
   pollThoroughly(): void {
     const { registry, dirs, tuning } = this.context;
     if (!tuning.scansPeriodically || registry.me().readyAt === undefined) return;
+    this.watchClock();
     if (this.running || this.ending.signal.aborted) return;
     const due = dirs
       .current()
@@ -58,6 +63,15 @@ export class PeriodicScan implements LeaderJob {
   async close(): Promise<void> {
     this.ending.abort();
     await this.running;
+  }
+
+  /** After the clock was set back, no date tells what changed since the last scan. */
+  private watchClock(): void {
+    const before = this.clockLead;
+    this.clockLead = Date.now() - performance.now();
+    if (before === undefined || this.clockLead > before - marginMs) return;
+    this.notBefore.clear();
+    for (const { path } of this.context.dirs.current().list) this.undated.add(path);
   }
 
   private async scanDue(dirs: readonly SyncDir[]): Promise<void> {
@@ -101,8 +115,9 @@ export class PeriodicScan implements LeaderJob {
       await registry.recordScan(dir.path, { all: now, changed: now });
       return true;
     }
-    // After the clock was set back, no date tells what changed since the last scan.
-    if (isPast(last.all, scanAllMs, now) || last.changed > now) {
+    // A date to come shows a clock that was set back before this leader began.
+    const isUndated = this.undated.has(dir.path) || last.changed > now;
+    if (isPast(last.all, scanAllMs, now) || isUndated) {
       await this.scan(dir, {});
       const kept = now.getTime() - config.history.days * DAY_MS;
       await ledger.forgetTombstones(
@@ -111,6 +126,7 @@ export class PeriodicScan implements LeaderJob {
         new Date(kept),
       );
       await registry.recordScan(dir.path, { all: now, changed: now });
+      this.undated.delete(dir.path);
       return true;
     }
     if (!isPast(last.changed, scanChangedMs, now)) return false;

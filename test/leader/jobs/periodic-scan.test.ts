@@ -12,6 +12,7 @@ import type { Path } from '../../../src/model/path.js';
 import type { SyncDir } from '../../../src/model/sync-dir.js';
 import { SyncDirs } from '../../../src/replica/sync-dirs.js';
 import { makePartial } from '../../harness/partial.js';
+import { until } from '../../harness/wait.js';
 
 const dir: SyncDir = { path: 'uploads' as Path, exclude: [], conflict: 'newer', onDelete: 'keep' };
 const longAgo = new Date(0);
@@ -20,6 +21,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });
 });
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
 
@@ -77,13 +79,14 @@ test('a sync dir without a marker that no application has reported is reported',
   expect(await scanUnmounted({})).toEqual([[], failure, failure]);
 });
 
-test('after the clock was set back a sync dir is scanned as a whole, since no date tells what changed', async () => {
-  const now = Date.now(),
-    scopes: unknown[] = [];
-  let record = (): void => undefined;
-  const recorded = new Promise<void>((resolve) => {
-    record = resolve;
-  });
+/** Runs the job on a host whose last scans have these dates; tells how far each scan reads. */
+function runOn(scans: NonNullable<Host['scans']>[string]): {
+  job: PeriodicScan;
+  scopes: unknown[];
+  recorded: () => Promise<void>;
+} {
+  const scopes: unknown[] = [];
+  let count = 0;
   const job = new PeriodicScan({
     events: new EventBus(),
     config: makePartial<Config>({ history: makePartial<Config['history']>({ days: 30 }) }),
@@ -94,13 +97,9 @@ test('after the clock was set back a sync dir is scanned as a whole, since no da
       tombstoneMs: 365 * DAY_MS,
     }),
     registry: makePartial<Registry>({
-      me: () =>
-        makePartial<Host>({
-          readyAt: longAgo,
-          scans: { uploads: { all: new Date(now - 60_000), changed: new Date(now + DAY_MS) } },
-        }),
+      me: () => makePartial<Host>({ readyAt: longAgo, scans: { uploads: scans } }),
       recordScan: () => {
-        record();
+        count++;
         return Promise.resolve();
       },
     }),
@@ -111,8 +110,35 @@ test('after the clock was set back a sync dir is scanned as a whole, since no da
       return Promise.resolve();
     },
   });
-  job.pollThoroughly();
-  await recorded;
+  const recorded = async (): Promise<void> => {
+    const before = count;
+    job.pollThoroughly();
+    await until(() => count > before);
+  };
+  return { job, scopes, recorded };
+}
+
+test('after the clock was set back a sync dir is scanned as a whole, since no date tells what changed', async () => {
+  const now = Date.now();
+  const { job, scopes, recorded } = runOn({
+    all: new Date(now - 60_000),
+    changed: new Date(now + DAY_MS),
+  });
+  await recorded();
   await job.close();
   expect(scopes).toEqual([undefined]);
+});
+
+test('a clock that is set back for less than the time between two scans is noticed, too', async () => {
+  const now = Date.now();
+  const { job, scopes, recorded } = runOn({
+    all: new Date(now - 1_800_000),
+    changed: new Date(now - 1_200_000),
+  });
+  await recorded();
+  const real = Date.now;
+  vi.spyOn(Date, 'now').mockImplementation(() => real() - 180_000);
+  await recorded();
+  await job.close();
+  expect(scopes).toEqual([now - 1_200_000 - 2_000, undefined]);
 });
