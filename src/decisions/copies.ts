@@ -60,7 +60,8 @@ export function countCopies(
     copies === 'all'
       ? concerned.length
       : copies === 'majority'
-        ? Math.floor(concerned.length / 2) + 1
+        ? // Of no hosts, none is enough, as with all of them.
+          concerned.length && Math.floor(concerned.length / 2) + 1
         : copies;
   return {
     path,

@@ -30,6 +30,15 @@ test.each<[Copies, boolean]>([
   expect(isEnough(copies, 'paused')).toBe(expected);
 });
 
+test.each<Copies>(['majority', 'all'])(
+  'while every host is paused, a save does not wait for %s',
+  (copies) => {
+    const entry = fileEntry({ heldBy: ['A'], pending: ['B'] });
+    const hosts = [makeHost('A', 'paused'), makeHost('B', 'paused')];
+    expect(hasEnoughCopies(countCopies(entry.path, entry, hosts, copies))).toBe(true);
+  },
+);
+
 test('a retired host counts as no copy', () => {
   expect(isEnough(2, 'retired')).toBe(false);
 });
