@@ -12,6 +12,9 @@ import type { PathReconciler } from './reconcile-path.js';
 import type { RereadBudget } from './reconcile-context.js';
 import type { Ledger } from './ledger.js';
 
+/** In milliseconds. A file to which nobody has written for this long is taken to be complete. */
+const SETTLED_MS = 60_000;
+
 /** The part of this host's disk that a scan needs. */
 export interface ScanDisk {
   /**
@@ -114,7 +117,8 @@ async function confirmContents(
       const info = entry.info;
       if (!localInfo || !info) return;
       if (!haveSameSizeAndTime(localInfo, info)) {
-        written.push(entry.path);
+        // Otherwise each scan would send a part of a file that is still being written.
+        if (Date.now() - localInfo.mtime * 1_000 > SETTLED_MS) written.push(entry.path);
         return;
       }
       // If nobody knows the content, the bytes are those of the version only if nobody has

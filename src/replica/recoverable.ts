@@ -1,6 +1,13 @@
+import { DAY_MS } from '../model/clock.js';
 import type { Path } from '../model/path.js';
 import type { FileInfo, LocalFileInfo } from '../model/file.js';
-import { areas, resolveInDir, toMilliseconds, type SyncDirLocation } from './areas.js';
+import {
+  areas,
+  parseNameTime,
+  resolveInDir,
+  toMilliseconds,
+  type SyncDirLocation,
+} from './areas.js';
 import { getPathInDir } from './parents.js';
 import { isSafePath } from './paths.js';
 import { getFolderPath, makeAreaFolder } from './replace.js';
@@ -111,6 +118,9 @@ export async function findRecoverableCopy(
   const rest = getPathInDir(location, path);
   for (const area of names.map((name) => areas[name])) {
     for (const name of await listAreaFolders(location, area)) {
+      // The host that named the folder may have another clock, but not by more than a day. So most
+      // of a large trash costs no look at the disk.
+      if (since !== undefined && (parseNameTime(name) ?? Infinity) < since - DAY_MS) continue;
       const folder = resolveInDir(location, `${area}/${name}`),
         file = `${folder}/${rest}`;
       const stat = await location.disk.stat(file);

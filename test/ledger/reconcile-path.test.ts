@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rm, symlink } from 'node:fs/promises';
+import { open, readFile, rm, symlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeTombstoneEntry, supersededLimit } from '../../src/decisions/entries.js';
@@ -358,8 +358,15 @@ describe('a scan', () => {
     await a.write(cat, 'me');
     await a.reconciler.reconcilePaths([cat], named);
     await a.write(cat, 'meow');
-    expect(await all(a, 'A', { changedSince: Date.now() + 3_600_000 })).toBe(0);
+    const changedSince = Date.now() + 3_600_000;
+    await all(a, 'A', { changedSince });
+    // Perhaps its end is still to come.
+    expect((await entryOf(cat)).info).toMatchObject({ size: 2 });
+    const ended = Date.now() / 1_000 - 120;
+    await utimes(join(a.root, cat), ended, ended);
+    expect(await all(a, 'A', { changedSince })).toBe(0);
     expect((await entryOf(cat)).info).toMatchObject({ size: 4 });
+    expect((await entryOf(cat)).unverified).toBeUndefined();
   });
 
   test('a host that is not ready contributes nothing by it', async () => {

@@ -147,7 +147,8 @@ describe('a file that is back under a tombstone', () => {
 
   test('is taken back though the clock of the host that delivered the delete is behind', async () => {
     named.add(cat);
-    const at = 'uploads/photos/.syncmedia/trash/000000001-0123456789abcdef/cat.jpg';
+    const name = `${(Date.now() - 3 * 3_600_000).toString(36).padStart(9, '0')}-0123456789abcdef`;
+    const at = `uploads/photos/.syncmedia/trash/${name}/cat.jpg`;
     await mkdir(dirname(join(a.root, at)), { recursive: true });
     await rename(join(a.root, cat), join(a.root, at));
     await a.reconciler.reconcilePaths([cat], { ...save, savedAt: new Date() });
