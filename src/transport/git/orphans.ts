@@ -45,7 +45,7 @@ export async function endOrphans(gitDir: string, signal: AbortSignal): Promise<v
   }
 }
 
-/** Signals each orphan once it is found, so that no pid is reused meanwhile. Returns their number. */
+/** Signals each orphan as soon as it is found, before its pid is reused. Returns their number. */
 async function signalOrphans(gitDir: string, isLast: boolean, asked: Set<number>): Promise<number> {
   let count = 0;
   for (const name of await readdir('/proc').catch(() => [])) {
