@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { gateIsMissing } from '../gate/confined.js';
@@ -43,7 +43,10 @@ describe.each([
         );
       try {
         for (const [index, content] of contents.entries()) {
-          await one.write(file, content);
+          // A scan could capture a part of a file that is written in place, and then no copy of
+          // that part would be left to record.
+          await one.write(`${file}.tmp`, content);
+          await rename(one.path(`${file}.tmp`), one.path(file));
           await one.app.Photo.create({ title: 'a film', file });
           await untilRecorded(index + 1);
         }
@@ -78,7 +81,7 @@ describe.each([
           const versions = await one.app.sync.history.list(file, 10_000);
           const names = new Set(versions.map(({ version }) => version));
           for (const name of known) expect(names).toContain(name);
-          expect(versions.every(({ as }) => as === 'stored')).toBe(true);
+          expect(versions.filter(({ as }) => as !== 'stored')).toEqual([]);
           known = names;
           const other = versions.find(({ info }) => info?.sha256 !== found);
           await one.app.sync.history.restore(file, other?.revision ?? '', { dryRun: false });
