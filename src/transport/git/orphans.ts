@@ -18,10 +18,11 @@ export function makeStarterVariable(gitDir: string): NodeJS.ProcessEnv {
 }
 
 /**
- * Ends each git and git-annex on this repository whose starter has ended. Most end by themselves,
- * because their input ends. But nothing bounds a packing any more, nor a git-annex whose connection
- * went silent, and git-annex has been seen to wait for ever. What else they started goes on, such
- * as a mount that an external remote uses. Without `/proc` nothing is ended.
+ * Ends each git and git-annex on this repository whose starter has ended, and their connections.
+ * Most end by themselves, because their input ends. But nothing bounds a packing any more, nor a
+ * git-annex whose connection went silent, and git-annex has been seen to wait for ever. What else
+ * they started goes on, such as a mount that an external remote uses. Without `/proc` nothing is
+ * ended.
  *
  * @throws once the signal aborts
  */
@@ -63,9 +64,20 @@ async function isOrphan(pid: number, gitDir: string): Promise<boolean> {
   // The files of a process that has ended, and the environment of another user's, cannot be read.
   const read = (file: string): Promise<string> =>
     readFile(`/proc/${String(pid)}/${file}`, 'utf8').catch(() => '');
-  if (!/^git\b/.test(await read('comm'))) return false;
+  if (!isOurProgram(pid, await read('stat'))) return false;
   const starter = findStarter(await read('environ'), gitDir);
   return starter !== undefined && (await isProcessDead(starter));
+}
+
+/**
+ * Whether it is a git, a git-annex, or their connection. Each git begins a session, in which its
+ * connections stay; a daemon begins one of its own.
+ */
+function isOurProgram(pid: number, stat: string): boolean {
+  const end = stat.lastIndexOf(')');
+  const name = stat.slice(stat.indexOf('(') + 1, end);
+  const [, , , session] = stat.slice(end + 2).split(' ');
+  return /^git\b/.test(name) || (/^(ssh|rsync)$/.test(name) && session !== String(pid));
 }
 
 function findStarter(environment: string, gitDir: string): string | undefined {
