@@ -173,7 +173,6 @@ export class Ledger extends LedgerQueries {
   /**
    * Makes every entry of a sync dir pending for a host that neither holds it nor has it pending.
    * Returns how many.
-   * @param origins the origins whose entries are changed; default: all
    */
   async markLackingPending(dir: Path, host: HostId): Promise<number> {
     const result = await this.rows.updateMany(

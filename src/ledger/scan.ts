@@ -118,7 +118,7 @@ async function confirmContents(
       if (!localInfo || !info) return;
       if (!haveSameSizeAndTime(localInfo, info)) {
         // Otherwise each scan would send a part of a file that is still being written.
-        if (Date.now() - localInfo.mtime * 1_000 > SETTLED_MS) written.push(entry.path);
+        if (Math.abs(Date.now() - localInfo.mtime * 1_000) > SETTLED_MS) written.push(entry.path);
         return;
       }
       // If nobody knows the content, the bytes are those of the version only if nobody has
