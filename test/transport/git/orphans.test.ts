@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const { pid } of starters) killGroup(pid);
-  for (const name of ['one', 'two', 'three']) killGroup(readPid(name));
+  for (const name of ['one', 'two', 'three', 'daemon']) killGroup(readPid(name));
   await dir.remove();
 });
 
@@ -81,6 +81,25 @@ test('a program of a killed process is ended, also if it does not listen', async
   await until(() => !isRunning('one') && !isRunning('two'));
   // What a program has started may serve others, such as a mount.
   expect(isRunning('one-started')).toBe(true);
+});
+
+test('the connection of a program is ended with it, not a daemon that it started', async () => {
+  const folder = join(dir.path, 'bin-one');
+  await kill(
+    await start(
+      'one',
+      place,
+      [
+        `cp "$(command -v sleep)" '${folder}/ssh'`,
+        `'${folder}/ssh' 600 & echo $! > '${join(dir.path, 'ssh')}.pid'`,
+        `setsid sh -c 'echo $$ > ${join(dir.path, 'daemon')}.pid; exec ${folder}/ssh' &`,
+      ].join('\n'),
+    ),
+  );
+  await until(() => isRunning('ssh') && isRunning('daemon'));
+  await endOrphans(place, never);
+  await until(() => !isRunning('ssh'));
+  expect(isRunning('daemon')).toBe(true);
 });
 
 test('a program of a process that lives, or of another repository, goes on', async () => {
