@@ -92,7 +92,7 @@ export interface RunRequest {
   at?: string;
   /**
    * Host names or ids; empty or omitted: all that are approved. A named host that is paused, waits
-   * for approval, or is not ready for a pull, makes the run end as failed; the others take part.
+   * for approval, or is too new for a pull, makes the run end as failed; the others take part.
    */
   hosts?: readonly string[];
   /** Sync dirs; empty or omitted: all. */

@@ -10,20 +10,9 @@ import { allowsPath } from './wants.js';
  * that two machines claim to be.
  */
 export function findRunObstacle(host: Host): Pick<Failure, 'code' | 'message'> | undefined {
-  const { hostname, id, status, passive, halted } = host;
-  if (status === 'retired')
-    return {
-      code: 'HOST_RETIRED',
-      message: `the host ${hostname.replace(`#${id}`, '')} was unregistered: choose another one`,
-    };
-  if (status !== 'approved')
-    return {
-      code: 'BAD_OPTION',
-      message:
-        status === 'pending'
-          ? `${hostname} waits for approval: approve it first, or choose another host`
-          : `${hostname} is paused: resume it first, or choose another host`,
-    };
+  const { hostname, passive, halted } = host;
+  const obstacle = findStatusObstacle(host, 'choose another host');
+  if (obstacle) return obstacle;
   if (passive)
     return {
       code: 'BAD_OPTION',
@@ -47,33 +36,46 @@ export function findPartObstacle(
       code: 'UNKNOWN_HOST',
       message: 'the host was removed from the database: leave it out',
     };
-  const { hostname, id, status, passive, readyAt } = host;
+  const { hostname, id, passive, readyAt } = host;
   if (id === runHost)
     return {
       code: 'BAD_OPTION',
       message: `${hostname} carries out the run itself: name another host`,
     };
-  if (status === 'retired')
-    return {
-      code: 'HOST_RETIRED',
-      message: `the host ${hostname.replace(`#${id}`, '')} was unregistered: leave it out`,
-    };
-  if (status === 'pending')
-    return {
-      code: 'HOST_NOT_APPROVED',
-      message: `${hostname} waits for approval: approve it first, or leave it out`,
-    };
-  if (status === 'paused')
-    return {
-      code: 'BAD_OPTION',
-      message: `${hostname} is paused: resume it first, or leave it out`,
-    };
+  const obstacle = findStatusObstacle(host, 'leave it out');
+  if (obstacle) return obstacle;
   if ((kind === 'pull' || kind === 'verify') && !passive && readyAt === undefined)
     return {
       code: 'BAD_OPTION',
       message: `${hostname} is new and does not have all files yet: wait until it is ready`,
     };
   return undefined;
+}
+
+/** @param instead what a person can do without the host */
+function findStatusObstacle(
+  { hostname, id, status }: Host,
+  instead: string,
+): Pick<Failure, 'code' | 'message'> | undefined {
+  switch (status) {
+    case 'approved':
+      return undefined;
+    case 'retired':
+      return {
+        code: 'HOST_RETIRED',
+        message: `the host ${hostname.replace(`#${id}`, '')} was unregistered: ${instead}`,
+      };
+    case 'pending':
+      return {
+        code: 'BAD_OPTION',
+        message: `${hostname} waits for approval: approve it first, or ${instead}`,
+      };
+    case 'paused':
+      return {
+        code: 'BAD_OPTION',
+        message: `${hostname} is paused: resume it first, or ${instead}`,
+      };
+  }
 }
 
 /**

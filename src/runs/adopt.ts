@@ -10,7 +10,7 @@ import type { Path } from '../model/path.js';
 import type { LocalFileInfo } from '../model/file.js';
 import type { SyncDir } from '../model/sync-dir.js';
 import { waitForDelivery } from './await-delivery-queue.js';
-import { chooseRunDirs, chooseRunHosts, compareWithHost, forEachBatch } from './compare.js';
+import { chooseRequestedDirs, chooseRunHosts, compareWithHost, forEachBatch } from './compare.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';
 import { fetchFrom, type FetchPlan } from './pull.js';
@@ -40,7 +40,7 @@ export async function runAdopt(context: LeaderContext, progress: RunProgress): P
         'one is ready',
     );
   }
-  const dirs = chooseRunDirs(context, progress);
+  const dirs = chooseRequestedDirs(context, progress);
   const hosts: Host[] = [],
     sameBytes = new Map<HostId, PathNumbers>();
   for (const host of chooseRunHosts(context, progress)) {

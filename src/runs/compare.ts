@@ -43,7 +43,7 @@ export function chooseRunHosts({ registry, me }: LeaderContext, progress: RunPro
  * @throws BAD_SYNC_DIR if the run names one that this host does not keep: the host that requested
  * the run knows only what the database says of it
  */
-export function chooseRunDirs({ dirs }: LeaderContext, { run }: RunProgress): SyncDir[] {
+export function chooseRequestedDirs({ dirs }: LeaderContext, { run }: RunProgress): SyncDir[] {
   const { list } = dirs.current();
   for (const named of run.dirs)
     if (!list.some(({ path }) => path === named))

@@ -7,7 +7,7 @@ import type { Failure } from '../model/failure.js';
 import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import { SyncMediaError } from '../model/errors.js';
-import { chooseRunDirs, chooseRunHosts, compareWithHost } from './compare.js';
+import { chooseRequestedDirs, chooseRunHosts, compareWithHost } from './compare.js';
 import { FetchQueue } from './fetch-queue.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';
@@ -38,7 +38,7 @@ type PlanFetch = (dir: SyncDir, some: readonly Difference[]) => Promise<FetchPla
  * pending for it again, because no other host finds out.
  */
 export async function runPull(context: LeaderContext, progress: RunProgress): Promise<void> {
-  const dirs = chooseRunDirs(context, progress);
+  const dirs = chooseRequestedDirs(context, progress);
   // One host after another: a file that several of them have is fetched once.
   for (const host of chooseRunHosts(context, progress)) {
     const failure = await pullFrom(context, progress, host, dirs);

@@ -3,7 +3,7 @@ import type { Difference } from '../model/change.js';
 import type { Host } from '../model/host.js';
 import type { SyncDir } from '../model/sync-dir.js';
 import { waitForDelivery } from './await-delivery-queue.js';
-import { chooseRunDirs, chooseRunHosts, compareWithHost } from './compare.js';
+import { chooseRequestedDirs, chooseRunHosts, compareWithHost } from './compare.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';
 
@@ -12,7 +12,7 @@ import type { RunProgress } from './run-progress.js';
  * are delivered as usual. The run ends when the delivery queues have delivered them or failed.
  */
 export async function runPush(context: LeaderContext, progress: RunProgress): Promise<void> {
-  const dirs = chooseRunDirs(context, progress);
+  const dirs = chooseRequestedDirs(context, progress);
   // A dry run changes nothing: it derives from the comparison what a scan would capture.
   if (!progress.run.dryRun) {
     for (const dir of dirs) await context.scan(dir, progress.signal);

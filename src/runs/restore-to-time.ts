@@ -1,4 +1,4 @@
-import { chooseRunDirs } from './compare.js';
+import { chooseRequestedDirs } from './compare.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import { chooseHolders } from '../decisions/choose-holders.js';
 import { haveSameSizeAndTime } from '../decisions/file-state.js';
@@ -54,7 +54,7 @@ export async function runRestoreToTime(
     );
   const { run, signal } = progress;
   const { restoresBefore: before = run.requestedAt } = run;
-  for (const dir of chooseRunDirs(context, progress)) {
+  for (const dir of chooseRequestedDirs(context, progress)) {
     const captured = { below: dir.path, since: time, before };
     let after: Entry['path'] | undefined;
     do {

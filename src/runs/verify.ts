@@ -9,7 +9,7 @@ import type { Host } from '../model/host.js';
 import type { Path } from '../model/path.js';
 import type { SyncDir } from '../model/sync-dir.js';
 import { waitForDelivery } from './await-delivery-queue.js';
-import { chooseRunDirs, chooseRunHosts, compareWithHost } from './compare.js';
+import { chooseRequestedDirs, chooseRunHosts, compareWithHost } from './compare.js';
 import { hashRemoteFile, isIntactHere, repairOwnFile } from './content.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import type { RunProgress } from './run-progress.js';
@@ -28,7 +28,7 @@ const repairLimit = 10_000;
  * file that a tombstone removed.
  */
 export async function runVerify(context: LeaderContext, progress: RunProgress): Promise<void> {
-  const dirs = chooseRunDirs(context, progress);
+  const dirs = chooseRequestedDirs(context, progress);
   if (isRequested(progress.run.hosts, context.me))
     for (const dir of dirs) await verifyOwnDir(context, progress, dir);
   for (const host of chooseRunHosts(context, progress)) {

@@ -69,7 +69,7 @@ test('a run that names a host which cannot take part fails and says why; a run o
   expect((await pull(['two'])).failures[0]?.failure.message).toMatch(/carries out the run itself/);
 });
 
-test('a run names the sync dirs that its host or another one does not keep', async () => {
+test('a run that names a sync dir fails where its host or the named one does not keep it', async () => {
   const { sync } = one.app;
   // The database knows a sync dir of a model that two does not compile.
   const stored = one.app.connection.collection<{ _id: string }>('syncmedia_syncdirs');
