@@ -90,8 +90,9 @@ test('the connection of a program is ended with it, not a daemon that it started
       'one',
       place,
       [
-        `cp "$(command -v sleep)" '${folder}/ssh'`,
-        `'${folder}/ssh' 600 & echo $! > '${join(dir.path, 'ssh')}.pid'`,
+        `printf '#!/bin/sh\\nwhile :; do sleep 600 & wait $!; done\\n' > '${folder}/ssh'`,
+        `chmod 755 '${folder}/ssh'`,
+        `'${folder}/ssh' & echo $! > '${join(dir.path, 'ssh')}.pid'`,
         `setsid sh -c 'echo $$ > ${join(dir.path, 'daemon')}.pid; exec ${folder}/ssh' &`,
       ].join('\n'),
     ),
