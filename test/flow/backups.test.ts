@@ -44,6 +44,23 @@ const untilGone = (machine: Machine, name: string): Promise<unknown> =>
     what: `the end of ${name} on ${machine.name}`,
   });
 
+/**
+ * Until each host has backfilled the others for good. A host that does so after the files are gone
+ * has those that nobody holds pending for as long as nobody does.
+ */
+const untilBackfilled = (): Promise<unknown> =>
+  until(
+    async () => {
+      const hosts = await site.database.connection
+        .collection('syncmedia_hosts')
+        .find<{ backfilled?: string[] }>({})
+        .toArray();
+      const others = hosts.length - 1;
+      return hosts.every(({ backfilled = [] }) => backfilled.length === others);
+    },
+    { timeout: 60_000, what: 'the backfills of all hosts' },
+  );
+
 /** The names of a host's sync dir with their content. */
 async function list(machine: Machine): Promise<Record<string, string>> {
   const paths = Object.keys(await machine.tree()).sort();
@@ -207,6 +224,7 @@ test("yesterday's files on every host stay, and a file that only today's disks h
   await save(two, 'new.jpg', 'new');
   await settle();
 
+  await untilBackfilled();
   await stopApps(site.machines);
   for (const machine of site.machines) await restoreFiles(machine);
   await startApps(site.machines, { scanAllMs: 1_500, candidateMs: 1_000 });

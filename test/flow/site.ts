@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { inspect } from 'node:util';
 import { Schema, type Connection, type Model } from 'mongoose';
 import { createSyncMedia, type SyncMediaInstance } from '../../src/instance/create.js';
 import type { HostRegistration } from '../../src/api/requests.js';
 import type { PluginOptions, SyncMediaOptions, Tuning } from '../../src/config/config.js';
+import { getErrorMessage } from '../../src/model/errors.js';
 import { confinement } from '../gate/confined.js';
 import { testDatabase, type DatabaseServer, type TestDatabase } from '../harness/database.js';
 import { startHost, type HostOptions, type TestHost } from '../harness/sshd.js';
@@ -255,13 +257,20 @@ async function readTree(root: string, below = ''): Promise<Record<string, string
  */
 export async function untilNothingPending(site: Site, timeout = 20_000): Promise<void> {
   const [machine] = site.machines;
+  let last: unknown;
   const isNothingPending = async (): Promise<boolean> => {
-    const status = await (machine as Machine).app.sync.status();
-    return (
-      status.captures === 0 && status.hosts.every(({ pending, blocked }) => pending + blocked === 0)
-    );
+    const { captures, hosts, missingPaths } = await (machine as Machine).app.sync.status();
+    const unfinished = hosts.filter(({ pending, blocked }) => pending + blocked > 0);
+    last = { captures, unfinished, missingPaths };
+    return captures === 0 && unfinished.length === 0;
   };
-  await until(async () => (await isNothingPending()) && (await isNothingPending()), { timeout });
+  await until(async () => (await isNothingPending()) && (await isNothingPending()), {
+    timeout,
+    what: 'the end of all deliveries',
+  }).catch((error: unknown) => {
+    const message = `${getErrorMessage(error)}; the last status was ${inspect(last, { depth: 4 })}`;
+    throw new Error(message, { cause: error });
+  });
 }
 
 /** The machines of a site of three. */
