@@ -83,8 +83,8 @@ if [ "$(id -u)" -eq 0 ]; then mkdir -p /run/sshd; else echo 'UsePAM no' >> "$fol
 "$sshd" -t -f "$folder/config" || fail "sshd refuses its configuration $folder/config"
 
 (
-  child=
-  trap 'trap - TERM; [ -z "$child" ] || kill "$child" 2>/dev/null; exit 0' TERM
+  # Not "$child": a signal may come before it is set, and would leave sshd behind.
+  trap 'trap - TERM; [ -z "${!:-}" ] || kill "$!" 2>/dev/null || :; exit 0' TERM
   while :; do
     "$sshd" -D -e -f "$folder/config" &
     child=$!

@@ -4,7 +4,7 @@ import type { AssertedFile } from '../model/capture.js';
 import type { Path } from '../model/path.js';
 import type { LocalFileInfo } from '../model/file.js';
 import type { SyncDir } from '../model/sync-dir.js';
-import type { Entry } from '../model/entry.js';
+import type { Entry, Version } from '../model/entry.js';
 import type { HostId } from '../model/host.js';
 import { hasChangedSinceCompared, haveSameSizeAndTime } from '../decisions/file-state.js';
 import { mapConcurrently } from '../util/map-concurrently.js';
@@ -109,7 +109,7 @@ async function confirmContents(
   for (let after: Path | undefined; ;) {
     const unverified = await ledger.findUnverified(me, dir.path, batch, after);
     if (unverified.length === 0) return;
-    const changed: AssertedFile[] = [],
+    const changed: { file: AssertedFile; version: Version }[] = [],
       written: Path[] = [];
     await mapConcurrently(unverified, 4, async (entry) => {
       signal.throwIfAborted();
@@ -127,17 +127,19 @@ async function confirmContents(
         info.sha256 === undefined
           ? localInfo.nanos === info.nanos && hasChangedSinceCompared(entry, me, localInfo) !== true
           : localInfo.sha256 === info.sha256;
-      if (!isSame) changed.push({ path: entry.path, info: localInfo });
+      if (!isSame)
+        changed.push({ file: { path: entry.path, info: localInfo }, version: entry.version });
       else await ledger.confirmContent(entry, localInfo.sha256, me, localInfo.stamp);
     });
     // Asserted, because size and date of these bytes are those of the version and only their
-    // content differs.
-    if (changed.length > 0)
+    // content differs. A save may have made its own version of them meanwhile.
+    for (const { file, version } of changed)
       onEntries(
-        await reconciler.reconcilePaths(
-          changed.map(({ path }) => path),
-          { why: 'scan', asserted: changed },
-        ),
+        await reconciler.reconcilePaths([file.path], {
+          why: 'scan',
+          asserted: [file],
+          ifVersion: { version },
+        }),
       );
     if (written.length > 0) onEntries(await reconciler.reconcilePaths(written, { why: 'scan' }));
     after = unverified.at(-1)?.path;

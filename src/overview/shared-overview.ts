@@ -10,6 +10,8 @@ import { withTimeout } from '../util/with-timeout.js';
 const defaultLimits = { pauseMs: 1_000, waitMs: 4_000, hasteMs: 50, abandonMs: 30_000 };
 /** After a reading its duration times this passes, so that readings take a tenth of the time. */
 const restFactor = 9;
+/** The longest pause in milliseconds: a process that was held up shows news after it as well. */
+const longestRestMs = 10_000;
 /** A reading counts as recent for this many times the planned time until the next one. */
 const recentFactor = 2;
 /** A failed reading burdens the database little, and everyone waits for the next one. */
@@ -17,9 +19,10 @@ const failedRestFactor = 1;
 
 /**
  * One overview for everyone in this process who asks. It is read only while somebody asks, at most
- * once a second and at most a tenth of the time; in between everyone gets the last reading. Nobody
- * waits long for a new one while the last one is recent: every answer has its time, and the next
- * caller gets the new one. So a slow database delays only the first who asks after a while.
+ * once a second and at most a tenth of the time, though after ten seconds at the latest; in between
+ * everyone gets the last reading. Nobody waits long for a new one while the last one is recent:
+ * every answer has its time, and the next caller gets the new one. So a slow database delays only
+ * the first who asks after a while.
  *
  * While the database does not answer, the last reading stays, and says since when. It has no timer.
  */
@@ -74,7 +77,8 @@ export class SharedOverview {
     }
     const endedAt = this.now();
     const rest = (this.failure ? failedRestFactor : restFactor) * (endedAt - begunAt);
-    this.nextAt = Math.max(begunAt + this.limits.pauseMs, endedAt + rest);
+    const pause = Math.min(rest, longestRestMs);
+    this.nextAt = Math.max(begunAt + this.limits.pauseMs, endedAt + pause);
     this.recentUntil = begunAt + recentFactor * (this.nextAt - begunAt);
   }
 

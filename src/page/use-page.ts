@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { findNews } from './find-news.js';
 import { KeyReader, type KeyCommand } from './keys.js';
 import type { LiveState } from './live/live-state.js';
@@ -99,7 +99,8 @@ export function usePageTime(live: LiveState): { time: PageTime; now: number } {
 /** Follows the address; a new view begins at its heading. */
 export function useNavigation(setRoute: (route: PageRoute) => void): () => void {
   const isNew = useRef(false);
-  useEffect(() => {
+  // At once with the first view: an effect comes later, and would miss a change before it.
+  useLayoutEffect(() => {
     const follow = (): void => {
       isNew.current = true;
       setRoute(parseRoute(location.hash));

@@ -119,9 +119,9 @@ describe('the writer of counters', () => {
     });
     const { errors, read, writer } = startWriter({ store: lossy });
     read();
-    await until(() => errors.length === 1);
+    await until(() => errors.length >= 1);
     read();
-    await until(() => errors.length === 3);
+    await until(() => errors.length >= 3);
     read();
     await until(async () => (await readLocal()) === 3);
     await writer.close();

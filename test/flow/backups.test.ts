@@ -210,7 +210,7 @@ test("a host with yesterday's files takes nothing from the others, and has the f
   await untilListed(two, today);
   await settle();
   // What was deleted since the backup lies in the trash of the restored host.
-  expect(await two.listArea('trash')).toContain('deleted.jpg');
+  await until(async () => (await two.listArea('trash')).includes('deleted.jpg'));
   for (const machine of [one, three]) expect(await list(machine)).toEqual(today);
 });
 
@@ -281,8 +281,11 @@ test("with yesterday's database a file that was set back to an older version sin
   await settle();
   for (const machine of site.machines) {
     await untilListed(machine, { 'a.jpg': 'version 2' });
-    const trash = await machine.app.sync.recoverable.list('trash');
-    const copies = await Promise.all(trash.map(({ keptAs }) => machine.read(`${dir}/${keptAs}`)));
-    expect(copies).toContain('version 1');
+    // It leaves its path a little earlier.
+    await until(async () => {
+      const trash = await machine.app.sync.recoverable.list('trash');
+      const copies = await Promise.all(trash.map(({ keptAs }) => machine.read(`${dir}/${keptAs}`)));
+      return copies.includes('version 1');
+    });
   }
 });

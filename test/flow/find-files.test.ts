@@ -110,6 +110,7 @@ async function makePatient(machine: Machine): Promise<void> {
       blockedRetryMaxMs: patienceMs,
       backoffMs: patienceMs,
       backoffMaxMs: patienceMs,
+      returnCheckMs: patienceMs,
     },
   });
 }

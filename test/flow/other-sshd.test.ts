@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { startOtherSshd, type OtherSshd } from '../harness/other-sshd.js';
 import { makeTestDir, type TestDir } from '../harness/tmp.js';
+import { until } from '../harness/wait.js';
 import { dir, openSite, untilNothingPending, type Site } from './site.js';
 
 let site: Site | undefined, there: TestDir | undefined, sshd: OtherSshd | undefined;
@@ -32,6 +33,8 @@ test('a passive host whose ssh server is not OpenSSH receives small and large fi
     root,
     hostKey: sshd.hostPublicKey,
   });
+  // Until one knows the new host, and has looked for what that lacks.
+  await until(async () => (await one?.app.sync.hosts.show('one'))?.backfilled?.length);
   for (let round = 0; round < 2; round++) {
     const sent = new Map<string, string>();
     for (const size of sizes) {

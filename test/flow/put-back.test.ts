@@ -10,10 +10,10 @@ import { dir, openSite, threeOf, untilNothingPending, type Machine, type Site } 
  */
 let site: Site, one: Machine, two: Machine, three: Machine;
 beforeEach(async () => {
-  // Scans that come by themselves would find it too, up to ten minutes later.
+  // Scans that come by themselves would find it, too.
   site = await openSite({
     plugin: { onDelete: 'propagate', rescan: false },
-    tuning: { scanChangedMs: 3_600_000 },
+    tuning: { scansPeriodically: false },
   });
   [one, two, three] = threeOf(site);
 });

@@ -21,8 +21,12 @@ async function breakHistory({ ssh }: Machine): Promise<() => Promise<void>> {
   await writeFile(repository, 'no directory');
   const repair = async (): Promise<void> => {
     if (!broken.delete(repair)) return;
-    await rm(repository);
-    await rename(`${repository}.away`, repository);
+    // The host tries again meanwhile, and may have begun a new one.
+    await until(async () => {
+      await rm(repository, { recursive: true, force: true });
+      await rename(`${repository}.away`, repository);
+      return true;
+    });
   };
   broken.add(repair);
   return repair;

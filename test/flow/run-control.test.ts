@@ -10,7 +10,12 @@ let site: Site, one: Machine, two: Machine;
 beforeEach(async () => {
   // Slow enough that there is something to tell, and to interrupt: 300 KiB/s, of which there are 3
   // MiB in ten files.
-  site = await openSite({ plugin: { rescan: false }, environment: { SYNCMEDIA_BWLIMIT: '300' } });
+  site = await openSite({
+    plugin: { rescan: false },
+    environment: { SYNCMEDIA_BWLIMIT: '300' },
+    // A scan would have two send the files.
+    tuning: { scansPeriodically: false },
+  });
   [one, two] = threeOf(site);
   for (let index = 0; index < 10; index++)
     await two.write(`${dir}/${String(index)}.bin`, Buffer.alloc(300 * 1024, index), 1_000_000);
@@ -54,8 +59,15 @@ test('a pull that is cancelled ends at once, and the next one goes on from where
   const { sync } = one.app;
   const { id } = await sync.pull({ hosts: ['two'] });
   await until(async () => (await sync.runs.show(id)).filesFound === 10, { timeout: 20_000 });
+  // It is cancelled at once, and rsync ends a little later.
+  const ended = new Promise<void>((resolve) => {
+    sync.on('run', ({ run }) => {
+      if (run.id === id && run.state === 'cancelled') resolve();
+    });
+  });
   await sync.runs.cancel(id);
   expect(await sync.runs.follow(id)).toMatchObject({ state: 'cancelled' });
+  await ended;
   const here = Object.keys(await one.tree()).length;
   expect(here).toBeLessThan(10);
   const again = await sync.runs.follow((await sync.pull({ hosts: ['two'] })).id);

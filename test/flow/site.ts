@@ -117,18 +117,31 @@ export async function openSite(options: SiteOptions = {}): Promise<Site> {
   };
   try {
     for (const name of options.hosts ?? ['one', 'two', 'three']) await add(name);
-    await until(
-      async () =>
-        (await machines[0]?.app.sync.hosts.list())?.every(({ readyAt }) => readyAt !== undefined) ??
-        false,
-      { timeout: 20_000 },
-    );
+    await until(() => machines[0] && hasBegun(machines[0].app, options.tuning), {
+      timeout: 30_000,
+      what: 'the end of the bootstraps and first scans',
+    });
     return { database, machines, addMachine: add, close };
   } catch (error) {
     const logs = machines.map(({ name, app }) => `${name}:\n${app.log.join('\n')}`).join('\n');
     await close();
     throw new Error(`the site did not come up: ${String(error)}\n${logs}`, { cause: error });
   }
+}
+
+/**
+ * Every host is ready, and neither the last scan of its bootstrap nor its first one is to come:
+ * they would take files that a test writes for new versions of the app.
+ */
+async function hasBegun({ sync }: App, tuning: SiteOptions['tuning']): Promise<boolean> {
+  const hosts = await sync.hosts.list();
+  const runs = await sync.runs.list();
+  return (
+    hosts.every(
+      ({ readyAt, scans }) =>
+        readyAt !== undefined && (tuning?.scansPeriodically === false || scans !== undefined),
+    ) && runs.every(({ state }) => state !== 'requested' && state !== 'running')
+  );
 }
 
 async function addMachine(

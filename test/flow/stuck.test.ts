@@ -61,6 +61,7 @@ describe('an origin that lacks its own version', () => {
     await three.ssh.stop({ hard: true });
     await save(one, 'b.jpg', 'b');
     await has(two, 'b.jpg', 'b');
+    await until(async () => (await entryOf('b.jpg'))?.heldBy.length === 2);
     const { path } = (await entryOf('b.jpg')) as Entry;
     // As after a delivery of an older version whose fence failed, without another holder.
     await rm(two.path(path));
@@ -68,7 +69,6 @@ describe('an origin that lacks its own version', () => {
       .collection('syncmedia_ledger')
       .updateOne({ _id: path }, { $pull: { heldBy: await idOf('two') } as never });
     await ledger.markPending(path, [await idOf('one')]);
-    expect((await entryOf('b.jpg'))?.heldBy).toEqual([]);
     await three.ssh.start();
     await has(three, 'b.jpg', 'b');
   });
@@ -133,6 +133,7 @@ test('a sync dir that a host has not marked yet delays no other sync dir of that
   });
   await save(one, 'e.jpg', 'e');
   await has(two, 'e.jpg', 'e');
+  await until(async () => (await statusOf('two'))?.pending === 1);
   expect(await statusOf('two')).toMatchObject({
     pending: 1,
     failures: [{ failure: { code: 'NO_MARKER' } }],

@@ -160,7 +160,9 @@ describe.each([
         message: expect.stringContaining('SYNCMEDIA_BACKEND=git') as string,
       });
       // Nobody fails at sharing with it, and its gate is closed.
-      expect((await statusOf(one))?.history?.unshared ?? {}).toEqual({});
+      await until(
+        async () => Object.keys((await statusOf(one))?.history?.unshared ?? {}).length === 0,
+      );
       expect((await statusOf(two))?.history).toBeUndefined();
       expect(await readFile(join(two.ssh.stateDir, 'git', 'HEAD'), 'utf8')).toContain('ref:');
       await switchTo(backend, two);

@@ -38,6 +38,10 @@ class Member {
     return `127.0.0.1:${String(this.port)}`;
   }
 
+  get isRunning(): boolean {
+    return this.child?.exitCode === null && this.child.signalCode === null;
+  }
+
   async start(): Promise<void> {
     await mkdir(this.dir, { recursive: true });
     const child = spawn(
@@ -197,7 +201,8 @@ export class ReplicaSet implements DatabaseServer {
   }
 
   private async findPrimary(): Promise<Member | undefined> {
-    for (const member of this.members) {
+    // Asking a dead one takes a second, and a primary without secondaries stays one for seconds.
+    for (const member of this.members.filter(({ isRunning }) => isRunning)) {
       const hello = await member.ask({ hello: 1 }).catch(() => undefined);
       if (hello?.['isWritablePrimary'] === true) return member;
     }

@@ -101,15 +101,17 @@ test('a passive host with that name is not replaced', async () => {
 });
 
 test('a host that restarts while it is to be replaced is at work', async () => {
-  const starting = setTimeout(() => {
-    void rows().updateOne({ _id: before.id }, { $set: { lease: { leader: 'new', beat: 1 } } });
+  let beat = 0;
+  const starting = setInterval(() => {
+    beat++;
+    void rows().updateOne({ _id: before.id }, { $set: { lease: { leader: 'new', beat } } });
   }, 200);
   try {
     await expect(
       initHost(machine.deps, { replace: true }, { watchLeaseMs: 20_000 }),
     ).rejects.toMatchObject({ code: 'HOST_EXISTS' });
   } finally {
-    clearTimeout(starting);
+    clearInterval(starting);
   }
 });
 

@@ -3,7 +3,7 @@ import { open, readFile, rm, symlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeTombstoneEntry, supersededLimit } from '../../src/decisions/entries.js';
-import { scanSyncDir } from '../../src/ledger/scan.js';
+import { scanSyncDir, type ScanDisk } from '../../src/ledger/scan.js';
 import { newName } from '../../src/replica/areas.js';
 import type { ScanScope } from '../../src/replica/scan.js';
 import type { Entry } from '../../src/model/entry.js';
@@ -371,6 +371,36 @@ describe('a scan', () => {
       expect((await entryOf(cat)).info).toMatchObject({ size: 4 });
     },
   );
+
+  test('leaves the version that a save made of a rewritten file while it was hashed', async () => {
+    const second = Math.floor(Date.now() / 1_000);
+    await a.write(cat, 'meow', second + 0.25);
+    await a.reconciler.reconcilePaths([cat], named);
+    expect((await entryOf(cat)).unverified).toBe(true);
+    await a.write(cat, 'purr', second + 0.5);
+    let saved: string | undefined;
+    const saves: ScanDisk = {
+      scan: (...args) => a.disk.scan(...args),
+      observe: (path) => a.disk.observe(path),
+      resolveLeftovers: (dir) => a.disk.resolveLeftovers(dir),
+      hash: async (path) => {
+        const info = await a.disk.hash(path);
+        await a.reconciler.reconcilePaths([cat], named);
+        saved = (await entryOf(cat)).version;
+        return info;
+      },
+    };
+    await scanSyncDir(
+      { reconciler: a.reconciler, ledger: site.ledger, disk: saves, me: 'A' },
+      photos,
+      new AbortController().signal,
+      () => undefined,
+      { changedSince: Date.now() + 3_600_000 },
+    );
+    const { version, superseded } = await entryOf(cat);
+    expect(version).toBe(saved);
+    expect(superseded).toHaveLength(1);
+  });
 
   test('a host that is not ready contributes nothing by it', async () => {
     const joining = await site.replica('C', { ready: false });

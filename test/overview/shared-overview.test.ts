@@ -68,6 +68,18 @@ test('a slow reading is followed by a pause of nine times its duration', async (
   expect(countReads()).toBe(2);
 });
 
+test('a very slow reading is followed by a pause of ten seconds', async () => {
+  const { shared, countReads, pass, readFor } = makeShared();
+  readFor(3_000);
+  await shared.get();
+  pass(9_999);
+  await shared.get();
+  expect(countReads()).toBe(1);
+  pass(1);
+  await shared.get();
+  expect(countReads()).toBe(2);
+});
+
 test('nothing is read while nobody asks', async () => {
   const { countReads, pass } = makeShared();
   pass(60_000);

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, utimes } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { areas, prepareAreas, resolveInDir } from '../../src/replica/areas.js';
 import { DirCheckCache } from '../../src/replica/dir-check-cache.js';
@@ -40,6 +40,9 @@ test('a marker that was replaced is read again', async () => {
   const checked = new DirCheckCache();
   await checked.checkMarker(disk, dir.path, 'host-1', uploads);
   await writeMarker(nodeDisk, dir.path, 'host-2', uploads, { force: true });
+  // Both markers have one size, and a quick machine writes them within one tick of the clock.
+  const later = Date.now() / 1_000 + 2;
+  await utimes(`${dir.path}/${areas.marker}`, later, later);
   expect(await checked.checkMarker(disk, dir.path, 'host-1', uploads)).toMatchObject({
     code: 'NO_MARKER',
   });

@@ -31,8 +31,8 @@ async function scan(scope: ScanScope): Promise<string[]> {
 /** A moment after everything until now, by the clock that dates directories, which ticks slowly. */
 async function mark(): Promise<number> {
   const { put, at } = made;
-  const { ctimeMs } = await stat(at('uploads'));
   await put('probe/x', '');
+  const { ctimeMs } = await stat(at('probe'));
   return until(async () => {
     await rm(at('probe/x'));
     await put('probe/x', '');

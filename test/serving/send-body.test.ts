@@ -14,12 +14,14 @@ const content = randomBytes(9_000_000);
 let folder: TestDir, file: string, web: Web;
 let beforeSending: (response: ServerResponse) => Promise<void> | void;
 let sent: Promise<void>[];
+/** Long, unless a test lets a client stall: client and server share this busy process. */
+let stalledMs: number;
 
 beforeEach(async () => {
   folder = await makeTestDir();
   file = `${folder.path}/film.bin`;
   await writeFile(file, content);
-  [sent, beforeSending] = [[], () => undefined];
+  [sent, beforeSending, stalledMs] = [[], () => undefined, 60_000];
   web = await startWeb((app) => {
     app.get('/:start/:length', async ({ params: { start, length } }, response) => {
       const handle = await open(file);
@@ -28,7 +30,7 @@ beforeEach(async () => {
       const sending = createBodySender(
         response,
         createFileReader(handle),
-        300,
+        stalledMs,
       )(Number(start), Number(length)).then(() => handle.close());
       sent.push(sending);
       await sending;
@@ -64,6 +66,7 @@ test('a file that became shorter breaks the response', async () => {
 
 describe('a visitor', () => {
   test('a client that reads nothing for long is cut off, and the file is closed', async () => {
+    stalledMs = 300;
     const socket = connect(Number(new URL(web.url).port), '127.0.0.1');
     socket.write(`GET /0/${content.length} HTTP/1.1\r\nHost: x\r\n\r\n`);
     socket.on('error', () => undefined);

@@ -15,7 +15,8 @@ const SEARCH_MS = 100,
  *
  * @param args the file of the program and its arguments
  * @param places the repositories in which it looks for locks
- * @param moment milliseconds after the program said `open`
+ * @param moment milliseconds after the program said `open`; in the second round, after it has
+ *   recorded two versions, so that a busy machine records some as well
  * @returns the last recorded version; -1 if there is none
  */
 export async function recordUntilKilled(
@@ -50,7 +51,8 @@ export async function recordUntilKilled(
   };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
-    if (output.includes('open')) timer ??= setTimeout(strike, moment);
+    const enough = kill === 1 ? /^open\n\d+\n\d+\n/m : /open/;
+    if (enough.test(output)) timer ??= setTimeout(strike, moment);
   });
   await ended;
   clearTimeout(timer);

@@ -159,8 +159,10 @@ export class ShareHistory implements LeaderJob {
         (failure
           ? computeBackoff(sharing.failures, tuning.backoffMs, tuning.backoffMaxMs, Math.random())
           : INTERVAL_MS);
-      if (failure) this.report(host, failure);
-      await this.state.recordUnshared(host.id, failure);
+      // The host may have been forgotten meanwhile, and nothing would clear the failure again.
+      const counts = failure && this.hosts.get(host.id) === sharing;
+      if (counts) this.report(host, failure);
+      await this.state.recordUnshared(host.id, counts ? failure : undefined);
     } catch (error) {
       sharing.isDue = true;
       sharing.nextAt = performance.now() + tuning.backoffMaxMs;

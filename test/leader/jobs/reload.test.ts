@@ -42,7 +42,7 @@ test('the outcome is recorded', async () => {
 test('a command that leaves a program running in the background has ended all the same', async () => {
   const background = `
     const { spawn } = require('node:child_process');
-    const child = spawn(process.execPath, ['-e', 'setTimeout(() => undefined, 10_000)'], { stdio: 'inherit', detached: true });
+    const child = spawn(process.execPath, ['-e', 'setTimeout(() => undefined, 60_000)'], { stdio: 'inherit', detached: true });
     console.log(child.pid);
     child.unref();`;
   const outcomes = await run([process.execPath, '-e', background]);

@@ -14,6 +14,9 @@ const away: Failure = { code: 'HISTORY_FAILED', message: 'away', retryable: true
 let job: ShareHistory;
 /** How often the history was shared with each host. */
 let shared: Record<HostId, number>;
+let recipients: Host[];
+/** Each failure that was recorded, or that there is none any more. */
+let recorded: [HostId, Failure | undefined][];
 let share: (to: HostId, signal: AbortSignal) => Promise<Failure | undefined>;
 
 beforeEach(() => {
@@ -28,6 +31,8 @@ beforeEach(() => {
       backend: 'git',
       history: {},
     });
+  recipients = [host('A'), host('B'), host('C')];
+  recorded = [];
   job = new ShareHistory(
     {
       me: 'A',
@@ -43,13 +48,16 @@ beforeEach(() => {
       events: makePartial<LeaderContext['events']>({ emit: () => undefined }),
       tuning: { backoffMs: 60 * minute, backoffMaxMs: 60 * minute } as LeaderContext['tuning'],
       registry: makePartial<LeaderContext['registry']>({
-        recipients: () => [host('A'), host('B'), host('C')],
+        recipients: () => recipients,
       }),
       hasTraffic: () => false,
     },
     makePartial<HistoryStateStore>({
       isAnnounced: true,
-      recordUnshared: () => Promise.resolve(),
+      recordUnshared: (id, failure) => {
+        recorded.push([id, failure]);
+        return Promise.resolve();
+      },
     }),
   );
 });
@@ -98,4 +106,27 @@ test('what is recorded while a host gets the history goes to it afterwards', asy
   job.notice();
   end();
   await until(() => shared['C'] === 2);
+});
+
+test('a failure of a host that gets no history any more is not recorded', async () => {
+  let fail: () => void = () => undefined;
+  share = (to) =>
+    to === 'C'
+      ? new Promise((resolve) => {
+          fail = () => {
+            resolve(away);
+          };
+        })
+      : Promise.resolve(undefined);
+  job.poll();
+  await until(() => shared['B'] === 1 && shared['C'] === 1);
+  recipients = recipients.filter(({ id }) => id !== 'C');
+  job.notice();
+  await until(() => recorded.some(([id]) => id === 'C'));
+  fail();
+  await until(() => recorded.filter(([id]) => id === 'C').length === 2);
+  expect(recorded.filter(([id]) => id === 'C')).toEqual([
+    ['C', undefined],
+    ['C', undefined],
+  ]);
 });

@@ -7,6 +7,7 @@ import type { AdminRoute } from '../../../src/admin/admin-route.js';
 import { EventStreams } from '../../../src/admin/events/event-streams.js';
 import { PageFiles } from '../../../src/admin/page/page-files.js';
 import { readRequest } from '../../../src/admin/read-request.js';
+import { until } from '../../harness/wait.js';
 import { dir, openSite, untilNothingPending, type Machine, type Site } from '../../flow/site.js';
 import { countHostileInputs } from '../../harness/hostile-inputs.js';
 import { listCommands, listSlots, runInProcess } from '../cli.js';
@@ -48,7 +49,11 @@ afterAll(() => site.close());
  */
 async function lookAtOutside({ ssh }: Machine): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
-  for (const entry of await readdir(ssh.root, { recursive: true, withFileTypes: true })) {
+  // A working folder may go while the walk enters it.
+  const entries = await until(() => readdir(ssh.root, { recursive: true, withFileTypes: true }), {
+    what: 'a walk of the root',
+  });
+  for (const entry of entries) {
     const path = join(entry.parentPath, entry.name),
       rest = path.slice(ssh.root.length + 1);
     const isOpen =

@@ -207,7 +207,7 @@ export function describeThreeHosts(
 
     test('interrupted transfer: a large file that breaks off at every host arrives whole in the end', async () => {
       const changes = await write({ 'large.mp4': fill(8_000_000, 'interrupted') });
-      const [slow, next] = [2_000, undefined].map((bandwidthLimit) =>
+      const [slow, next] = [1_000, undefined].map((bandwidthLimit) =>
         create({
           ...site().options,
           ...{ bandwidthLimit, largeFileFrom: 1_000_000 },

@@ -32,7 +32,10 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-/** Starts a process that starts a program, which says its pid and goes on without any input. */
+/**
+ * Starts a process that starts a program, which says its pid and that of a program it has started,
+ * and goes on without any input.
+ */
 async function start(name: string, at: string, ignores = ''): Promise<ChildProcess> {
   const folder = join(dir.path, `bin-${name}`);
   await mkdir(folder);
@@ -49,7 +52,7 @@ async function start(name: string, at: string, ignores = ''): Promise<ChildProce
     env: { ...process.env, PATH: `${folder}:${process.env['PATH'] ?? ''}` },
   });
   starters.push(starter);
-  await until(() => readPid(name) !== undefined);
+  await until(() => readPid(name) !== undefined && readPid(`${name}-started`) !== undefined);
   return starter;
 }
 function readPid(name: string): number | undefined {

@@ -193,7 +193,7 @@ describe('rsync calls', () => {
   test('an interrupted large file goes on from where it was, and leaves nothing behind', async () => {
     const { backend, host, here, rootThere } = await open(
       {},
-      { smallFileLimit: 0, largeFileFrom: 1_000_000, bandwidthLimit: 4_000 },
+      { smallFileLimit: 0, largeFileFrom: 1_000_000, bandwidthLimit: 1_500 },
     );
     const [change] = await make(here, ['sub/large.jpg'], () =>
       Buffer.from(Array.from({ length: 6_000_000 }, (_, index) => (index * index) % 251)),
@@ -397,7 +397,7 @@ describe('answers of rsync', () => {
   });
 
   test('a receiver that went silent is given up', async () => {
-    const { backend, host, here, there } = await open({}, { smallFileLimit: 0, timeoutMs: 1_000 });
+    const { backend, host, here, there } = await open({}, { smallFileLimit: 0, timeoutMs: 3_000 });
     await there.replaceProgram(
       'rsync',
       `case "$*" in *--server*) exec sleep 60 ;; esac\n${realRsync}`,
@@ -408,7 +408,7 @@ describe('answers of rsync', () => {
   });
 
   test('a host that froze is given up, and so is the file', async () => {
-    const opened = await open({}, { timeoutMs: 1_000 });
+    const opened = await open({}, { timeoutMs: 3_000 });
     const { backend, host, here, there } = opened;
     const changes = await make(here, ['a.jpg']);
     expect(await backend.prepare(host, [photos], never)).toBeUndefined();

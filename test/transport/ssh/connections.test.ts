@@ -88,7 +88,7 @@ describe('one connection', () => {
   });
 
   test('that does not answer is given up', async () => {
-    const all = open({ timeoutMs: 500 });
+    const all = open({ timeoutMs: 3_000 });
     await all.use(login.address, async ({ disk }) => {
       await login.there.freeze();
       try {
