@@ -6,6 +6,7 @@ import {
   isPartlyRefused,
   isUnindexable,
 } from '../util/collections.js';
+import type { DocumentRef } from '../model/capture.js';
 import { SyncMediaError } from '../model/errors.js';
 import type { Batcher } from '../util/batcher.js';
 import { dueAtOnce } from '../decisions/entries.js';
@@ -300,6 +301,17 @@ export class Ledger extends LedgerQueries {
       ...(stamp === undefined ? {} : { [`stamps.${host}`]: stamp }),
     };
     return this.updateRow({ _id: path, version }, { $set: set, $unset: { unverified: '' } });
+  }
+
+  /** Records which save named a version that a scan had found before it. */
+  nameSave(
+    { path, version }: VersionFence,
+    { savedBy, author }: { savedBy: DocumentRef; author?: string | undefined },
+  ): Promise<boolean> {
+    return this.updateRow(
+      { _id: path, version, savedBy: { $exists: false } },
+      { $set: { savedBy, ...(author !== undefined && { author }) } },
+    );
   }
 
   /** Records that the history has these versions, also if they were replaced meanwhile. */

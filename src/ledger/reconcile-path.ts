@@ -7,6 +7,7 @@ import { findWhy, reconcile, type ReconcileAnswer } from '../decisions/reconcile
 import {
   findFileState,
   hasChangedSinceCompared,
+  haveSameSizeAndTime,
   removedStamp,
   type FileState,
 } from '../decisions/file-state.js';
@@ -154,6 +155,7 @@ export class PathReconciler {
       if (answer === 'wait') return 'wait';
       if (answer === 'nothing') {
         if (entry) await this.recordComparison(entry, localInfo);
+        if (entry) await this.recordSave(entry, localInfo, reason);
         return undefined;
       }
       if (answer === 'new-version' && localInfo) {
@@ -315,6 +317,19 @@ export class PathReconciler {
       return;
     if (entry.heldBy.includes(me) && hasChangedSinceCompared(entry, me, localInfo) !== false)
       await ledger.writeTransition(entry, confirmStamp(me, localInfo.stamp));
+  }
+
+  /** A scan may have found the file right before the save named it. */
+  private async recordSave(
+    entry: Entry,
+    localInfo: LocalFileInfo | undefined,
+    { why, savedBy, author }: ReconcileReason,
+  ): Promise<void> {
+    const { ledger, me } = this.context;
+    const isFound = entry.capturedBy === me && entry.heldBy.includes(me) && !entry.savedBy;
+    if (why !== 'named' || !savedBy || !isFound || !localInfo || !entry.info) return;
+    if (haveSameSizeAndTime(localInfo, entry.info))
+      await ledger.nameSave(entry, { savedBy, author });
   }
 
   /** Returns false if the entry changed meanwhile. */

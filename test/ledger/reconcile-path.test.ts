@@ -56,6 +56,18 @@ describe('a path that a document names', () => {
     expect(await entryOf(cat)).toEqual(before);
   });
 
+  test('has its save and author also if a scan found it first, and keeps the first save', async () => {
+    await a.write(cat, 'meow');
+    await a.reconciler.reconcilePaths([cat], scan);
+    const { version } = await entryOf(cat);
+    const savedBy = { model: 'Photo', id: '1' };
+    await a.reconciler.reconcilePaths([cat], { ...named, savedBy, author: 'Ada' });
+    expect(await entryOf(cat)).toMatchObject({ version, savedBy, author: 'Ada' });
+    const another = { model: 'Photo', id: '2' };
+    await a.reconciler.reconcilePaths([cat], { ...named, savedBy: another, author: 'Bob' });
+    expect(await entryOf(cat)).toMatchObject({ version, savedBy, author: 'Ada' });
+  });
+
   test('gets a new version when its bytes are new, and the old file info is remembered', async () => {
     await a.write(cat, 'meow', 1_000);
     await a.reconciler.reconcilePaths([cat], named);
