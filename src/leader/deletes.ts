@@ -25,6 +25,9 @@ export interface CandidatesResult {
  * Too many at once wait for a person.
  */
 export class Deletes {
+  /** The last decision about removals, which the next one awaits. Never rejects. */
+  private deciding: Promise<unknown> = Promise.resolve();
+
   constructor(
     private readonly context: Pick<
       LeaderContext,
@@ -75,19 +78,16 @@ export class Deletes {
     const { unnamed: files, back: restored, undetermined } = await this.findUnnamed(removed);
     if (ageMs < this.context.tuning.candidateMs) retry.push(...restored, ...undetermined.keys());
     else this.reportUndetermined(undetermined);
-    const entries: Entry[] = [];
     for (const [dir, unnamed] of this.groupByDir(files)) {
-      const decision = await this.decideRemovals(dir, unnamed.length, since);
+      const { decision, tombstones, outrun } = await this.removeInTurn(dir, unnamed, since);
       if (decision === 'wait') {
         halted = true;
         retry.push(...unnamed.map(({ path }) => path));
-      } else if (decision === 'go') {
-        const written = await this.writeTombstones(unnamed);
-        recorded.push(...written.tombstones);
-        if (ageMs < this.context.tuning.candidateMs) retry.push(...written.outrun);
       }
+      recorded.push(...tombstones);
+      if (ageMs < this.context.tuning.candidateMs) retry.push(...outrun);
     }
-    entries.push(...(await this.reviveNamed(recorded)));
+    const entries = await this.reviveNamed(recorded);
     if (entries.length > 0)
       this.context.events.emit('recorded', { paths: entries.map(({ path }) => path) });
     return { entries, retry, halted };
@@ -153,6 +153,25 @@ export class Deletes {
     }
   }
 
+  /**
+   * Decides and writes tombstones, one call after the other: each counts the tombstones of those
+   * before it, also if an application deletes its documents one by one.
+   */
+  private async removeInTurn(
+    dir: SyncDir,
+    files: readonly Entry[],
+    since: Date,
+  ): Promise<{ decision: 'go' | 'wait' | 'drop'; tombstones: Entry[]; outrun: Path[] }> {
+    const remove = async (): ReturnType<Deletes['removeInTurn']> => {
+      const decision = await this.decideRemovals(dir, files.length, since);
+      const written = decision === 'go' ? await this.writeTombstones(files) : undefined;
+      return { decision, tombstones: [], outrun: [], ...written };
+    };
+    const turn = this.deciding.then(remove);
+    this.deciding = turn.catch(() => undefined);
+    return turn;
+  }
+
   private async decideRemovals(
     dir: SyncDir,
     wanted: number,
@@ -168,7 +187,11 @@ export class Deletes {
     const lately = isApproved
       ? 0
       : await ledger.count({ below: dir.path, kind: 'tombstone', since: new Date(window) });
-    const files = await ledger.count({ below: dir.path, kind: 'file' });
+    const removed = wanted + lately;
+    if (removed <= removalLimits.files) return 'go';
+    // With more files so many removals are not suspicious.
+    const enough = Math.ceil(removed / removalLimits.share);
+    const files = await ledger.count({ below: dir.path, kind: 'file' }, enough);
     if (!areRemovalsSuspicious({ wanted, lately, files })) return 'go';
     const namedAgain = lately === 0 ? 0 : await this.countUndone(dir, new Date(window));
     if (!areRemovalsSuspicious({ wanted, lately: lately - namedAgain, files: files + namedAgain }))

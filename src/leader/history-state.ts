@@ -31,13 +31,8 @@ export class HistoryStateStore {
       maxBytes: config.history.maxBytes,
       ...(history.annexPlace !== undefined && { annex: history.annexPlace }),
     });
-    const {
-      failure: _,
-      failingSince: __,
-      unshared: ___,
-      adoption: adopted,
-      ...before
-    } = this.state;
+    // A failure to record stays until recording works: a history that opens may not take versions.
+    const { unshared: _, adoption: adopted, ...before } = this.state;
     // Files that are captured from now on are recorded as they are captured.
     const adoption = (!isNew && adopted) || { since: new Date(), files: 0, bytes: 0 };
     this.changed = { ...before, adoption };

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { joinSignals } from '../util/join-signals.js';
 import { withTimeout } from '../util/with-timeout.js';
 import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { Log } from '../model/log.js';
@@ -200,10 +201,12 @@ export class Lease {
       const hurries = !this.isHeld() && performance.now() < this.fastPollUntil;
       // Jitter keeps rivals from checking at the same moment.
       const pauseMs = hurries ? FAST_POLL_MS : this.options.beatMs * (0.75 + Math.random() * 0.25);
-      await sleep(pauseMs, undefined, {
-        signal: AbortSignal.any([signal, this.pause.signal]),
-        ref: false,
-      }).catch(() => undefined);
+      const ending = joinSignals([signal, this.pause.signal]);
+      await sleep(pauseMs, undefined, { signal: ending.signal, ref: false })
+        .catch(() => undefined)
+        .finally(() => {
+          ending.release();
+        });
     }
   }
 

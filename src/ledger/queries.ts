@@ -213,8 +213,9 @@ export class LedgerQueries {
     return this.findEntries({ capturedBy, unverified: true, _id }, { limit, sort: { _id: 1 } });
   }
 
-  async count(filter: EntryFilter = {}): Promise<number> {
-    return this.rows.countDocuments(makeEntryFilter(filter));
+  /** @param limit counting stops there */
+  async count(filter: EntryFilter = {}, limit?: number): Promise<number> {
+    return this.rows.countDocuments(makeEntryFilter(filter), limit === undefined ? {} : { limit });
   }
 
   /** Measures the files and bytes that an origin can send to a host now. */

@@ -25,8 +25,11 @@ export interface Events {
    */
   outcome: { host: HostId; outcome: DeliveryOutcome; ms: number; savedMs?: number };
   acknowledged: { path: Path; version: Version; hosts: HostId[] };
-  /** A host began to fail, or fails in another way. */
-  failing: { host: HostId; failure: Failure; nextTryAt?: Date };
+  /**
+   * A host began to fail, or fails in another way. `dir`: only this sync dir fails, and the others
+   * go on.
+   */
+  failing: { host: HostId; dir?: Path; failure: Failure; nextTryAt?: Date };
   /** A host works again. */
   recovered: { host: HostId };
   /** `path` fails at `host` while others go on. Without `nextTryAt` it waits for a person. */

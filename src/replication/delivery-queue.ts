@@ -7,7 +7,7 @@ import { SentVersions } from './sent-versions.js';
 import { computeBlockedRetry } from '../decisions/backoff.js';
 import { planDelivery, takeBatch } from '../decisions/plan.js';
 import { acknowledgeKept } from '../decisions/transitions.js';
-import { capturesOwnFiles } from '../decisions/wants.js';
+import { allowsPath, capturesOwnFiles } from '../decisions/wants.js';
 import type { Change, DeliveryOutcome } from '../model/change.js';
 import type { Entry } from '../model/entry.js';
 import type { Failure } from '../model/failure.js';
@@ -101,6 +101,11 @@ export class DeliveryQueue {
     return this.backoff.isWaiting;
   }
 
+  /** Whether a sync dir that failed is to be checked again now. */
+  get hasDueDirs(): boolean {
+    return this.failingDirs.listDue().length > 0;
+  }
+
   get isDelivering(): boolean {
     return this.running !== undefined;
   }
@@ -154,6 +159,7 @@ export class DeliveryQueue {
       if (batch.length === 0) {
         await this.pendingWrites.waitForAll();
         if (this.mayHaveMore || this.entries.size > 0) continue;
+        await this.probeDirs(host);
         if (this.backoff.isFailing) await this.probeHost(host);
         return;
       }
@@ -267,13 +273,30 @@ export class DeliveryQueue {
     return undefined;
   }
 
+  /**
+   * Checks sync dirs that failed last and have nothing pending any more. One that the host no
+   * longer gets fails at nothing.
+   */
+  private async probeDirs(host: Host): Promise<void> {
+    const due = this.failingDirs.listDue();
+    if (due.length === 0) return;
+    const wanted = this.context.dirs
+      .current()
+      .list.filter(({ path }) => due.includes(path) && allowsPath(host, path));
+    const unwanted = due.filter((path) => !wanted.some((dir) => dir.path === path));
+    for (const path of unwanted) this.failingDirs.clear(path);
+    const failure = await this.prepare(host, new Set(wanted));
+    if (failure) await this.recordFailure(failure);
+    else await this.recordSuccess(0, unwanted.length > 0);
+  }
+
   /** Whether a failure concerns only one sync dir, on either side. Records it if so. */
   private recordDirFailure(dir: SyncDir, failure: Failure): boolean {
     if (failure.code !== 'NO_MARKER') return false;
     this.prepared.delete(dir.path);
     if (this.failingDirs.isWaiting(dir.path)) return true;
     const nextTryAt = this.failingDirs.recordFailure(dir.path, failure);
-    this.context.events.emit('failing', { host: this.id, failure, nextTryAt });
+    this.context.events.emit('failing', { host: this.id, dir: dir.path, failure, nextTryAt });
     return true;
   }
 
@@ -362,10 +385,14 @@ export class DeliveryQueue {
     return this.backoff.begin();
   }
 
-  /** Records that the host works, apart from sync dirs that fail by themselves. */
-  private async recordSuccess(delivered: number): Promise<void> {
+  /**
+   * Records that the host works, apart from sync dirs that fail by themselves.
+   *
+   * @param recovered whether something that failed does so no more
+   */
+  private async recordSuccess(delivered: number, recovered = false): Promise<void> {
     if (delivered > 0) this.deliveredAt = new Date();
-    let works = this.backoff.isFailing;
+    let works = recovered || this.backoff.isFailing;
     for (const dir of this.prepared) if (this.failingDirs.clear(dir)) works = true;
     this.backoff.reset();
     const failing = this.failingDirs.findOldest();

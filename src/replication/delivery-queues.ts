@@ -71,6 +71,7 @@ export class DeliveryQueues {
     const { ledger, me } = this.context;
     await ledger.retryDueBlocked(me, new Date(), retryLimit);
     const able = [...this.queues.values()].filter((queue) => !queue.isBackingOff);
+    for (const queue of able) if (queue.hasDueDirs) queue.wake();
     if (
       await ledger.hasPending(
         me,

@@ -54,6 +54,11 @@ export class FailingDirs {
     return [...this.dirs.keys()].filter((dir) => this.isWaiting(dir));
   }
 
+  /** Lists the sync dirs whose retry is due. */
+  listDue(): Path[] {
+    return [...this.dirs.keys()].filter((dir) => !this.isWaiting(dir));
+  }
+
   /** Makes all retries due now; a person requested it. */
   retryNow(): void {
     for (const [dir, failing] of this.dirs) this.dirs.set(dir, { ...failing, until: 0 });

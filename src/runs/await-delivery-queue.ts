@@ -47,7 +47,8 @@ export async function waitForDelivery(
       wake();
     }),
     events.on('failing', (event) => {
-      if (event.host === host.id) {
+      const isOurs = event.dir === undefined || dirs.includes(event.dir);
+      if (event.host === host.id && isOurs) {
         failure = event.failure;
         wake();
       }

@@ -35,6 +35,33 @@ beforeEach(async () => {
 });
 afterEach(() => site.close());
 
+function openDeletes({
+  searchNamedPaths,
+  halted,
+}: {
+  searchNamedPaths: () => Promise<NamedPaths>;
+  halted: Record<string, Failure>;
+}): Deletes {
+  return new Deletes({
+    ledger: site.ledger,
+    disk: own.disk,
+    me: 'A',
+    events: site.events,
+    tuning: { ...defaultTuning, candidateMs: 60_000 },
+    findSyncDir: () => uploads,
+    listReceivers: () => ['B'],
+    reconciler: own.reconciler,
+    searchNamedPaths,
+    registry: makePartial<Registry>({
+      me: () => makePartial<Host>({ halted, removals: {} }),
+      recordHalt: (dir, failure) => {
+        if (failure) halted[dir] = failure;
+        return Promise.resolve();
+      },
+    }),
+  });
+}
+
 /**
  * A looks at what its document has left; `meanwhile` happens between its look at the disk and its
  * tombstone.
@@ -48,24 +75,12 @@ function look(
     unreferenced: left = [path],
   }: { answer?: NamedPaths; since?: Date; halted?: boolean; unreferenced?: Path[] } = {},
 ): Promise<CandidatesResult> {
-  const deleting = new Deletes({
-    ledger: site.ledger,
-    disk: own.disk,
-    me: 'A',
-    events: site.events,
-    tuning: { ...defaultTuning, candidateMs: 60_000 },
-    findSyncDir: () => uploads,
-    listReceivers: () => ['B'],
-    reconciler: own.reconciler,
+  const deleting = openDeletes({
     searchNamedPaths: async () => {
       await meanwhile();
       return answer;
     },
-    registry: makePartial<Registry>({
-      me: () =>
-        makePartial<Host>({ halted: halted ? { [uploads.path]: waiting } : {}, removals: {} }),
-      recordHalt: () => Promise.resolve(),
-    }),
+    halted: halted ? { [uploads.path]: waiting } : {},
   });
   return deleting.processCandidates(left, since);
 }
@@ -220,4 +235,22 @@ test('removals that were not undone count for the guard, also those of another h
     halted: true,
     entries: [],
   });
+});
+
+test('very many files whose documents are deleted one by one, at once, wait for a person', async () => {
+  const paths = Array.from({ length: 30 }, (_, index) => photo(`${String(index)}.jpg`));
+  for (const one of paths) await own.write(one, 'x');
+  await own.reconciler.reconcilePaths(paths, { why: 'named' });
+  for (const one of paths) await rm(join(own.root, one));
+  const halted: Record<string, Failure> = {};
+  const deletes = openDeletes({
+    searchNamedPaths: () => Promise.resolve({ named: new Set(), undetermined: new Map() }),
+    halted,
+  });
+  const results = await Promise.all(
+    paths.map((one) => deletes.processCandidates([one], new Date())),
+  );
+  expect(results.filter(({ entries }) => entries.length > 0)).toHaveLength(20);
+  expect(results.filter((result) => result.halted)).toHaveLength(10);
+  expect(Object.keys(halted)).toEqual([uploads.path]);
 });

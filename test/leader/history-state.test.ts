@@ -32,6 +32,14 @@ test('what is recorded before the history is opened keeps what an earlier leader
     await store.announce({ place: dir.path } as History, false);
     expect(row).toEqual({ adoption, bytes: 5, forgottenUntil: at });
     expect(store.adoption).toEqual(adoption);
+    // A history that opens may take no version all the same.
+    await store.recordFailure(new Error('the disk is full'));
+    const { failure, failingSince } = row;
+    await store.announce({ place: dir.path } as History, false);
+    await store.recordFailure(new Error('the disk is full'));
+    expect(row).toMatchObject({ failure, failingSince });
+    await store.recordFailure(undefined);
+    expect(row.failure ?? row.failingSince).toBeUndefined();
     // A person removed the history, so that it begins anew: all files are adopted once more.
     await store.announce({ place: dir.path } as History, true);
     expect(store.adoption).toMatchObject({ files: 0, bytes: 0 });

@@ -4,6 +4,7 @@ import type { Entry } from '../../src/model/entry.js';
 import type { Path } from '../../src/model/path.js';
 import { tombstoneEntry } from '../decisions/entries.js';
 import { until } from '../harness/wait.js';
+import { photos } from '../ledger/site.js';
 import { documents, openQueueSite, type QueueSite } from './queue-site.js';
 import {
   cancelled,
@@ -416,6 +417,30 @@ describe('a failing sync dir', () => {
     await site.waitUntilHeld([good]);
     const tried = site.backend.prepares.filter(({ dirs }) => dirs.includes(documents.path));
     expect(tried).toHaveLength(1);
+  });
+
+  test.each<[string, () => void]>([
+    ['works again', () => (site.backend.answerPrepare = () => undefined)],
+    [
+      'is no longer one of that host',
+      () => {
+        site.setHost('B', { syncDirs: [photos.path] });
+      },
+    ],
+  ])('fails at nothing once it %s, although nothing is pending there', async (_, mend) => {
+    const bad = await site.insert('d.jpg', {}, documents);
+    site.backend.answerPrepare = (dirs) => (dirs.includes(documents.path) ? noMarker : undefined);
+    const queue = openQueue({ backoffMs: 1, backoffMaxMs: 1 });
+    queue.enqueue([bad]);
+    await until(() => site.states.at(-1)?.state.failure?.code === 'NO_MARKER');
+    await site.site.ledger.releaseHost(bad, 'B');
+    mend();
+    await until(() => {
+      if (queue.hasDueDirs) queue.wake();
+      return site.recovered === 1;
+    });
+    expect(site.states.at(-1)?.state.failure).toBeUndefined();
+    expect(queue.hasDueDirs).toBe(false);
   });
 
   test('keeps a host from counting as recovered', async () => {

@@ -28,6 +28,8 @@ export class AdoptHistory implements LeaderJob {
   private readonly ending = new AbortController();
   private running: Promise<void> | undefined;
   private nextAt = 0;
+  /** The next file is in a sync dir that was not mounted. Until it is, only that one is tried. */
+  private isHeldUp = false;
 
   constructor(
     private readonly context: Pick<
@@ -67,19 +69,26 @@ export class AdoptHistory implements LeaderJob {
         BATCH,
         adoption.after,
       );
-      const { taken, bytes, isFull } = this.choose(found, adoption);
-      const last = taken.at(-1);
-      const unrecorded = await history.record(taken.map(toRecordRequest), this.ending.signal);
+      const tried = this.choose(this.isHeldUp ? found.slice(0, 1) : found, adoption);
+      const unrecorded = await history.record(tried.taken.map(toRecordRequest), this.ending.signal);
       this.report(unrecorded);
+      const failures = new Map(unrecorded.map(({ request, failure }) => [request.path, failure]));
+      const end = tried.taken.findIndex(({ path }) => failures.get(path)?.code === 'NO_MARKER');
+      this.isHeldUp = end >= 0;
+      if (this.isHeldUp) this.nextAt = performance.now() + RETRY_MS;
+      const done = this.isHeldUp ? this.choose(found.slice(0, end), adoption) : tried;
+      const { taken, bytes, isFull } = done;
+      const last = taken.at(-1);
+      const recorded = taken.filter(({ path }) => !failures.has(path)).length;
       await this.state.recordAdoption({
         ...adoption,
-        files: adoption.files + taken.length - unrecorded.length,
+        files: adoption.files + recorded,
         bytes: adoption.bytes + bytes,
         ...(last && { after: last.path }),
-        ...((isFull || !last) && { endedAt: new Date() }),
+        ...(!this.isHeldUp && (isFull || !last) && { endedAt: new Date() }),
         ...(isFull && { isFull }),
       });
-      if (taken.length > unrecorded.length) this.onRecorded();
+      if (recorded > 0) this.onRecorded();
     } catch (error) {
       if (this.ending.signal.aborted) return;
       this.nextAt = performance.now() + RETRY_MS;

@@ -272,6 +272,12 @@ export class RecordHistory implements LeaderJob {
     const { signal } = this.ending;
     const found = await this.bytes.find(request, signal);
     if (found === 'later') return false;
+    // The search may take long, and a person may have asked to forget the path meanwhile.
+    const [wanted] = await this.dropForgotten([{ request }]);
+    if (!wanted) {
+      if (found !== 'lost') await found.close();
+      return true;
+    }
     if (found === 'lost') {
       this.report(failure);
       await history.record([{ ...request, isLost: true }], signal);

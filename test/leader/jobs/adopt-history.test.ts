@@ -158,6 +158,23 @@ test('a file that cannot be read is reported, and does not hold up the others', 
   expect(failed).toMatchObject([{ doing: job.name, error: { code: 'PERMISSION_DENIED' } }]);
 });
 
+test('a sync dir that is not mounted holds up the rest, until it is mounted', async () => {
+  for (const { path } of entries.slice(40, 60)) unrecordable.set(path, 'NO_MARKER');
+  await poll();
+  expect(adoption).toMatchObject({ files: 40, bytes: 40, after: '1039' });
+  vi.advanceTimersByTime(60_000);
+  await poll();
+  expect(recorded[1]).toEqual(['1040']);
+  expect(adoption).toMatchObject({ files: 40, after: '1039' });
+  expect(adoption?.endedAt).toBe(undefined);
+  unrecordable.clear();
+  for (let tries = 0; tries < 4; tries++) {
+    vi.advanceTimersByTime(60_000);
+    await poll();
+  }
+  expect(adoption).toMatchObject({ files: 250, bytes: 250, after: '1249' });
+});
+
 test('waits while something is to be delivered, and until the history was opened', async () => {
   isPending = true;
   expect(await poll()).toBe(0);

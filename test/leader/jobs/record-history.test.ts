@@ -171,6 +171,18 @@ test('a version in memory whose path was forgotten is not recorded once another 
   expect(recorded.sort()).toEqual(['1.jpg', '2.jpg', '3.jpg']);
 });
 
+test('a version whose path is forgotten while its bytes are searched is not recorded', async () => {
+  gone = new Set(['0.jpg']);
+  waiting = makeReplaced(1);
+  findCopy = (path) => {
+    forgotten = new Map([[path as Path, new Date(Date.now() + 60_000)]]);
+    return Promise.resolve(undefined);
+  };
+  job.pollThoroughly();
+  await until(() => marked > 0);
+  expect(recorded).toEqual([]);
+});
+
 test('versions that were just captured do not wait for the search of all that are missing', async () => {
   gone = new Set(['0.jpg', '1.jpg', '2.jpg']);
   waiting = makeReplaced(3);
