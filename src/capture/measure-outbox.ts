@@ -1,4 +1,4 @@
-import type { mongo } from 'mongoose';
+import { Types, type mongo } from 'mongoose';
 import type { HostId } from '../model/host.js';
 import type { CaptureRow } from './captured-paths.js';
 
@@ -6,9 +6,15 @@ import type { CaptureRow } from './captured-paths.js';
 export interface OutboxMeasure {
   /** At most one more than the limit. */
   readonly count: number;
-  /** For each host with captures: when the first of them is due. */
+  /**
+   * For each host with captures: when the first of them is due. One that another host asked for is
+   * due at once, and counts as if it was a save's.
+   */
   readonly firstDue: ReadonlyMap<HostId, Date>;
 }
+
+/** A capture is due so many seconds after its save, and processed at once where a leader works. */
+export const dueSeconds = 30;
 
 /** Counts captures up to a limit, and finds the first of each host by the index of due captures. */
 export async function measureOutbox(
@@ -18,17 +24,26 @@ export async function measureOutbox(
   const [count, first] = await Promise.all([
     rows.countDocuments({}, { limit: limit + 1, maxTimeMS, hint: '_id_' }),
     rows
-      .aggregate<{ _id: unknown; dueAt: unknown }>(
+      .aggregate<{ _id: unknown; dueAt: unknown; id: unknown }>(
         [
           { $sort: { host: 1, dueAt: 1 } },
-          { $group: { _id: '$host', dueAt: { $first: '$dueAt' } } },
+          { $group: { _id: '$host', dueAt: { $first: '$dueAt' }, id: { $first: '$_id' } } },
         ],
         { maxTimeMS },
       )
       .toArray(),
   ]);
-  const firstDue = first.flatMap(({ _id, dueAt }): [HostId, Date][] =>
-    typeof _id === 'string' && dueAt instanceof Date ? [[_id, dueAt]] : [],
-  );
+  const firstDue = first.flatMap(({ _id, dueAt, id }): [HostId, Date][] => {
+    const due = findDueDate(dueAt, id);
+    return typeof _id === 'string' && due ? [[_id, due]] : [];
+  });
   return { count, firstDue: new Map(firstDue) };
+}
+
+/** A capture that another host asked for is due at the epoch, and its id begins with its time. */
+function findDueDate(dueAt: unknown, id: unknown): Date | undefined {
+  if (!(dueAt instanceof Date)) return undefined;
+  if (dueAt.getTime() > 0) return dueAt;
+  if (typeof id !== 'string' || !Types.ObjectId.isValid(id)) return undefined;
+  return new Date(new Types.ObjectId(id).getTimestamp().getTime() + dueSeconds * 1_000);
 }

@@ -136,9 +136,10 @@ export class Operation {
     if (!coversContents(this.announced, contents)) {
       const before = this.captures;
       const captures = this.makeCaptures(contents);
-      await this.context.outbox.insertAll(captures, this.session);
+      const isConfirmed = await this.context.outbox.insertAfter(captures, this.session);
       this.captures = captures;
-      await this.takeBack(before);
+      // What was announced before the write survives whenever the write does.
+      if (isConfirmed) await this.takeBack(before);
     }
     this.handOver();
     if (this.session?.inTransaction() === true || this.options.copies === undefined) return;

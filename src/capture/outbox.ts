@@ -21,6 +21,8 @@ interface InsertBeside {
   readonly stored: Promise<string | undefined>;
 }
 
+type WriteOptions = typeof majorityWrite | typeof primaryWrite | typeof besideWrite;
+
 /** The driver accepts no write concern inside a transaction, which has its own. */
 const majorityWrite = { writeConcern: { w: 'majority' } } as const;
 const primaryWrite = { writeConcern: { w: 1 } } as const;
@@ -59,12 +61,31 @@ export class Outbox extends OutboxQueries {
 
   /** One insert, in `session` if that belongs to this connection's client. */
   async insert(capture: Capture, session?: ClientSession): Promise<void> {
-    await this.insertWith('majority', [capture], session);
+    await this.insertWith(majorityWrite, [capture], session);
   }
 
   /** Inserts the captures of one operation in one call. */
   async insertAll(captures: readonly Capture[], session?: ClientSession): Promise<void> {
-    await this.insertWith('majority', captures, session);
+    await this.insertWith(majorityWrite, captures, session);
+  }
+
+  /**
+   * Inserts the captures of an operation that has written. Returns false if the majority did not
+   * confirm them in time, so that a new primary may lack them.
+   */
+  async insertAfter(
+    captures: readonly Capture[],
+    session: ClientSession | undefined,
+  ): Promise<boolean> {
+    const isLate = performance.now() < this.precedesUntil && session?.inTransaction() !== true;
+    try {
+      await this.insertWith(isLate ? primaryWrite : besideWrite, captures, session);
+      return !isLate;
+    } catch (error) {
+      if (!isUnconfirmed(error)) throw error;
+      this.precedesUntil = performance.now() + precedeMs;
+      return false;
+    }
   }
 
   /**
@@ -81,7 +102,7 @@ export class Outbox extends OutboxQueries {
     const precedes =
       session?.inTransaction() !== true && connection.getClient() === this.connection.getClient();
     const term = precedes ? readPrimaryTerm(this.connection) : undefined;
-    await this.insertWith(term === undefined ? 'majority' : 1, captures, session);
+    await this.insertWith(term === undefined ? majorityWrite : primaryWrite, captures, session);
     return term;
   }
 
@@ -153,9 +174,15 @@ export class Outbox extends OutboxQueries {
     );
   }
 
-  /** Removes captures of an operation that wrote nothing, or something else. */
+  /**
+   * Removes captures of an operation that wrote nothing, or something else. It does not wait for
+   * the majority, because a capture that a new primary still has is harmless.
+   */
   async withdraw(ids: readonly string[], session?: ClientSession): Promise<void> {
-    await this.collection.deleteMany({ _id: { $in: [...ids] } }, this.writeOptions(session));
+    await this.collection.deleteMany(
+      { _id: { $in: [...ids] } },
+      this.writeOptions(session, primaryWrite),
+    );
   }
 
   /** The next search for due captures finds these. */
@@ -246,27 +273,30 @@ export class Outbox extends OutboxQueries {
   }
 
   private async insertWith(
-    w: 'majority' | 1,
+    write: WriteOptions,
     captures: readonly Capture[],
     session: ClientSession | undefined,
   ): Promise<void> {
     const rows = captures.map(toRow);
     const [row] = rows;
     if (row === undefined) return;
-    if (rows.length > 1) await this.collection.insertMany(rows, this.writeOptions(session, w));
+    if (rows.length > 1) await this.collection.insertMany(rows, this.writeOptions(session, write));
     // One row is the usual case. `insertOne` costs the driver less, and a batch even less.
-    else if (session === undefined)
-      await (w === 1 ? this.announceBatcher : this.insertBatcher).add(row);
-    else await this.collection.insertOne(row, this.writeOptions(session, w));
+    else if (session === undefined) await this.findBatcher(write).add(row);
+    else await this.collection.insertOne(row, this.writeOptions(session, write));
+  }
+
+  private findBatcher(write: WriteOptions): Batcher<CaptureRow, void> {
+    if (write === primaryWrite) return this.announceBatcher;
+    return write === besideWrite ? this.besideBatcher : this.insertBatcher;
   }
 
   private writeOptions(
     session: ClientSession | undefined,
-    w: 'majority' | 1 = 'majority',
-  ): { session?: ClientSession; writeConcern?: { w: 'majority' | 1 } } {
-    const writeConcern = { w };
-    if (session === undefined || !this.isOurs(session)) return { writeConcern };
-    return session.inTransaction() ? { session } : { session, writeConcern };
+    write: WriteOptions,
+  ): { session?: ClientSession } & Partial<WriteOptions> {
+    if (session === undefined || !this.isOurs(session)) return write;
+    return session.inTransaction() ? { session } : { session, ...write };
   }
 
   /**

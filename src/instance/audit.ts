@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Connection, mongo } from 'mongoose';
 import { getNativeCollection } from '../util/collections.js';
-import { SyncMediaError } from '../model/errors.js';
+import { getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { AuditEntry } from '../api/reports.js';
 import type { SyncMedia } from '../api/sync-media.js';
 import type { Log } from '../model/log.js';
@@ -47,7 +47,10 @@ export class Audit {
     change: () => Promise<T>,
   ): Promise<T> {
     const rows = this.getRows(await this.openConnection());
-    this.indexed ??= rows.createIndex({ at: -1 }, { name: 'newest' });
+    this.indexed ??= rows.createIndex({ at: -1 }, { name: 'newest' }).catch((error: unknown) => {
+      this.indexed = undefined;
+      throw error;
+    });
     await this.indexed;
     const _id = randomUUID();
     const hostId = this.thisHost();
@@ -60,15 +63,21 @@ export class Audit {
       outcome: 'begun',
       ...(hostId !== undefined && { host: hostId }),
     });
+    // The change was made or not, whether this is stored or not.
     const end = async (outcome: string): Promise<void> => {
-      await rows.updateOne({ _id }, { $set: { outcome } });
+      await rows.updateOne({ _id }, { $set: { outcome } }).catch((error: unknown) => {
+        this.config.log.warn(
+          `the audit does not say how ${what} of ${by} ended (${outcome}): ` +
+            getErrorMessage(error),
+        );
+      });
     };
     try {
       const answer = await change();
       await end('done');
       return answer;
     } catch (error) {
-      await end(error instanceof SyncMediaError ? error.code : 'INTERNAL').catch(() => undefined);
+      await end(error instanceof SyncMediaError ? error.code : 'INTERNAL');
       throw error;
     } finally {
       await pruneAudit(rows).catch(() => undefined);

@@ -21,6 +21,10 @@ export class BlockedPaths {
     return true;
   }
 
+  clear(): void {
+    this.codes.clear();
+  }
+
   /** Removes a path that arrived. Returns its code if no other path is blocked for that reason. */
   remove(host: HostId, path: Path): string | undefined {
     if (this.codes.size === 0) return undefined;

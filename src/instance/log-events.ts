@@ -65,6 +65,12 @@ export function logEvents(
         describeProblem(failure, describeNextTry(nextTryAt)),
     );
   });
+  // Another process delivers now, and would not tell this one that the problems ended.
+  events.on('lease', ({ held }) => {
+    if (held) return;
+    failing.clear();
+    blockedPaths.clear();
+  });
   events.on('outcome', ({ host, outcome }) => {
     if (outcome.result !== 'delivered') return;
     const code = blockedPaths.remove(host, outcome.change.path);

@@ -1,12 +1,11 @@
 import type { Need } from '../api/overview.js';
+import { dueSeconds } from '../capture/measure-outbox.js';
 import { countSeconds } from '../decisions/host-state.js';
 import { restoreNames } from '../hosts/unregister.js';
 import type { HostId } from '../model/host.js';
 import { makeDoctorCommand, type DescribedHost } from './describe-hosts.js';
 import type { SiteReading } from './read-site.js';
 
-/** A capture is due this long after its save, and processed at once where a leader works. */
-const dueSeconds = 30;
 /** Longer waits mean that no leader processes the captures of a host. */
 const overdueSeconds = 60;
 

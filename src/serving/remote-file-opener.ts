@@ -1,3 +1,4 @@
+import { joinSignals } from '../util/join-signals.js';
 import { withTimeout } from '../util/with-timeout.js';
 import { hasErrorCode, getErrorMessage, SyncMediaError } from '../model/errors.js';
 import type { LeaderContext } from '../context/leader-context.js';
@@ -257,15 +258,17 @@ export class RemoteFileOpener {
     // Aborts the request to this host alone. A late answer must not continue while the next host
     // is tried.
     const stopped = new AbortController();
+    const ending = joinSignals([stopped.signal, this.closing]);
     const stop = (): void => {
       stopped.abort();
+      ending.release();
       releaseSlot();
       releaseSource();
     };
     const startedAt = performance.now();
     try {
       const opened = await withTimeout(
-        open(AbortSignal.any([stopped.signal, this.closing])),
+        open(ending.signal),
         this.limits.answerMs,
         `host ${host.hostname}`,
       );

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findTestMongod, ReplicaSet } from '../harness/replica-set.js';
-import { a, b, compilePhotos } from './photos.js';
+import { a, b, c, d, compilePhotos } from './photos.js';
 import { makeSite, mongooses } from './site.js';
 
 const binary = await findTestMongod().catch((error: unknown) => ({ missing: String(error) }));
@@ -32,7 +32,7 @@ describe.skipIf(typeof binary !== 'string')(
             .filter(({ collection }) => collection === 'syncmedia_captures')
             .map(({ command }) => (command['writeConcern'] as { w: unknown }).w);
         await site.write(a);
-        await site.write(b);
+        for (const file of [b, c, d]) await site.write(file);
         const startSecondaries = await set.killSecondaries();
         try {
           await Photo.create({ file: a });
@@ -42,6 +42,19 @@ describe.skipIf(typeof binary !== 'string')(
           expect((await site.captures()).map(({ touched }) => touched)).toEqual([[a], [b]]);
           expect(site.handedOver.map(({ touched }) => touched)).toEqual([[a], [b]]);
           expect(site.warnings).toEqual([]);
+          // Captures that are withdrawn, or inserted after the write.
+          const primary = { writeConcern: { w: 1 } } as const;
+          await Photo.updateOne({ title: 'of nobody' }, { file: c }, primary);
+          await expect(
+            Photo.create({ _id: (await Photo.findOne())?._id, file: a }),
+          ).rejects.toMatchObject({ code: 11_000 });
+          await Photo.updateOne({ title: 'new' }, { file: d }, { ...primary, upsert: true });
+          await Photo.updateMany({}, { $set: { second: b } }, primary);
+          await Photo.bulkWrite([{ insertOne: { document: { file: c } } }], primary);
+          const handedOver = site.handedOver.flatMap(({ touched }) => touched);
+          expect([...new Set(handedOver)].sort()).toEqual([a, b, c, d]);
+          const stored = (await site.captures()).flatMap(({ touched }) => touched);
+          expect([...new Set(stored)].sort()).toEqual([a, b, c, d]);
         } finally {
           await startSecondaries();
           await site.close();

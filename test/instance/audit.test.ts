@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Connection } from 'mongoose';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Audit, auditChanges, unrecordedCalls, type AuditRow } from '../../src/instance/audit.js';
 import { createSyncMedia } from '../../src/instance/create.js';
 import { getNativeCollection } from '../../src/util/collections.js';
@@ -73,4 +74,51 @@ test('every call of an instance is recorded unless it is listed as read-only', a
   );
   await sync.close();
   await dir.remove();
+});
+
+describe('a database that fails for a moment', () => {
+  const warnings: string[] = [];
+  /** Fails once at this call. */
+  function openAudit(method: 'createIndex' | 'updateOne'): Audit {
+    warnings.length = 0;
+    const rows = getNativeCollection<AuditRow>(db.connection, 'syncmedia_audit');
+    let fails = true;
+    const flaky = new Proxy(rows, {
+      get(target, key): unknown {
+        const value: unknown = Reflect.get(target, key, target);
+        if (typeof value !== 'function') return value;
+        if (key !== method || !fails) return value.bind(target) as unknown;
+        fails = false;
+        return () => Promise.reject(new Error('not primary'));
+      },
+    });
+    return new Audit(
+      () => Promise.resolve({ db: { collection: () => flaky } } as unknown as Connection),
+      {
+        collectionPrefix: 'syncmedia_',
+        log: {
+          info: () => undefined,
+          warn: (message) => warnings.push(message),
+          error: () => undefined,
+        },
+      },
+      () => 'host-1',
+    );
+  }
+
+  test('fails one change that cannot be recorded, and no later one', async () => {
+    const audit = openAudit('createIndex');
+    const change = vi.fn(() => Promise.resolve('changed'));
+    await expect(audit.record('ann', 'x', [], change)).rejects.toThrow('not primary');
+    expect(change).not.toHaveBeenCalled();
+    expect(await audit.record('ann', 'x', [], change)).toBe('changed');
+  });
+
+  test('fails no change that was made, although its outcome is not stored', async () => {
+    const audit = openAudit('updateOne');
+    expect(await audit.record('ann', 'hosts.edit', [], () => Promise.resolve('changed'))).toBe(
+      'changed',
+    );
+    expect(warnings).toEqual([expect.stringContaining('hosts.edit of ann ended (done)')]);
+  });
 });

@@ -57,6 +57,21 @@ describe('the log of events', () => {
     expect(lines.slice(4)).toEqual([expect.stringContaining('"d.jpg"')]);
   });
 
+  test('has a problem again that ended while another process was the leader', () => {
+    events.emit('failing', { host: 'h1', failure: failure('HOST_UNREACHABLE') });
+    block('a.jpg', 'h1');
+    events.emit('lease', { held: false });
+    vi.advanceTimersByTime(120_000);
+    lines.length = 0;
+    events.emit('lease', { held: true });
+    events.emit('failing', { host: 'h1', failure: failure('HOST_UNREACHABLE') });
+    block('a.jpg', 'h1');
+    expect(lines).toEqual([
+      expect.stringContaining('HOST_UNREACHABLE'),
+      expect.stringContaining('"a.jpg" is blocked'),
+    ]);
+  });
+
   test('has a cause at once again after a minute without it', () => {
     block('a.jpg', 'h1');
     vi.advanceTimersByTime(60_000);

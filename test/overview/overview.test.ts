@@ -1,3 +1,5 @@
+import { makeRecheckCapture } from '../../src/capture/make-captures.js';
+import type { Path } from '../../src/model/path.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HostOverview, Overview } from '../../src/api/overview.js';
 import type { Failure } from '../../src/model/failure.js';
@@ -252,6 +254,26 @@ describe('the overview', () => {
       { code: 'DISK_FULL', files: 1 },
       { code: 'NOT_A_FILE', files: 1 },
     ]);
+  });
+
+  test('a path that another host asked to have checked counts from then', async () => {
+    await addThree();
+    const insert = async (seconds: number): Promise<void> => {
+      const { id, ...row } = makeRecheckCapture('C', 'uploads/a.jpg' as Path);
+      const madeAt = Math.floor(ago(seconds).getTime() / 1_000);
+      const _id = madeAt.toString(16).padStart(8, '0') + id.slice(8);
+      await site.captures.insertOne({ ...row, _id });
+    };
+    await insert(10);
+    const overview = await readAs('A');
+    expect(overview.captures.count.count).toBe(1);
+    expect(overview.captures.oldestSeconds ?? 0).toBeLessThan(60);
+    expect(overview.needs).toEqual([]);
+    await site.captures.deleteMany({});
+    await insert(300);
+    const { needs } = await readAs('A');
+    expect(needs.map(({ id }) => id)).toEqual(['captures name-C']);
+    expect(needs[0]?.sinceSeconds).toBeLessThan(400);
   });
 
   test('lists every kind of need, the most urgent first', async () => {

@@ -96,7 +96,10 @@ export function createHostActions(thisHost: ThisHost): SyncMedia['hosts'] {
     add: async (registration, change) => addPassiveHost(await openDeps(), registration, change),
     edit: async (nameOrId, edit, change = {}) => {
       const host = await editHost(await openDeps(), await show(nameOrId), edit, {}, change);
-      if (host.id === readNow()?.id) thisHost.forgetState();
+      // To pause or resume this host changes nothing in its state folder.
+      const { status: _, reason: __, ...registration } = edit;
+      const isChanged = Object.keys(registration).length > 0;
+      if (isChanged && host.id === readNow()?.id) thisHost.forgetState();
       return host;
     },
     approve: async (nameOrId, digest) =>
