@@ -8,7 +8,7 @@ export interface OverviewChange extends Partial<
 > {
   at: Date;
   id: string;
-  /** The changed and new hosts only. */
+  /** The changed and new hosts only; at a ping also those with an age that began anew. */
   hosts?: HostOverview[];
   /** Present in every change while the database does not answer. */
   unavailable?: NonNullable<Overview['unavailable']>;
@@ -20,7 +20,10 @@ export interface OverviewChange extends Partial<
 export interface LiveEvents {
   /** The first event, unless `Last-Event-ID` still holds. */
   overview: Overview;
-  /** With nothing but `at` and `id` it only says that the stream is alive. */
+  /**
+   * What changed, or, every 15 seconds, a sign that the stream is alive: with the hosts and parts
+   * whose ages began anew, which often is nothing but `at` and `id`.
+   */
   change: OverviewChange;
   /** The file of the parameter `path`, whenever its status has changed. */
   files: DocumentStatus;

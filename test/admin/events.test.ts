@@ -148,6 +148,42 @@ describe('what a client gets', () => {
     expect(client.text).toContain('\n: ping\n\n');
   });
 
+  test('at a ping the hosts whose ages began anew, which is no change by itself', async () => {
+    const beats = makeHostOverview({ heartbeatSecondsAgo: 2, clockOffsetSeconds: 1 });
+    const waits = makeHostOverview({ ...web2, nextTrySeconds: 10 });
+    const grows = (seconds: number) =>
+      makeHostOverview({
+        id: 'h3',
+        heartbeatSecondsAgo: seconds,
+        clockOffsetSeconds: 1,
+        nextTrySeconds: 90 - seconds,
+      });
+    const captures = { count: { count: 1, capped: false } };
+    sync.overviewNow = makeOverview({
+      hosts: [beats, waits, grows(2)],
+      captures: { ...captures, oldestSeconds: 40 },
+    });
+    await serve({ tuning: { pingMs: 20 } });
+    const client = await open();
+    await client.waitFor('change');
+    const minuteLater = {
+      at: new Date('2026-01-02T03:05:05Z'),
+      id: 'o2',
+      hosts: [beats, { ...waits, oldestSeconds: 63, nextTrySeconds: 58 }, grows(62)],
+      captures: { ...captures, oldestSeconds: 3 },
+    };
+    sync.overviewNow = makeOverview(minuteLater);
+    const { data } = await until(() =>
+      client.events.find((event) => event.name === 'change' && 'hosts' in (event.data as object)),
+    );
+    expect(data).toEqual({
+      at: '2026-01-02T03:05:05.000Z',
+      id: 'o2',
+      hosts: minuteLater.hosts.slice(0, 2),
+      captures: minuteLater.captures,
+    });
+  });
+
   test('one line for each datum, whatever is in names', async () => {
     const hostname = 'a\r\n\r\nevent: end\ndata: {}\n\n\u2028<script>';
     sync.overviewNow = makeOverview({ hosts: [makeHostOverview({ hostname })] });

@@ -6,7 +6,7 @@ import type { DocumentStatus } from '../../api/reports.js';
 import { withTimeout } from '../../util/with-timeout.js';
 import { Refusal } from '../refusal.js';
 import type { Session } from '../session/session-seal.js';
-import { describeChange } from './describe-change.js';
+import { describeChange, describeRenewed } from './describe-change.js';
 import { formatEvent } from './format-event.js';
 
 export interface StreamTuning {
@@ -35,6 +35,8 @@ type EndReason = LiveEvents['end']['reason'];
  */
 export class ClientStream {
   private sent: Overview | undefined;
+  /** The reading of the last ping, at first the one that the stream began with. */
+  private pinged: Overview | undefined;
   private sentFile: string | undefined;
   private file: DocumentStatus | undefined;
   private readingFile = false;
@@ -108,6 +110,7 @@ export class ClientStream {
   private async writeOverview(latest: Overview): Promise<void> {
     const { sent } = this;
     this.sent = latest;
+    this.pinged ??= latest;
     const { id } = latest;
     if (sent ? sent.id === id : this.client.lastEventId === id) return;
     await this.write(
@@ -145,7 +148,9 @@ export class ClientStream {
       if (!(error instanceof Refusal && error.status === 429)) this.reason ??= 'signed out';
       return;
     }
-    const alive = this.sent && formatEvent('change', describeChange(this.sent, this.sent));
+    const { sent, pinged } = this;
+    this.pinged = sent;
+    const alive = sent && pinged && formatEvent('change', describeRenewed(pinged, sent));
     await this.write(`: ping\n\n${alive ?? ''}`);
   }
 
