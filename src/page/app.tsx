@@ -17,7 +17,7 @@ import { useIdlePause, useKeys, useNavigation, useNews, usePageTime } from './us
 import { EmptySite } from './views/overview.js';
 import { SignInView } from './views/sign-in.js';
 import { View } from './views/view.js';
-import type { PageSession, WireOverview } from './wire.js';
+import type { PageSession, WireDocument, WireOverview } from './wire.js';
 
 const themes: readonly ThemeName[] = ['auto', 'light', 'dark'];
 
@@ -48,6 +48,7 @@ export function App(): JSX.Element {
             path === undefined ? 'events' : `events?${new URLSearchParams({ path }).toString()}`,
           ),
         readOverview: (signal) => client.get<WireOverview>('overview', {}, signal),
+        readFiles: (path, signal) => client.get<WireDocument>('files', { path }, signal),
         explain: explainFailure,
         dispatch,
         onSignedOut: signOut,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LiveConnection, type EventStream } from '../../src/page/live/connection.js';
 import type { LiveEvent, LiveProblem } from '../../src/page/live/live-state.js';
-import type { WireOverview } from '../../src/page/wire.js';
+import type { WireDocument, WireOverview } from '../../src/page/wire.js';
 import { makeOverview, toWire } from './fake-data.js';
 
 class FakeStream implements EventStream {
@@ -24,12 +24,18 @@ function makeConnection(): {
   streams: FakeStream[];
   events: LiveEvent[];
   typesOf(): string[];
-  answers: { overview: () => Promise<WireOverview>; signedOut: number; reads: number };
+  answers: {
+    overview: () => Promise<WireOverview>;
+    files: (path: string) => Promise<WireDocument>;
+    signedOut: number;
+    reads: number;
+  };
 } {
   const streams: FakeStream[] = [];
   const events: LiveEvent[] = [];
   const answers = {
     overview: (): Promise<WireOverview> => Promise.resolve(toWire(makeOverview())),
+    files: (path: string): Promise<WireDocument> => Promise.resolve({ id: path, files: [] }),
     signedOut: 0,
     reads: 0,
   };
@@ -43,6 +49,7 @@ function makeConnection(): {
       answers.reads++;
       return answers.overview();
     },
+    readFiles: (path) => answers.files(path),
     explain: (error): LiveProblem | 'signed out' =>
       error === 'signed out' ? 'signed out' : { message: String(error) },
     dispatch: (event) => events.push(event),
@@ -106,6 +113,44 @@ describe('the live connection', () => {
     streams.at(-1)?.fire('open');
     await vi.advanceTimersByTimeAsync(30_000);
     expect(answers.reads - before).toBe(2);
+    connection.stop();
+  });
+
+  test('without a stream it asks for the watched file as often as for the overview', async () => {
+    const { connection, streams, events, answers } = makeConnection();
+    const files = (): LiveEvent[] => events.filter(({ type }) => type === 'files');
+    connection.start();
+    connection.watch('uploads/a.jpg');
+    for (const delay of [1_000, 2_000, 4_000]) {
+      streams.at(-1)?.fire('error');
+      await vi.advanceTimersByTimeAsync(delay);
+    }
+    expect(files()).toHaveLength(answers.reads);
+    expect(files().at(-1)).toEqual({ type: 'files', files: { id: 'uploads/a.jpg', files: [] } });
+    answers.files = () => Promise.reject(new Error('The database does not answer.'));
+    const before = files().length;
+    await vi.advanceTimersByTimeAsync(10_000);
+    answers.files = (id) => Promise.resolve({ id, files: [] });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(files().length - before).toBe(1);
+    expect(events.at(-1)?.type).not.toBe('refused');
+    connection.stop();
+  });
+
+  test('drops the answer about a file that is no longer watched', async () => {
+    const { connection, streams, typesOf, answers } = makeConnection();
+    let answer: (files: WireDocument) => void = () => undefined;
+    answers.files = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    connection.start();
+    connection.watch('uploads/a.jpg');
+    streams.at(-1)?.fire('error');
+    connection.watch(undefined);
+    answer({ files: [] });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(typesOf()).not.toContain('files');
     connection.stop();
   });
 

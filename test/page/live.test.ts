@@ -1,9 +1,9 @@
 import type { Page } from 'playwright-core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../harness/wait.js';
-import { findViolations, hasBrowser, orInstall } from './browser.js';
+import { findViolations, hasBrowser, orInstall, showView } from './browser.js';
 import { prepareFakePage } from './fake-page.js';
-import { eightHosts, makeHost, makeOverview } from './fake-data.js';
+import { eightHosts, makeHost, makeOverview, orderFiles } from './fake-data.js';
 import type { FakeSite } from './fake-site.js';
 
 describe.skipIf(!hasBrowser)(`the live page ${orInstall}`, () => {
@@ -81,6 +81,20 @@ describe.skipIf(!hasBrowser)(`the live page ${orInstall}`, () => {
     await again?.dispatchEvent('click');
     await page.getByRole('heading', { name: 'back again' }).waitFor();
     await page.getByRole('button', { name: 'Live', exact: true }).waitFor();
+  });
+
+  test('follows the file on show also while streams are refused', async () => {
+    const [delivered, waits] = orderFiles as { path: string }[];
+    const path = delivered!.path;
+    site.routes.set('GET files', () => ({ files: [{ ...waits, path }] }));
+    site.refusesStreams = true;
+    site.dropStreams();
+    await showView(page, `#/files?path=${path}`, 'Where is a file?');
+    const reasons = page.getByRole('heading', { name: 'Why not', exact: true });
+    await reasons.waitFor();
+    site.routes.set('GET files', () => ({ files: [delivered] }));
+    await reasons.waitFor({ state: 'detached' });
+    await page.getByRole('cell', { name: 'web3' }).waitFor();
   });
 
   test('closes the stream when it signs out, and asks for the token', async () => {

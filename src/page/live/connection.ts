@@ -15,6 +15,7 @@ export interface EventStream {
 export interface ConnectionParts {
   readonly openStream: (watchedPath: string | undefined) => EventStream;
   readonly readOverview: (signal: AbortSignal) => Promise<WireOverview>;
+  readonly readFiles: (path: string, signal: AbortSignal) => Promise<WireDocument>;
   /** What a failed request says; `'signed out'` where the session has ended. */
   readonly explain: (error: unknown) => LiveProblem | 'signed out' | undefined;
   readonly dispatch: (event: LiveEvent) => void;
@@ -31,9 +32,10 @@ const silentMs = 40_000;
 const steadyMs = 5_000;
 
 /**
- * Keeps the page up to date: by a stream of events, and by a request every ten seconds where
- * streams fail. It owns the stream and all timers, and holds neither while the tab is hidden:
- * browsers open six connections to a host, and each stream takes one.
+ * Keeps the page up to date: by a stream of events, and where streams fail by asking every ten
+ * seconds for what they report, the overview and the watched file. It owns the stream and all
+ * timers, and holds neither while the tab is hidden: browsers open six connections to a host, and
+ * each stream takes one.
  */
 export class LiveConnection {
   private stream: EventStream | undefined;
@@ -158,18 +160,32 @@ export class LiveConnection {
     this.reading?.abort();
     const reading = new AbortController();
     this.reading = reading;
+    const { signal } = reading;
+    await Promise.all([this.takeOverview(signal), this.takeFiles(signal)]);
+  }
+
+  private async takeOverview(signal: AbortSignal): Promise<void> {
     const { dispatch, explain, onSignedOut } = this.parts;
     try {
-      const overview = await this.parts.readOverview(reading.signal);
-      if (this.reading === reading)
-        dispatch({ type: 'overview', overview, now: performance.now() });
+      const overview = await this.parts.readOverview(signal);
+      if (!signal.aborted) dispatch({ type: 'overview', overview, now: performance.now() });
     } catch (error) {
-      if (this.reading !== reading) return;
+      if (signal.aborted) return;
       const problem = explain(error);
       if (problem === 'signed out') {
         this.stop();
         onSignedOut();
       } else if (problem) dispatch({ type: 'refused', problem });
+    }
+  }
+
+  private async takeFiles(signal: AbortSignal): Promise<void> {
+    if (this.watchedPath === undefined) return;
+    try {
+      const files = await this.parts.readFiles(this.watchedPath, signal);
+      if (!signal.aborted) this.parts.dispatch({ type: 'files', files });
+    } catch {
+      // The overview says why nothing can be read.
     }
   }
 

@@ -20,7 +20,7 @@ export interface LiveState {
     readonly at: number;
     readonly changes: number;
   };
-  /** The files that the stream watches. While it is paused, `newestFiles` goes on without them. */
+  /** The files of the watched path. While it is paused, `newestFiles` goes on without them. */
   readonly files?: WireDocument;
   readonly newestFiles?: WireDocument;
 }

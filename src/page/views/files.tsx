@@ -154,7 +154,7 @@ function Listed({
   return (
     <Load loaded={loaded}>
       {({ files: read, next }) => {
-        // The stream reports the one file that is watched; anything else is as it was asked for.
+        // The connection follows the one watched file; anything else is as it was asked for.
         const files = (path !== undefined && live.files?.files) || read;
         const captured = files.filter(({ captured: isKnown, version }) => isKnown || version);
         const [only, second] = captured;
