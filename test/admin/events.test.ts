@@ -149,13 +149,13 @@ describe('what a client gets', () => {
   });
 
   test('at a ping the hosts whose ages began anew, which is no change by itself', async () => {
-    const beats = makeHostOverview({ heartbeatSecondsAgo: 2, clockOffsetSeconds: 1 });
+    const beats = makeHostOverview({ heartbeatSecondsAgo: 2, clockOffsetSeconds: 1.4 });
     const waits = makeHostOverview({ ...web2, nextTrySeconds: 10 });
     const grows = (seconds: number) =>
       makeHostOverview({
         id: 'h3',
         heartbeatSecondsAgo: seconds,
-        clockOffsetSeconds: 1,
+        clockOffsetSeconds: 1.4,
         nextTrySeconds: 90 - seconds,
       });
     const captures = { count: { count: 1, capped: false } };

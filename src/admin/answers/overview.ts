@@ -62,7 +62,8 @@ export const hostOverview = objectOf<HostOverview>({
   deliveredSecondsAgo: optionalSeconds,
   deliveries: v.array(count),
   heartbeatSecondsAgo: optionalSeconds,
-  clockOffsetSeconds: optionalSeconds,
+  // In tenths.
+  clockOffsetSeconds: v.exactOptional(v.number()),
   version: optionalText,
   leader: optionalText,
   nextTrySeconds: optionalSeconds,
