@@ -48,7 +48,7 @@ export class TmpFolders {
   /** By disk. The disk of another host lasts as long as the connection to it. */
   private readonly observedDirs = new WeakMap<Disk, Map<string, ObservedDir>>();
   private readonly madeFolders = new WeakMap<Disk, Map<string, string>>();
-  private readonly pendingFolders = new Map<string, Promise<string>>();
+  private readonly pendingFolders = new WeakMap<Disk, Map<string, Promise<string>>>();
 
   /** Returns what `find` would most likely return, without asking the disk. */
   guess(location: SyncDirLocation, path: Path): string {
@@ -93,12 +93,13 @@ export class TmpFolders {
     if (tmp === undefined || tmp.group === group) return areas.tmp;
     const folder = `${areas.tmp}/${group === 'own' ? 'own' : `group-${String(group)}`}`;
     const key = `${location.dirPath}/${folder}`;
-    const before = this.pendingFolders.get(key);
+    const pendingFolders = getOrAdd(this.pendingFolders, location.disk);
+    const before = pendingFolders.get(key);
     if (before !== undefined) return before;
     const making = this.makeGroupFolder(location, folder, { group, at }).finally(() => {
-      this.pendingFolders.delete(key);
+      pendingFolders.delete(key);
     });
-    this.pendingFolders.set(key, making);
+    pendingFolders.set(key, making);
     const made = await making;
     this.getMadeFolders(location.disk).set(makeGroupKey(location, group), made);
     return made;
