@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { getErrorMessage } from '../../model/errors.js';
+import { requirePipes } from '../../util/require-pipes.js';
 import type { LeaderContext } from '../../context/leader-context.js';
 import type { LeaderJob } from '../leader-job.js';
 
@@ -64,7 +66,7 @@ export class ReloadRunner implements LeaderJob {
     const outcome = await runReloadCommand(
       config.reloadCommand ?? [],
       AbortSignal.any([this.ending.signal, AbortSignal.timeout(reloadMs)]),
-    );
+    ).catch((error: unknown) => ({ exitCode: null, output: getErrorMessage(error) }));
     events.emit('reloaded', outcome);
     try {
       await registry.recordReload({ at: new Date(), ...outcome });
@@ -74,6 +76,7 @@ export class ReloadRunner implements LeaderJob {
   }
 }
 
+/** @throws TRANSFER_FAILED if too many files are open; what `spawn` throws */
 function runReloadCommand(
   [program = '', ...args]: readonly string[],
   signal: AbortSignal,
@@ -81,11 +84,13 @@ function runReloadCommand(
   return new Promise((resolve) => {
     let output = '',
       waiting: NodeJS.Timeout | undefined;
-    const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      signal,
-      killSignal: 'SIGKILL',
-    });
+    const child = requirePipes(
+      spawn(program, args, {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        signal,
+        killSignal: 'SIGKILL',
+      }),
+    );
     const end = (exitCode: number | null): void => {
       clearTimeout(waiting);
       child.stdout.destroy();

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import { requirePipes } from '../../util/require-pipes.js';
 import { makeStarterVariable } from './orphans.js';
 
 /** Output on stderr beyond this is dropped. */
@@ -72,18 +73,21 @@ export class GitProcess {
   private endedBy: GitExit['endedBy'];
   private stderr = '';
 
+  /** @throws TRANSFER_FAILED if too many files are open */
   constructor(
     gitDir: string,
     args: readonly string[],
     { signal, silenceMs, carriesPush = false, surroundings = {} }: GitOptions,
   ) {
     // git gets its own process group, so that the programs that it starts end with it.
-    const child = spawn('git', [`--git-dir=${gitDir}`, ...args], {
-      stdio: carriesPush ? ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe'],
-      env: { ...makeEnvironment(), ...makeStarterVariable(gitDir), ...surroundings.environment },
-      cwd: surroundings.cwd ?? '/',
-      detached: true,
-    });
+    const child = requirePipes(
+      spawn('git', [`--git-dir=${gitDir}`, ...args], {
+        stdio: carriesPush ? ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe'],
+        env: { ...makeEnvironment(), ...makeStarterVariable(gitDir), ...surroundings.environment },
+        cwd: surroundings.cwd ?? '/',
+        detached: true,
+      }),
+    );
     this.child = child;
     [this.stdin, this.stdout] = [child.stdin, child.stdout];
     [this.pushInput, this.pushOutput] = child.stdio.slice(3) as Duplex[];

@@ -4,6 +4,7 @@ import type { Host } from '../../model/host.js';
 import { formatAddress } from '../ssh/address.js';
 import type { Ssh } from '../ssh/ssh.js';
 import type { SshTarget } from '../ssh/ssh-config.js';
+import { requirePipes } from '../../util/require-pipes.js';
 import { toFailure } from '../to-failure.js';
 import { explainExit, summariseStderr } from './answers.js';
 import type { GitExit } from './git-process.js';
@@ -45,7 +46,14 @@ export async function pushDays(
       signal,
       true,
     );
-    const remote = startRemote(target);
+    let remote: RemoteEnd;
+    try {
+      remote = startRemote(target);
+    } catch (error) {
+      git.end('abort');
+      await git.exited;
+      throw error;
+    }
     git.stdin.end();
     let output = '';
     git.stdout.on('data', (bytes: Buffer) => {
@@ -79,11 +87,14 @@ interface RemoteEnd {
   kill(): void;
 }
 
+/** @throws TRANSFER_FAILED if too many files are open */
 function startRemote({ configFile, controlPath, alias }: SshTarget): RemoteEnd {
-  const child = spawn(
-    'ssh',
-    ['-F', configFile, '-S', controlPath, '--', alias, `git-receive-pack '${sharedRepository}'`],
-    { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
+  const child = requirePipes(
+    spawn(
+      'ssh',
+      ['-F', configFile, '-S', controlPath, '--', alias, `git-receive-pack '${sharedRepository}'`],
+      { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
+    ),
   );
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
+import { requirePipes } from '../../util/require-pipes.js';
 import type { RsyncCommand } from './rsync-command.js';
 
 /** Output on stderr beyond this is dropped. */
@@ -75,14 +76,17 @@ export class RsyncProcess {
   private endedBy: RsyncExit['endedBy'];
   private isRead = true;
 
+  /** @throws TRANSFER_FAILED if too many files are open */
   constructor(command: RsyncCommand, { list = [], signal, silenceMs, ignore }: ProcessOptions) {
     // rsync gets its own process group, so that its ssh ends with it. A master that ssh leaves
     // behind has left the group by then.
-    this.child = spawn(command.executable(), command.args(), {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      env: makeEnvironment(),
-      detached: true,
-    });
+    this.child = requirePipes(
+      spawn(command.executable(), command.args(), {
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: makeEnvironment(),
+        detached: true,
+      }),
+    );
     this.silence = setTimeout(() => {
       // A slow reader makes rsync wait; that is no silence.
       if (this.isRead) this.end('silence');
