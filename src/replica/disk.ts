@@ -104,4 +104,6 @@ export interface ReplacedFileResolver {
    * out.
    */
   onConflict?(path: Path): void;
+  /** Called for each folder of leftovers (absolute) that an error kept from being resolved. */
+  onUnresolved?(folder: string, error: unknown): void;
 }

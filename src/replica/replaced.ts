@@ -56,6 +56,9 @@ const PATH_REFUSES: readonly ErrorCode[] = [
   'BAD_PATH',
 ];
 
+/** Errors that may concern one leftover alone, such as bytes that its disk cannot read. */
+const OF_ONE_LEFTOVER: readonly ErrorCode[] = ['PERMISSION_DENIED', 'TRANSFER_FAILED'];
+
 interface ReplacedFile {
   readonly location: SyncDirLocation;
   readonly path: Path;
@@ -124,7 +127,8 @@ export async function resolveReplacedFile(
 
 /**
  * Resolves files that a crash left in the replaced area more than `olderThanMs` ago, by that
- * disk's clock. Younger folders may still be in use.
+ * disk's clock. Younger folders may still be in use. A folder that cannot be resolved is reported
+ * to the resolver, and stays for the next time.
  */
 export async function resolveLeftovers(
   location: SyncDirLocation,
@@ -136,9 +140,15 @@ export async function resolveLeftovers(
   const now = await readDiskClock(location);
   const resolved: ResolvedFile[] = [];
   for (const name of names.sort()) {
-    const stat = await location.disk.stat(resolveInDir(location, `${areas.replaced}/${name}`));
-    if (stat?.kind !== 'directory' || now - toMilliseconds(stat) < olderThanMs) continue;
-    resolved.push(...(await resolveReplacedFolder(location, name, 'leftover', resolver)));
+    const folder = resolveInDir(location, `${areas.replaced}/${name}`);
+    try {
+      const stat = await location.disk.stat(folder);
+      if (stat?.kind !== 'directory' || now - toMilliseconds(stat) < olderThanMs) continue;
+      resolved.push(...(await resolveReplacedFolder(location, name, 'leftover', resolver)));
+    } catch (error) {
+      if (!OF_ONE_LEFTOVER.some((code) => hasErrorCode(error, code))) throw error;
+      resolver.onUnresolved?.(folder, error);
+    }
   }
   return resolved;
 }

@@ -37,6 +37,10 @@ export function createReplacedFileResolver(
     resolver.onConflict = (path) => {
       events?.emit('conflict', { path, host: at });
     };
+    resolver.onUnresolved = (folder, error) => {
+      const where = hosts.all().find(({ id }) => id === at)?.hostname ?? at;
+      events?.emit('failed', { doing: `resolving replaced files in ${folder} of ${where}`, error });
+    };
     return resolver;
   };
 }

@@ -2,10 +2,12 @@ import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/prom
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ReplacedFileResolver } from '../../src/replica/disk.js';
 import type { Resolution } from '../../src/model/resolution.js';
+import { SyncMediaError } from '../../src/model/errors.js';
 import { areas, newName } from '../../src/replica/areas.js';
 import { cleanTmp, cleanTrash } from '../../src/replica/clean.js';
 import { findRecoverableCopy, listRecoverableFiles } from '../../src/replica/recoverable.js';
 import { resolveReplacedFolder, resolveLeftovers } from '../../src/replica/replaced.js';
+import { nodeDisk } from '../../src/replica/node-disk.js';
 import { placeFile, removeFile } from '../../src/replica/place.js';
 import { resolveBy, makeOld, makeReplica, path, type Replica } from './replica.js';
 
@@ -189,6 +191,34 @@ describe('resolveLeftovers', () => {
       '.syncmedia/replaced/new/x/b': 'in use',
       'x/a': 'of a crash',
     });
+  });
+
+  test('a leftover that cannot be read delays no other, and is reported', async () => {
+    await replica.put(`${areas.replaced}/000000001-0000000000000000/a`, 'unreadable');
+    await replica.put(`${areas.replaced}/000000002-0000000000000000/b`, 'lonely');
+    const broken = at(`${areas.replaced}/000000001-0000000000000000`);
+    const failure = new SyncMediaError('TRANSFER_FAILED', 'i/o error');
+    const location = replica.on({
+      ...nodeDisk,
+      hash: (file, limit) =>
+        file.startsWith(broken) ? Promise.reject(failure) : nodeDisk.hash(file, limit),
+    });
+    const reported: [string, unknown][] = [];
+    const resolver: ReplacedFileResolver = resolveBy({ lonely: 'put-back-if-absent' });
+    resolver.onUnresolved = (folder, error) => reported.push([folder, error]);
+    expect(await resolveLeftovers(location, resolver, 0)).toMatchObject([
+      { path: path('b'), resolution: 'put-back-if-absent' },
+    ]);
+    expect(reported).toEqual([[broken, failure]]);
+    expect(await replica.files()).toEqual({ '.syncmedia/replaced/*/a': 'unreadable', b: 'lonely' });
+  });
+
+  test('an error that no leftover is to blame for ends the resolving', async () => {
+    await replica.put(`${areas.replaced}/000000001-0000000000000000/a`, 'a');
+    const failure = new SyncMediaError('HOST_UNREACHABLE', 'the connection broke');
+    await expect(resolveLeftovers(replica.place, () => Promise.reject(failure), 0)).rejects.toBe(
+      failure,
+    );
   });
 
   test('finds none, even without the area', async () => {

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { createReplacedFileResolver } from '../../src/replication/resolve-replaced.js';
 import type { ReplacedBy } from '../../src/model/resolution.js';
+import { SyncMediaError } from '../../src/model/errors.js';
+import { EventBus, type Events } from '../../src/model/events.js';
 import type { Host } from '../../src/model/host.js';
 import type { LocalFileInfo } from '../../src/model/file.js';
 import { fileEntry, tombstoneEntry } from '../decisions/entries.js';
@@ -88,4 +90,23 @@ test('bytes with the size and date of a version are rotten; with another fractio
   expect(await resolveRot(0)).toBe('conflict');
   expect(await resolveRot(5)).toBe('conflict');
   expect(await resolveRot(6)).toBe('put-back');
+});
+
+test('a folder of leftovers that stays is reported with its host', () => {
+  const reported: Events['failed'][] = [];
+  const events = new EventBus();
+  events.on('failed', (event) => reported.push(event));
+  const host = { id: 'B', hostname: 'web2' } as Host;
+  const error = new SyncMediaError('TRANSFER_FAILED', 'i/o error');
+  createReplacedFileResolver(
+    { read: () => Promise.resolve(undefined) },
+    { all: () => [host] },
+    events,
+  )('B', () => undefined).onUnresolved?.('/srv/uploads/.syncmedia/replaced/1', error);
+  expect(reported).toEqual([
+    {
+      doing: 'resolving replaced files in /srv/uploads/.syncmedia/replaced/1 of web2',
+      error,
+    },
+  ]);
 });
