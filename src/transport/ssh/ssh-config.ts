@@ -37,7 +37,6 @@ export class SshConfig {
    * Part of the names of this process's masters. The process ends these, and never another one's.
    */
   private readonly processTag = randomBytes(4).toString('hex');
-  private controlDir: Promise<string> | undefined;
 
   constructor(private readonly settings: SshConfigSettings) {
     for (const path of [settings.stateDir, settings.identityFile]) refusePath(path);
@@ -73,12 +72,9 @@ export class SshConfig {
       '\n',
     );
     const name = createHash('sha256').update(masterKey).digest('hex').slice(0, 16);
-    this.controlDir ??= prepareControlDir(dir);
-    return {
-      alias,
-      configFile,
-      controlPath: join(await this.controlDir, `${this.processTag}-${name}`),
-    };
+    // Each time, since cleaners empty /tmp, and a person may have put the folder right.
+    const controlDir = await prepareControlDir(dir);
+    return { alias, configFile, controlPath: join(controlDir, `${this.processTag}-${name}`) };
   }
 
   private render(

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -133,6 +133,25 @@ describe('the files', () => {
       code: 'BAD_STATE',
     });
     await run('rm', ['-r', '--', folder]);
+  });
+
+  test('the folder of the sockets is made again when it was removed, for whatever reason', async () => {
+    const config = new SshConfig(settings);
+    const folder = join(settings.stateDir, 'ssh/control');
+    await mkdir(folder, { recursive: true });
+    await chmod(folder, 0o770);
+    await expect(config.write(address)).rejects.toMatchObject({
+      code: 'BAD_STATE',
+      message: expect.stringContaining('remove it') as string,
+    });
+    const removeAndWrite = async (): Promise<void> => {
+      await rmdir(folder);
+      await config.write(address);
+      expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    };
+    // First by the person who read that message, then as a cleaner of /tmp removes it.
+    await removeAndWrite();
+    await removeAndWrite();
   });
 
   test.each([
