@@ -8,7 +8,7 @@ import { LoginLimiter } from './handshakes.js';
 export interface ConnectionSettings extends LoginSettings {
   /** An unused connection is closed after this. */
   readonly idleMs: number;
-  /** Maximum of logins at once. Default 4. */
+  /** Maximum of logins at once to one sshd. Default 4. */
   readonly handshakes?: number;
 }
 
@@ -23,12 +23,14 @@ interface ConnectionSlot {
 /** Keeps one connection to each host, opened on demand. The owner closes it. */
 export class SshConnections {
   private readonly slots = new Map<HostId, ConnectionSlot>();
-  private readonly handshakes: LoginLimiter;
+  /**
+   * For each sshd, so that logins to a host that answers nothing delay no other host. The number
+   * of hosts and their changes of address bound the list.
+   */
+  private readonly limiters = new Map<string, LoginLimiter>();
   private readonly ending = new AbortController();
 
-  constructor(private readonly settings: ConnectionSettings) {
-    this.handshakes = new LoginLimiter(settings.handshakes ?? 4);
-  }
+  constructor(private readonly settings: ConnectionSettings) {}
 
   /**
    * Runs `work` on the connection to this host, which stays open at least until `work` ends.
@@ -95,7 +97,7 @@ export class SshConnections {
         return connection?.isOpen === true ? slot : this.findOrOpen(address);
     }
     if (slot !== undefined) this.retire(id, slot);
-    const opening = this.handshakes.run(
+    const opening = this.findLimiter(address).run(
       async () =>
         SshConnection.fromLogin(
           await logIn(address, this.settings, this.ending.signal),
@@ -107,6 +109,13 @@ export class SshConnections {
     const opened: ConnectionSlot = { key, connection: opening, users: 0 };
     this.slots.set(id, opened);
     return opened;
+  }
+
+  private findLimiter({ url, sshPort }: SshAddress): LoginLimiter {
+    const sshd = `${url} ${String(sshPort)}`;
+    const limiter = this.limiters.get(sshd) ?? new LoginLimiter(this.settings.handshakes ?? 4);
+    this.limiters.set(sshd, limiter);
+    return limiter;
   }
 
   private release(id: HostId, slot: ConnectionSlot): void {

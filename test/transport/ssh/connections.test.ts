@@ -230,6 +230,34 @@ test("a host with room for one login at a time serves many hosts' worth of them"
   }
 });
 
+test('a host that answers nothing does not delay the login to another one', async () => {
+  const open = new Set<Socket>();
+  const silent = createServer((socket) => {
+    open.add(socket.on('error', () => undefined));
+  });
+  await new Promise<void>((resolve) => {
+    silent.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = silent.address() as { port: number };
+  const all = new SshConnections({
+    identityFile: login.identityFile,
+    timeoutMs: 600_000,
+    idleMs: 60_000,
+    handshakes: 1,
+  });
+  const waiting = all.acquire({ ...login.address, id: 'silent', sshPort: port });
+  waiting.catch(() => undefined);
+  try {
+    await until(() => open.size === 1, { what: 'a login that waits' });
+    expect(await all.use(login.address, () => Promise.resolve('in'))).toBe('in');
+  } finally {
+    await all.close();
+    for (const socket of open) socket.destroy();
+    silent.close();
+  }
+  await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' });
+});
+
 test('a host without SFTP is reported as such', async () => {
   const plain = await makeLogin({ sftp: false });
   const all = new SshConnections({
