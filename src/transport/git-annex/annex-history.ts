@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { SyncMediaError } from '../../model/errors.js';
+import { hasErrorCode, SyncMediaError } from '../../model/errors.js';
 import type { Failure } from '../../model/failure.js';
 import type {
   ForgetRequest,
@@ -224,7 +224,11 @@ export class AnnexHistory implements History {
 
   maintain(signal: AbortSignal, now?: Date): Promise<HistorySize> {
     return this.work.write(signal, async (both) => {
-      const size = await this.git.maintain(both, now);
+      const size = await this.git.maintain(both, now).catch(async (error: unknown) => {
+        // The days are gone already. Without their contents there may be room for the packing.
+        if (hasErrorCode(error, 'DISK_FULL')) await this.dropUnused(both).catch(() => undefined);
+        throw error;
+      });
       await this.dropUnused(both);
       await this.annex.tidy(both);
       this.cleanedBytes = this.keptBytes;

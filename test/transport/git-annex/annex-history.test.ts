@@ -2,10 +2,12 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { findProgram } from '../../../scripts/programs.mjs';
+import { SyncMediaError } from '../../../src/model/errors.js';
 import { requireSafePath } from '../../../src/replica/paths.js';
 import { getObjectPath, makeAnnexUuid, makeKey } from '../../../src/transport/git-annex/key.js';
+import { GitHistory } from '../../../src/transport/git/git-history.js';
 import { sha256 } from '../git/site.js';
 import { never, photos, put, self } from '../site.js';
 import { annexIsMissing, makeAnnexSite, makeLarge, type AnnexSite } from './site.js';
@@ -178,6 +180,22 @@ describe.skipIf(annexIsMissing !== undefined)('a history with an annex', () => {
     await site.history.maintain(never);
     expect([await isKept(content), await isKept(stray)]).toEqual([true, false]);
     expect(await readdir(join(foreign, '..'))).toEqual([]);
+  });
+
+  test('a disk that is too full to pack the days gets the space of contents without a day', async () => {
+    const content = makeLarge('film');
+    await site.history.record([await site.save('film.mp4', content, 'v0')], never);
+    const stray = makeLarge('of a day that was removed');
+    await mkdir(join(placeOf(stray), '..'), { recursive: true });
+    await writeFile(placeOf(stray), stray);
+    const full = new SyncMediaError('DISK_FULL', 'packing failed');
+    const packing = vi.spyOn(GitHistory.prototype, 'maintain').mockRejectedValue(full);
+    try {
+      await expect(site.history.maintain(never)).rejects.toBe(full);
+    } finally {
+      packing.mockRestore();
+    }
+    expect([await isKept(content), await isKept(stray)]).toEqual([true, false]);
   });
 
   test('contents under other kinds of keys, which another host can send, are removed', async () => {
