@@ -17,7 +17,8 @@ export function explainExit(doing: string, { code, stderr, endedBy }: GitExit): 
   if (endedBy === 'too much output')
     return fail('HISTORY_FAILED', `git printed more than expected while ${doing}.`);
   const summary = summariseStderr(stderr);
-  if (/No space left on device|Dis[ck] quota exceeded/.test(stderr))
+  // A pack that finds no room has words of its own.
+  if (/No space left on device|Out of diskspace|Dis[ck] quota exceeded/.test(stderr))
     return fail('DISK_FULL', `The disk of the history is full (${doing}): ${summary}`);
   return fail(
     'HISTORY_FAILED',

@@ -33,7 +33,7 @@ const OUR_FILES: readonly string[] = ['instance', FORGETTING_FILE];
  * - Empty loose objects. git cannot read one, and does not write the same content again.
  * - Files that could configure git. Only objects, refs and our configuration belong here.
  *
- * Unfinished packs stay until `git prune` removes them.
+ * Unfinished packs stay until the next packing has ended.
  */
 export async function removeLeftovers(gitDir: string, host: HostId): Promise<void> {
   for (const name of await listNames(gitDir))
@@ -41,6 +41,16 @@ export async function removeLeftovers(gitDir: string, host: HostId): Promise<voi
   for (const lock of await listLocks(gitDir, host)) await removeLock(lock);
   await removeForeignLocks(join(gitDir, 'refs/heads'), host);
   await removeEmptyObjects(join(gitDir, 'objects'));
+}
+
+/**
+ * Removes unfinished packs of this host. Only a write of the leader makes them here, and writes
+ * follow each other. Those that another host is sending lie in a folder of their own.
+ */
+export async function removeUnfinishedPacks(gitDir: string): Promise<void> {
+  const packs = join(gitDir, 'objects/pack');
+  for (const name of await listNames(packs))
+    if (/^\.?tmp[_-]/.test(name)) await rm(join(packs, name), { force: true });
 }
 
 async function removeLeftover(file: string): Promise<void> {

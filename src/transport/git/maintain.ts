@@ -2,6 +2,7 @@ import { DAY_MS, formatDay } from '../../model/clock.js';
 import type { HistoryLimits } from '../../model/history.js';
 import type { HostId } from '../../model/host.js';
 import type { HistorySize } from '../history.js';
+import { removeUnfinishedPacks } from './clean.js';
 import { endOrphans } from './orphans.js';
 import type { HistoryDay, Repository } from './repository.js';
 
@@ -112,7 +113,12 @@ export async function packObjects(
     all: ['-A', `--unpack-unreachable=${UNUSED_FOR}`],
     new: ['--geometric=2'],
   }[how];
-  await repository.run([...compressed, 'repack', '-d', '-n', '-q', ...which], options);
+  try {
+    await repository.run([...compressed, 'repack', '-d', '-n', '-q', ...which], options);
+  } finally {
+    // On a full disk git leaves what it has written, and each further try would find no room.
+    await removeUnfinishedPacks(repository.gitDir);
+  }
   await repository.run(['prune', `--expire=${UNUSED_FOR}`], options);
   await repository.run(['commit-graph', 'write', '--reachable', '--changed-paths'], options);
 }

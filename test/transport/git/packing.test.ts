@@ -1,12 +1,24 @@
+import { randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { GitHistory } from '../../../src/transport/git/git-history.js';
+import { maintainRepository } from '../../../src/transport/git/maintain.js';
 import { readSmallVersions } from '../../../src/transport/git/read-small.js';
 import { listVersions } from '../../../src/transport/git/list.js';
+import { recordVersions } from '../../../src/transport/git/record.js';
+import { Repository } from '../../../src/transport/git/repository.js';
 import type { RecordedVersion } from '../../../src/model/history.js';
 import type { BackendOptions } from '../../../src/transport/options.js';
 import { makeTestDir, type TestDir } from '../../harness/tmp.js';
+import { makeRecordedFiles } from '../recorded-files.js';
 import { never, self } from '../site.js';
+import { mountSmallDisk, smallDiskIsMissing } from '../small-disk.js';
 import { hostileNames, limits, makeRepositorySite } from './site.js';
+
+const MB = 1024 * 1024;
+const noDisk = await smallDiskIsMissing();
+if (noDisk !== undefined) console.warn(`SKIPPED, a full disk: ${noDisk}`);
 
 let dir: TestDir;
 beforeEach(async () => {
@@ -32,6 +44,30 @@ test('a history of many packs is packed before the day is over', async () => {
   expect(await history.needsPacking(never)).toBe(false);
   await history.close();
 });
+
+test.skipIf(noDisk !== undefined)(
+  'a packing for which the disk has no room says so, and leaves nothing of it',
+  async () => {
+    const files = await makeRecordedFiles();
+    const disk = await mountSmallDisk(join(dir.path, 'small'), 8 * MB);
+    try {
+      const repository = new Repository(join(disk.path, 'git'), self, 30_000);
+      await repository.open(never);
+      const context = { repository, replica: files.replica, limits, hostname: 'one' };
+      for (const version of ['v1', 'v2', 'v3', 'v4', 'v5']) {
+        const request = await files.save('a.jpg', randomBytes(MB), version);
+        expect(await recordVersions(context, [request], never)).toEqual([]);
+      }
+      await expect(maintainRepository(repository, limits, never)).rejects.toMatchObject({
+        code: 'DISK_FULL',
+      });
+      expect(await readdir(join(repository.gitDir, 'objects/pack'))).toEqual([]);
+    } finally {
+      await disk.remove();
+      await files.remove();
+    }
+  },
+);
 
 test('small versions of any name are read by one git, and those with other bytes or none are left out', async () => {
   const site = await makeRepositorySite();
