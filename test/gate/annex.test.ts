@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { setGateHistory } from '../../src/access/gate.js';
 import type { Host } from '../../src/model/host.js';
 import { requireSafePath } from '../../src/replica/paths.js';
+import { removeFolder } from '../../src/state-dir/remove-folder.js';
 import { createAnnexBackend } from '../../src/transport/git-annex/annex-backend.js';
 import { Annex } from '../../src/transport/git-annex/annex.js';
 import { makeAnnexUuid, makeKey, type AnnexKey } from '../../src/transport/git-annex/key.js';
@@ -120,6 +121,20 @@ describe.skipIf(gateIsMissing !== undefined || annexIsMissing !== undefined)(
       expect(await history.share(to, never)).toBeUndefined();
       expect(await there.measure(second)).toBe(3_000_000);
       expect(await history.share(to, never)).toBeUndefined();
+    });
+
+    test('gets all large files again once its history has begun anew', async () => {
+      const begun = (at: number): Host => ({
+        ...to,
+        history: { adoption: { since: new Date(at), files: 0, bytes: 0 } },
+      });
+      const key = await record('a.mp4', makeLarge('first'));
+      expect(await history.share(begun(1), never)).toBeUndefined();
+      for (const place of [gitThere.gitDir, there.place]) await removeFolder(place);
+      await gitThere.open(never);
+      await there.open(never);
+      expect(await history.share(begun(2), never)).toBeUndefined();
+      expect(await there.measure(key)).toBeGreaterThan(0);
     });
 
     test('gets the same content once, under any number of names', async () => {

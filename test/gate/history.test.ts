@@ -150,6 +150,21 @@ describe.skipIf(gateIsMissing !== undefined)("another host's history", () => {
     await there.run(['fsck', '--strict'], { signal: never, doing: 'testing' });
   });
 
+  test('gets all days again once it has begun anew, and not those that it has removed', async () => {
+    const begun = (at: number) => ({
+      ...site.host,
+      history: { adoption: { since: new Date(at), files: 0, bytes: 0 } },
+    });
+    await record('a.jpg', 'v1');
+    expect(await history.share(begun(1), never)).toBeUndefined();
+    await rm(there.gitDir, { recursive: true });
+    await there.open(never);
+    expect(await history.share(begun(1), never)).toBeUndefined();
+    expect(await listRefs()).toBe('');
+    expect(await history.share(begun(2), never)).toBeUndefined();
+    expect(await listRefs()).toBe(`${await own.findDayRef(today)}\n`);
+  });
+
   test('arrives in several pushes where one would exceed the limit of a push', async () => {
     const maxBytes = 4 * 1024 ** 2;
     const backend = createGitBackend({

@@ -268,17 +268,17 @@ export class AnnexHistory implements History {
   /** Sends the contents of the days that have grown since they were sent to that host. */
   private async shareKeys(to: Host, signal: AbortSignal): Promise<Failure | undefined> {
     const days = await this.git.listOwnDays(signal);
-    const missing = await this.shared.listMissing(to.id, days);
+    const missing = await this.shared.listMissing(to, days);
     const keys = new Set<AnnexKey>();
     for (const { ref, tip } of missing) {
-      const sent = await this.shared.findTip(to.id, ref);
+      const sent = await this.shared.findTip(to, ref);
       const grown = sent === undefined ? [tip] : [tip, `^${sent}`];
       for (const key of await listReferences(this.git.repository, grown, signal))
         if ((await this.annex.measure(key)) !== undefined) keys.add(key);
     }
     const ends = { annex: this.annex, ssh: this.options.ssh };
     const failure = await sendKeys(ends, to, [...keys], signal);
-    if (failure === undefined && missing.length > 0) await this.shared.add(to.id, days);
+    if (failure === undefined && missing.length > 0) await this.shared.add(to, days);
     return failure;
   }
 

@@ -82,13 +82,13 @@ export class GitHistory implements History {
   share(to: Host, signal: AbortSignal): Promise<Failure | undefined> {
     return this.work.run(signal, async (both) => {
       const days = await this.listOwnDays(both);
-      const missing = await this.shared.listMissing(to.id, days);
+      const missing = await this.shared.listMissing(to, days);
       if (missing.length === 0) return undefined;
       const ends = { repository: this.repository, ssh: this.options.ssh };
       const ranges = await Promise.all(
         missing.map(async (day) => ({
           ...day,
-          from: await this.shared.findTip(to.id, day.ref),
+          from: await this.shared.findTip(to, day.ref),
         })),
       );
       const most = Math.min(MAX_PUSH_BYTES, this.limits.maxBytes * PUSH_SHARE);
@@ -96,9 +96,9 @@ export class GitHistory implements History {
       for (const push of pushes) {
         const failure = await pushDays(ends, to, push, both);
         if (failure) return failure;
-        if (pushes.length > 1) await this.shared.extend(to.id, push);
+        if (pushes.length > 1) await this.shared.extend(to, push);
       }
-      await this.shared.add(to.id, days);
+      await this.shared.add(to, days);
       return undefined;
     });
   }

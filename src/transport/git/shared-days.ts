@@ -1,10 +1,20 @@
 import { readFile } from 'node:fs/promises';
-import type { HostId } from '../../model/host.js';
+import type { Host, HostId } from '../../model/host.js';
 import { replaceFile } from '../../state-dir/replace-file.js';
 import type { HistoryDay } from './repository.js';
 
-/** For each host: the refs of the days that it got, with the last commit of each. */
-type Shared = Record<HostId, Record<string, string>>;
+/** A host that gets days. */
+type Recipient = Pick<Host, 'id' | 'history'>;
+
+/** What a host got. */
+interface SharedWith {
+  /** When the history of that host began. One that begins anew has got nothing. */
+  readonly since?: string;
+  /** The refs of the days, with the last commit of each. */
+  readonly tips: Readonly<Record<string, string>>;
+}
+
+type Shared = Record<HostId, SharedWith>;
 
 /**
  * Remembers what each host got, in a file of the state folder. A host that has removed an old day
@@ -15,30 +25,36 @@ export class SharedDays {
 
   constructor(private readonly file: string) {}
 
-  async listMissing(host: HostId, days: readonly HistoryDay[]): Promise<HistoryDay[]> {
-    const got = (await this.read())[host] ?? {};
+  async listMissing(host: Recipient, days: readonly HistoryDay[]): Promise<HistoryDay[]> {
+    const got = await this.findTips(host);
     return days.filter(({ ref, tip }) => got[ref] !== tip);
   }
 
   /** The last commit of a day that a host got; undefined if it got none. */
-  async findTip(host: HostId, ref: string): Promise<string | undefined> {
-    return (await this.read())[host]?.[ref];
+  async findTip(host: Recipient, ref: string): Promise<string | undefined> {
+    return (await this.findTips(host))[ref];
   }
 
   /** Notes all days that a host has now. */
-  add(host: HostId, days: readonly HistoryDay[]): Promise<void> {
+  add(host: Recipient, days: readonly HistoryDay[]): Promise<void> {
     return this.write(host, toTips(days));
   }
 
   /** Notes some days that a host got, beside those that it had. */
-  async extend(host: HostId, days: readonly Pick<HistoryDay, 'ref' | 'tip'>[]): Promise<void> {
-    const got = (await this.read())[host] ?? {};
-    await this.write(host, { ...got, ...toTips(days) });
+  async extend(host: Recipient, days: readonly Pick<HistoryDay, 'ref' | 'tip'>[]): Promise<void> {
+    await this.write(host, { ...(await this.findTips(host)), ...toTips(days) });
   }
 
-  private async write(host: HostId, tips: Record<string, string>): Promise<void> {
+  private async findTips(host: Recipient): Promise<SharedWith['tips']> {
+    const got = (await this.read())[host.id];
+    // Files of earlier versions have neither.
+    return got?.since === findBeginning(host) ? (got?.tips ?? {}) : {};
+  }
+
+  private async write(host: Recipient, tips: SharedWith['tips']): Promise<void> {
     const shared = await this.read();
-    shared[host] = tips;
+    const since = findBeginning(host);
+    shared[host.id] = { ...(since !== undefined && { since }), tips };
     await replaceFile(this.file, JSON.stringify(shared), 0o600);
   }
 
@@ -51,4 +67,8 @@ export class SharedDays {
 
 function toTips(days: readonly Pick<HistoryDay, 'ref' | 'tip'>[]): Record<string, string> {
   return Object.fromEntries(days.map(({ ref, tip }) => [ref, tip]));
+}
+
+function findBeginning({ history }: Recipient): string | undefined {
+  return history?.adoption?.since.toISOString();
 }
