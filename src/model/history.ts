@@ -19,6 +19,8 @@ export interface RecordRequest {
   readonly replaces?: Version;
   /** Set if it was replaced meanwhile: then nothing is recorded if the history has it already. */
   readonly replacedAt?: Date;
+  /** When its path was last to be forgotten: what was recorded before is not carried over. */
+  readonly forgottenAt?: Date;
   /** The bytes, if the caller still has them. Otherwise they are read from the disk. */
   readonly bytes?: Uint8Array;
   /** An open file that may have the bytes. The caller closes it. */

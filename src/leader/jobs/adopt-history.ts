@@ -1,6 +1,7 @@
 import type { LeaderContext } from '../../context/leader-context.js';
 import { chooseReceivingHosts } from '../../decisions/receiving-hosts.js';
 import type { Entry } from '../../model/entry.js';
+import type { RecordRequest } from '../../model/history.js';
 import type { HistoryAdoption } from '../../model/host.js';
 import type { History, UnrecordedVersion } from '../../transport/history.js';
 import type { HistoryStateStore } from '../history-state.js';
@@ -70,7 +71,7 @@ export class AdoptHistory implements LeaderJob {
         adoption.after,
       );
       const tried = this.choose(this.isHeldUp ? found.slice(0, 1) : found, adoption);
-      const unrecorded = await history.record(tried.taken.map(toRecordRequest), this.ending.signal);
+      const unrecorded = await history.record(tried.taken.map(toAdoptRequest), this.ending.signal);
       this.report(unrecorded);
       const failures = new Map(unrecorded.map(({ request, failure }) => [request.path, failure]));
       const end = tried.taken.findIndex(({ path }) => failures.get(path)?.code === 'NO_MARKER');
@@ -135,4 +136,10 @@ export class AdoptHistory implements LeaderJob {
       .recipients()
       .reduce((sum, { id, history }) => sum + (id === me ? 0 : (history?.adoption?.bytes ?? 0)), 0);
   }
+}
+
+/** What it replaced was replaced long ago. To be kept as if that were today is nothing it needs. */
+function toAdoptRequest(entry: Entry): RecordRequest {
+  const { replaces: _, ...request } = toRecordRequest(entry);
+  return request;
 }

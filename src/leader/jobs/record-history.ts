@@ -211,24 +211,29 @@ export class RecordHistory implements LeaderJob {
 
   /**
    * Leaves out replaced versions of paths that a person asked to forget after they were captured.
-   * A version that is still current is recorded: its file is there.
+   * A version that is still current is recorded: its file is there. The rest say when that was,
+   * since the versions that they replace lie in the history until this host has forgotten them.
    */
   private async dropForgotten<T extends { readonly request: RecordRequest }>(
     versions: readonly T[],
   ): Promise<readonly T[]> {
     const { ledger, forgotten } = this.context;
     const last = await forgotten.findLast(versions.map(({ request }) => request.path));
-    const asked = versions.filter(
-      ({ request: { path, at } }) => at <= (last.get(path) ?? new Date(0)),
+    const dated = versions.map((one) => {
+      const forgottenAt = last.get(one.request.path);
+      return forgottenAt ? { ...one, request: { ...one.request, forgottenAt } } : one;
+    });
+    const asked = dated.filter(
+      ({ request: { at, forgottenAt } }) => forgottenAt && at <= forgottenAt,
     );
-    if (asked.length === 0) return versions;
+    if (asked.length === 0) return dated;
     // The queue does not know which of its versions were replaced meanwhile.
     const now = await ledger.readMany(asked.map(({ request }) => request.path));
     const dropped = new Set(
       asked.filter(({ request }) => now.get(request.path)?.version !== request.version),
     );
     await ledger.markRecorded([...dropped].map(({ request }) => request));
-    return versions.filter((one) => !dropped.has(one));
+    return dated.filter((one) => !dropped.has(one));
   }
 
   private async record(history: History, taken: readonly QueuedVersion[]): Promise<void> {
@@ -280,11 +285,11 @@ export class RecordHistory implements LeaderJob {
     }
     if (found === 'lost') {
       this.report(failure);
-      await history.record([{ ...request, isLost: true }], signal);
+      await history.record([{ ...wanted.request, isLost: true }], signal);
       return true;
     }
     try {
-      const [unrecorded] = await history.record([{ ...request, file: found }], signal);
+      const [unrecorded] = await history.record([{ ...wanted.request, file: found }], signal);
       if (unrecorded) this.report(unrecorded.failure);
       return unrecorded === undefined || !(unrecorded.failure.retryable || unrecorded.isGone);
     } finally {

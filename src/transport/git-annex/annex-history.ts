@@ -85,6 +85,7 @@ export class AnnexHistory implements History {
     requests: readonly RecordRequest[],
     signal: AbortSignal,
   ): Promise<readonly UnrecordedVersion[]> {
+    const now = this.git.now();
     return this.work.write(signal, async (both) => {
       const unrecorded: UnrecordedVersion[] = [],
         recorded: RecordRequest[] = [],
@@ -106,7 +107,7 @@ export class AnnexHistory implements History {
           recorded.push({ ...named, info: { ...info, ...('sha256' in answer && answer) } });
       }
       await this.annex.notePresent(keys, both);
-      return [...unrecorded, ...(await this.git.record(recorded, both))];
+      return [...unrecorded, ...(await this.git.record(recorded, both, now))];
     });
   }
 

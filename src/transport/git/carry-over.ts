@@ -17,6 +17,8 @@ export interface CarriedVersion {
 interface RecordedName {
   readonly commit: string;
   readonly day: string;
+  /** By the clock of its host, as `forgetPaths` reads it. */
+  readonly recordedAt: Date;
   readonly described: DescribedVersion;
   readonly author: string;
   readonly savedBy?: DocumentRef;
@@ -33,7 +35,9 @@ interface EarlierRecords {
 /**
  * Finds what the history has of the versions that are to be recorded, and of those that they
  * replace. A replaced version of another day is recorded once more today. So it is kept as long as
- * a version that was replaced today has to be. That costs no bytes, since git has the blob.
+ * a version that was replaced today has to be. That costs no bytes, since git has the blob. One
+ * that is to be forgotten, and still lies here, is not: its new record would be younger than the
+ * request.
  */
 export async function findEarlierRecords(
   repository: Repository,
@@ -41,24 +45,28 @@ export async function findEarlierRecords(
   today: string,
   signal: AbortSignal,
 ): Promise<EarlierRecords> {
-  const replaced = new Set<string>(),
+  const replaced = new Map<string, RecordRequest>(),
     own = new Map<string, RecordRequest>();
   for (const request of requests) {
     const { path, version, replaces, replacedAt } = request;
     for (const as of ['stored', 'named', 'removed'] as const) {
       if (replacedAt) own.set(makeTreeName({ path, version, as }), request);
       if (replaces !== undefined && as !== 'removed')
-        replaced.add(makeTreeName({ path, version: replaces, as }));
+        replaced.set(makeTreeName({ path, version: replaces, as }), request);
     }
   }
-  const names = new Set([...replaced, ...own.keys()]);
+  const names = new Set([...replaced.keys(), ...own.keys()]);
   if (names.size === 0) return { carried: [], recorded: new Set() };
   const commits = await listCommits(repository, names, signal);
   const found =
     own.size > 0 || [...commits.values()].some((day) => day !== today)
       ? await findNewest(repository, commits, names, signal)
       : new Map<string, RecordedName>();
-  const older = [...found].filter(([name, { day }]) => replaced.has(name) && day !== today);
+  const older = [...found].filter(([name, { day, recordedAt }]) => {
+    const by = replaced.get(name);
+    const isForgotten = by?.forgottenAt !== undefined && recordedAt <= by.forgottenAt;
+    return by !== undefined && day !== today && !isForgotten;
+  });
   const blobs = await findBlobs(
     repository,
     older.map(([name, { commit }]) => `${commit}:${name}`),
@@ -106,18 +114,24 @@ async function findNewest(
   signal: AbortSignal,
 ): Promise<Map<string, RecordedName>> {
   const found = new Map<string, RecordedName>();
-  for await (const { commit, author, message } of readCommits(
+  for await (const { commit, author, message, headers } of readCommits(
     repository,
     [...commits.keys()],
     signal,
   )) {
     const { savedBy, versions } = parseMessage(message);
+    const recordedAt = readCommitTime(headers);
     for (const described of versions) {
       const name = makeTreeName(described);
       if (!names.has(name) || found.has(name)) continue;
       const day = commits.get(commit) ?? '';
-      found.set(name, { commit, day, described, author, ...(savedBy && { savedBy }) });
+      found.set(name, { commit, day, recordedAt, described, author, ...(savedBy && { savedBy }) });
     }
   }
   return found;
+}
+
+function readCommitTime(headers: readonly string[]): Date {
+  const committer = headers.find((line) => line.startsWith('committer ')) ?? '';
+  return new Date(Number(/> (\d+) [+-]\d{4}$/.exec(committer)?.[1] ?? 0) * 1000);
 }

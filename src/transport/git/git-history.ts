@@ -53,9 +53,14 @@ export class GitHistory implements History {
     return this.work.write(signal, (both) => this.repository.open(both));
   }
 
+  /**
+   * @param now of the call. It may wait for a packing, and a request to forget its paths that comes
+   *   meanwhile has to find it older than itself.
+   */
   record(
     requests: readonly RecordRequest[],
     signal: AbortSignal,
+    now = this.now(),
   ): Promise<readonly UnrecordedVersion[]> {
     const { repository, limits } = this;
     const context = {
@@ -64,7 +69,7 @@ export class GitHistory implements History {
       replica: this.options.replica,
       hostname: limits.hostname,
     };
-    return this.work.write(signal, (both) => recordVersions(context, requests, both, this.now()));
+    return this.work.write(signal, (both) => recordVersions(context, requests, both, now));
   }
 
   /** Finds the requests for replaced versions that were recorded before. */
@@ -172,7 +177,8 @@ export class GitHistory implements History {
     return days.filter(({ host, day }) => host === this.options.self && day >= first);
   }
 
-  private now(): Date {
+  /** By the clock of the database. */
+  now(): Date {
     return this.limits.now?.() ?? new Date();
   }
 }

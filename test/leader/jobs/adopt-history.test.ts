@@ -15,7 +15,7 @@ const megabyte = 1024 ** 2;
 let entries: Entry[], hosts: Partial<Host>[], recorded: string[][], failed: unknown[];
 let adoption: HistoryAdoption | undefined, isPending: boolean, failure: Error | undefined;
 let capturers: readonly string[], notices: number;
-let unrecordable: Map<string, ErrorCode>;
+let unrecordable: Map<string, ErrorCode>, replaced: string[];
 let job: AdoptHistory;
 
 const makeEntry = (name: string, size: number): Entry =>
@@ -33,6 +33,7 @@ beforeEach(() => {
   [recorded, failed, hosts] = [[], [], []];
   [isPending, failure, notices, capturers] = [false, undefined, 0, []];
   unrecordable = new Map();
+  replaced = [];
   adoption = { since, files: 0, bytes: 0 };
   entries = Array.from({ length: 250 }, (_, index) => makeEntry(String(1_000 + index), 1));
   job = makeJob();
@@ -46,6 +47,7 @@ function makeJob(scansPeriodically = true): AdoptHistory {
   const history = makePartial<History>({
     record: async (requests) => {
       if (failure) throw failure;
+      replaced.push(...requests.flatMap(({ replaces }) => replaces ?? []));
       recorded.push(requests.map(({ path }) => path));
       return requests.flatMap((request) => {
         const code = unrecordable.get(request.path);
@@ -113,6 +115,13 @@ test('records a hundred files at each poll until all are, and asks to share them
   expect(adoption?.endedAt).toBeInstanceOf(Date);
   expect(await poll()).toBe(250);
   expect(notices).toBe(3);
+});
+
+test('adopts files alone, and not what they replaced before the history', async () => {
+  const superseded = [{ version: 'earlier' }] as Entry['superseded'];
+  entries = [{ ...makeEntry('1', 1), superseded }];
+  expect(await poll()).toBe(1);
+  expect(replaced).toEqual([]);
 });
 
 test('goes on where an earlier leader was', async () => {

@@ -5,6 +5,7 @@ import { RecordHistory } from '../../../src/leader/jobs/record-history.js';
 import type { HistoryStateStore } from '../../../src/leader/history-state.js';
 import type { Entry } from '../../../src/model/entry.js';
 import { SyncMediaError } from '../../../src/model/errors.js';
+import type { RecordRequest } from '../../../src/model/history.js';
 import type { Path } from '../../../src/model/path.js';
 import type { OpenFile } from '../../../src/replica/open-file.js';
 import type { History } from '../../../src/transport/history.js';
@@ -12,7 +13,7 @@ import { makePartial } from '../../harness/partial.js';
 import { until } from '../../harness/wait.js';
 
 let hasTraffic: () => boolean, enqueue: (entries: readonly Entry[]) => void;
-let recorded: string[], marked: number, failed: unknown[];
+let recorded: string[], requested: RecordRequest[], marked: number, failed: unknown[];
 let forgotten: Map<Path, Date>, waiting: Entry[], current: Map<Path, Entry>;
 let gone: Set<string>, findCopy: (path: string) => Promise<undefined>, fault: Error | undefined;
 let job: RecordHistory;
@@ -40,7 +41,7 @@ const makeEntries = (count: number): Entry[] =>
   );
 
 beforeEach(async () => {
-  [recorded, marked, failed, closed] = [[], 0, [], 0];
+  [recorded, requested, marked, failed, closed] = [[], [], 0, [], 0];
   hasTraffic = () => false;
   forgotten = new Map();
   waiting = [];
@@ -52,6 +53,7 @@ beforeEach(async () => {
     open: () => Promise.resolve(false),
     record: (requests) => {
       if (fault) return Promise.reject(fault);
+      requested.push(...requests);
       const missing = requests.filter(({ path, isLost }) => gone.has(path) && isLost !== true);
       recorded.push(
         ...requests.filter((one) => !missing.includes(one)).map(({ path }) => path as string),
@@ -181,6 +183,15 @@ test('a version whose path is forgotten while its bytes are searched is not reco
   job.pollThoroughly();
   await until(() => marked > 0);
   expect(recorded).toEqual([]);
+});
+
+test('a version that is newer than the last request to forget its path says when that was', async () => {
+  const [newer, other] = makeEntries(2);
+  const asked = new Date(Date.now() - 60_000);
+  forgotten = new Map([[newer!.path, asked]]);
+  enqueue([newer!, other!]);
+  await until(() => marked === 2);
+  expect(requested.map(({ forgottenAt }) => forgottenAt)).toEqual([asked, undefined]);
 });
 
 test('versions that were just captured do not wait for the search of all that are missing', async () => {

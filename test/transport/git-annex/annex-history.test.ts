@@ -167,6 +167,23 @@ describe.skipIf(annexIsMissing !== undefined)('a history with an annex', () => {
     expect(await isKept(shared)).toBe(true);
   });
 
+  test('a large file that waits for a packing is older than a request to forget it', async () => {
+    let now = new Date();
+    const dated = await makeAnnexSite({ now: () => now });
+    try {
+      const request = await dated.save('film.mp4', makeLarge('secret'), 'v0');
+      const asked = new Date(now.getTime() + 60_000);
+      const packing = dated.history.maintain(never, now);
+      const recording = dated.history.record([request], never);
+      now = new Date(asked.getTime() + 60_000);
+      await Promise.all([packing, recording]);
+      await dated.history.forget([{ path, at: asked }], never);
+      expect(await dated.history.list(path, 10, never)).toEqual([]);
+    } finally {
+      await dated.close();
+    }
+  });
+
   test('contents that no day refers to any more are removed', async () => {
     const content = makeLarge('stray');
     await site.history.record([await site.save('film.mp4', content, 'v0')], never);

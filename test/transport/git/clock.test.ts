@@ -61,3 +61,43 @@ test('a host whose clock is behind keeps what it recorded after the request', as
   await history.forget([{ path, at }], never);
   expect(await history.list(path, 10, never)).toHaveLength(1);
 });
+
+test('a version that is to be forgotten is not carried into the day of the one that replaces it', async () => {
+  const asked = new Date(databaseTime);
+  const { path, ...rest } = await site.save('secret.jpg', 'a secret', 's1');
+  databaseTime = new Date(asked.getTime() - day);
+  await history.record([{ path, ...rest }], never);
+  databaseTime = new Date(asked.getTime() + 5_000);
+  const next = await site.save('secret.jpg', 'public now', 's2');
+  await history.record([{ ...next, replaces: 's1', forgottenAt: asked }], never);
+  await history.forget([{ path, at: asked }], never);
+  expect((await history.list(path, 10, never)).map(({ version }) => version)).toEqual(['s2']);
+});
+
+test('a version that was recorded after its path was forgotten is carried over', async () => {
+  const asked = new Date(databaseTime.getTime() - 2 * day);
+  const { path, ...rest } = await site.save('public.jpg', 'current then', 's1');
+  databaseTime = new Date(asked.getTime() + minute);
+  await history.record([{ path, ...rest, at: new Date(asked.getTime() - minute) }], never);
+  databaseTime = new Date(asked.getTime() + 2 * day);
+  const next = await site.save('public.jpg', 'public now', 's2');
+  await history.record([{ ...next, replaces: 's1', forgottenAt: asked }], never);
+  const [mine, ...others] = await history.listOwnDays(never);
+  await history.repository.run(['update-ref', '-d', mine?.ref ?? ''], {
+    signal: never,
+    doing: 'testing',
+  });
+  expect(others).toHaveLength(1);
+  expect(await history.list(path, 10, never)).toHaveLength(2);
+});
+
+test('a version that waits for a packing is older than a request to forget it that comes meanwhile', async () => {
+  const request = await site.save('secret.jpg', 'a secret', 's1');
+  const asked = new Date(databaseTime.getTime() + minute);
+  const packing = history.maintain(never, databaseTime);
+  const recording = history.record([request], never);
+  databaseTime = new Date(asked.getTime() + minute);
+  await Promise.all([packing, recording]);
+  await history.forget([{ path: request.path, at: asked }], never);
+  expect(await history.list(request.path, 10, never)).toEqual([]);
+});
