@@ -145,22 +145,11 @@ async function removeOldDays(
 ): Promise<HistoryDay[]> {
   const first = formatDay(new Date(now.getTime() - days * DAY_MS)),
     last = formatDay(new Date(now.getTime() + AHEAD_MS));
-  const all = await repository.listDays(signal);
+  // One listing: a day that another host pushes between two would count as no day.
+  const { days: all, others } = await repository.listRefs(signal);
   const kept = all.filter(({ day }) => day >= first && day <= last);
-  const known = new Set(kept.map(({ ref }) => ref));
-  const { output } = await repository.run(['for-each-ref', '--format=%(refname)'], {
-    signal,
-    doing: 'listing refs',
-  });
-  const others = output
-    .toString()
-    .split('\n')
-    .filter((ref) => ref !== '' && !known.has(ref));
-  await deleteRefs(
-    repository,
-    others.map((ref) => ({ ref })),
-    signal,
-  );
+  const removed = all.filter((day) => !kept.includes(day));
+  await deleteRefs(repository, [...removed, ...others], signal);
   return kept;
 }
 

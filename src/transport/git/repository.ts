@@ -158,17 +158,25 @@ export class Repository {
     return { code: requireExit(doing, exit, allowed), output: Buffer.concat(chunks) };
   }
 
-  /** Lists the refs of the history, oldest day first. */
+  /** Lists the days of the history, oldest first. */
   async listDays(signal: AbortSignal): Promise<HistoryDay[]> {
-    const { output } = await this.run(
-      ['for-each-ref', '--format=%(refname) %(objectname)', 'refs/heads'],
-      { signal, doing: 'listing the days of the history' },
-    );
-    return output
-      .toString()
-      .split('\n')
+    return (await this.listRefs(signal)).days;
+  }
+
+  /** Lists the days, oldest first, and the refs that are none: another host made them. */
+  async listRefs(signal: AbortSignal): Promise<HistoryRefs> {
+    const { output } = await this.run(['for-each-ref', '--format=%(refname) %(objectname)'], {
+      signal,
+      doing: 'listing the days of the history',
+    });
+    const lines = output.toString().split('\n').filter(Boolean);
+    const days = lines
       .flatMap((line) => parseDay(line) ?? [])
       .sort((a, b) => (a.day < b.day ? -1 : a.day > b.day ? 1 : 0));
+    const others = lines
+      .filter((line) => !parseDay(line))
+      .map((line) => ({ ref: line.split(' ')[0] ?? '' }));
+    return { days, others };
   }
 
   private async requireVersion(signal: AbortSignal): Promise<void> {
@@ -186,6 +194,11 @@ export interface HistoryDay {
   readonly host: HostId;
   /** Such as `2026-11-28`. */
   readonly day: string;
+}
+
+interface HistoryRefs {
+  readonly days: HistoryDay[];
+  readonly others: readonly { readonly ref: string }[];
 }
 
 /**

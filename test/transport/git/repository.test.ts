@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { requireSafePath } from '../../../src/replica/paths.js';
 import { forgetPaths } from '../../../src/transport/git/forget.js';
 import { listVersions, readVersion } from '../../../src/transport/git/list.js';
@@ -311,6 +311,22 @@ describe('maintaining', () => {
     expect(await site.git('for-each-ref', '--format=%(refname)')).toBe(`${today!.ref}\n`);
     expect(await list(request.path)).toMatchObject([{ version: 'v2' }]);
     expect(size.oldest?.toISOString().slice(0, 10)).toBe(today!.day);
+  });
+
+  test('a day that another host pushes meanwhile stays', async () => {
+    await site.record([await site.save('a.jpg', 'content', 'v1')]);
+    const [mine] = await site.repository.listDays(never);
+    const pushed = `refs/heads/host-b/${mine!.day}.00000001`;
+    const { repository } = site;
+    const run = repository.run.bind(repository);
+    const running = vi.spyOn(repository, 'run').mockImplementation(async (args, options) => {
+      const answer = await run(args, options);
+      if (args[0] === 'for-each-ref') await run(['update-ref', pushed, mine!.tip], options);
+      return answer;
+    });
+    await maintainRepository(repository, limits, never);
+    running.mockRestore();
+    expect((await repository.listDays(never)).map(({ ref }) => ref)).toContain(pushed);
   });
 
   test('removes the oldest days until the rest is small enough, but not today', async () => {
