@@ -138,7 +138,7 @@ export class Operation {
       const captures = this.makeCaptures(contents);
       const isConfirmed = await this.context.outbox.insertAfter(captures, this.session);
       this.captures = captures;
-      // What was announced before the write survives whenever the write does.
+      // The announcement before the write survives whenever the write does.
       if (isConfirmed) await this.takeBack(before);
     }
     this.handOver();

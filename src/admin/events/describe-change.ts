@@ -24,9 +24,10 @@ export function describeChange(before: Overview, now: Overview): OverviewChange 
 }
 
 /**
- * Returns what differs between two readings, and what has an age that did not grow by the time
- * between them: the heartbeat of a host was renewed, or its next try is a later one. Two readings
- * in a row are too close for this, since an age that is renewed each second never stands out.
+ * Returns the differences between two readings, and the parts with an age that did not grow by
+ * the time between them: the heartbeat of a host was renewed, or its next try is a later one. Two
+ * readings in a row are too close for this, since an age that is renewed each second never stands
+ * out.
  */
 export function describeRenewed(before: Overview, now: Overview): OverviewChange {
   const seconds = (now.at.getTime() - before.at.getTime()) / 1000;

@@ -138,7 +138,7 @@ export class AdoptHistory implements LeaderJob {
   }
 }
 
-/** What it replaced was replaced long ago. To be kept as if that were today is nothing it needs. */
+/** Leaves out the versions that the file replaced long ago: they need not be kept from today. */
 function toAdoptRequest(entry: Entry): RecordRequest {
   const { replaces: _, ...request } = toRecordRequest(entry);
   return request;

@@ -33,9 +33,9 @@ const steadyMs = 5_000;
 
 /**
  * Keeps the page up to date: by a stream of events, and where streams fail by asking every ten
- * seconds for what they report, the overview and the watched file. It owns the stream and all
- * timers, and holds neither while the tab is hidden: browsers open six connections to a host, and
- * each stream takes one.
+ * seconds for the overview and the watched file. It owns the stream and all timers, and holds
+ * neither while the tab is hidden: browsers open six connections to a host, and each stream takes
+ * one.
  */
 export class LiveConnection {
   private stream: EventStream | undefined;

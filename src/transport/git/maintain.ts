@@ -116,7 +116,7 @@ export async function packObjects(
   try {
     await repository.run([...compressed, 'repack', '-d', '-n', '-q', ...which], options);
   } finally {
-    // On a full disk git leaves what it has written, and each further try would find no room.
+    // On a full disk git leaves an unfinished pack, and each further try would find no room.
     await removeUnfinishedPacks(repository.gitDir);
   }
   await repository.run(['prune', `--expire=${UNUSED_FOR}`], options);
