@@ -15,6 +15,7 @@ import { openHistoryThere } from './contract/histories.js';
 import { readAll, sha256 } from './git/site.js';
 import {
   listFiles,
+  describeProcess,
   listProcessesAt,
   makeLocksOld,
   makeOld,
@@ -68,10 +69,14 @@ export function describeKilledShares(
             shared = Math.max(shared, reached.shared);
             // The next leader ends what outlived the sender. What it had started there ends then.
             await history.open(never);
-            await until(() => listProcessesAt([...here, ...away]).length === 0, {
-              timeout: 50_000,
-              what: 'no process at the repositories',
-            });
+            await until(
+              () => {
+                const [pid] = listProcessesAt([...here, ...away]);
+                if (pid !== undefined) throw new Error(`${describeProcess(pid)} is at work there`);
+                return true;
+              },
+              { timeout: 50_000, what: 'the end of all processes at the repositories' },
+            );
             await makeLocksOld(away);
             await expectVersions(history, recorded, from);
             await expectVersions(there.history, shared, from);

@@ -131,6 +131,21 @@ export function listProcessesAt(places: readonly string[]): number[] {
     .map(Number);
 }
 
+/** The command of a process with those of its parents, for a message. */
+export function describeProcess(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+    const [state = '', parent = ''] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const command = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8')
+      .split('\0')
+      .join(' ');
+    const own = `process ${String(pid)} (${state}) ${command.slice(0, 200)}`;
+    return Number(parent) > 1 ? `${own}, of ${describeProcess(Number(parent))}` : own;
+  } catch {
+    return `process ${String(pid)}, which has ended`;
+  }
+}
+
 function listLocksOfRefs(place: string): string[] {
   try {
     return readdirSync(join(place, 'refs/heads'), { recursive: true, encoding: 'utf8' }).filter(
