@@ -159,8 +159,7 @@ export class DeliveryQueue {
       if (batch.length === 0) {
         await this.pendingWrites.waitForAll();
         if (this.mayHaveMore || this.entries.size > 0) continue;
-        await this.probeDirs(host);
-        if (this.backoff.isFailing) await this.probeHost(host);
+        await this.probe(host);
         return;
       }
       for (const { path } of batch) this.entries.delete(path);
@@ -274,18 +273,22 @@ export class DeliveryQueue {
   }
 
   /**
-   * Checks sync dirs that failed last and have nothing pending any more. One that the host no
-   * longer gets fails at nothing.
+   * Checks a host, and sync dirs, that failed last and have nothing pending any more. Only a
+   * connection shows whether the host works again. A sync dir that it no longer gets fails at
+   * nothing.
    */
-  private async probeDirs(host: Host): Promise<void> {
+  private async probe(host: Host): Promise<void> {
     const due = this.failingDirs.listDue();
-    if (due.length === 0) return;
+    if (due.length === 0 && !this.backoff.isFailing) return;
     const wanted = this.context.dirs
       .current()
       .list.filter(({ path }) => due.includes(path) && allowsPath(host, path));
     const unwanted = due.filter((path) => !wanted.some((dir) => dir.path === path));
     for (const path of unwanted) this.failingDirs.clear(path);
-    const failure = await this.prepare(host, new Set(wanted));
+    const failure =
+      (this.backoff.isFailing
+        ? await this.context.backend.prepare(host, [], this.ending.signal)
+        : undefined) ?? (await this.prepare(host, new Set(wanted)));
     if (failure) await this.recordFailure(failure);
     else await this.recordSuccess(0, unwanted.length > 0);
   }
@@ -298,16 +301,6 @@ export class DeliveryQueue {
     const nextTryAt = this.failingDirs.recordFailure(dir.path, failure);
     this.context.events.emit('failing', { host: this.id, dir: dir.path, failure, nextTryAt });
     return true;
-  }
-
-  /**
-   * Checks a host that failed last and has nothing pending any more. Only a connection shows
-   * whether it works again.
-   */
-  private async probeHost(host: Host): Promise<void> {
-    const failure = await this.context.backend.prepare(host, [], this.ending.signal);
-    if (failure) await this.recordFailure(failure);
-    else await this.recordSuccess(0);
   }
 
   /** Applies an outcome that concerns this path alone to its entry. */

@@ -443,6 +443,20 @@ describe('a failing sync dir', () => {
     expect(queue.hasDueDirs).toBe(false);
   });
 
+  test('is checked again once, where the host itself fails by then', async () => {
+    const bad = await site.insert('d.jpg', {}, documents);
+    site.backend.answerPrepare = (dirs) => (dirs.includes(documents.path) ? noMarker : undefined);
+    const queue = openQueue();
+    queue.enqueue([bad]);
+    await until(() => site.states.length === 1);
+    await site.site.ledger.releaseHost(bad, 'B');
+    site.backend.answerPrepare = () => unreachable;
+    queue.retryNow();
+    await until(() => site.states.length > 1);
+    await site.letItWork();
+    expect(site.failing).toEqual([noMarker, unreachable]);
+  });
+
   test('keeps a host from counting as recovered', async () => {
     site.setHost('A', { deliveries: { B: { failure: unreachable, failingSince: new Date(1) } } });
     const bad = await site.insert('d.jpg', {}, documents);
