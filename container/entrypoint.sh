@@ -83,12 +83,11 @@ if [ "$(id -u)" -eq 0 ]; then mkdir -p /run/sshd; else echo 'UsePAM no' >> "$fol
 "$sshd" -t -f "$folder/config" || fail "sshd refuses its configuration $folder/config"
 
 (
-  # Not "$child": a signal may come before it is set, and would leave sshd behind.
+  # The shell sets `$!` itself: a signal may come before a variable is set, and would leave sshd.
   trap 'trap - TERM; [ -z "${!:-}" ] || kill "$!" 2>/dev/null || :; exit 0' TERM
   while :; do
     "$sshd" -D -e -f "$folder/config" &
-    child=$!
-    wait "$child" || true
+    wait "$!" || true
     echo 'syncmedia-entrypoint: sshd ended; it is started again' >&2
     sleep 1
   done

@@ -7,8 +7,8 @@ export interface OutboxMeasure {
   /** At most one more than the limit. */
   readonly count: number;
   /**
-   * For each host with captures: when the first of them is due. One that another host asked for is
-   * due at once, and counts as if it was a save's.
+   * For each host with captures the time at which the first one is due. A capture that another host
+   * requested is due at once, and counts like that of a save here.
    */
   readonly firstDue: ReadonlyMap<HostId, Date>;
 }
@@ -40,7 +40,7 @@ export async function measureOutbox(
   return { count, firstDue: new Map(firstDue) };
 }
 
-/** A capture that another host asked for is due at the epoch, and its id begins with its time. */
+/** A capture that another host requested is due at the epoch, and its id begins with its time. */
 function findDueDate(dueAt: unknown, id: unknown): Date | undefined {
   if (!(dueAt instanceof Date)) return undefined;
   if (dueAt.getTime() > 0) return dueAt;

@@ -17,6 +17,11 @@ export function areRemovalsSuspicious(
   return removed > limits.files && removed > limits.share * (counts.files + counts.lately);
 }
 
+/** With so many files, so many removals are not suspicious. Counting may stop there. */
+export function computeEnoughFiles(removed: number, limits = removalLimits): number {
+  return Math.ceil(removed / limits.share);
+}
+
 /**
  * When to check a candidate of this age again. The first checks follow quickly, because apps
  * unlink right after the delete.

@@ -3,7 +3,7 @@ import { hasErrorCode } from '../model/errors.js';
 import type { LeaderContext } from '../context/leader-context.js';
 import { makeRevivedEntry, makeTombstoneEntry } from '../decisions/entries.js';
 import { mayStillDelete, reconcileUnreferenced } from '../decisions/reconcile.js';
-import { areRemovalsSuspicious, removalLimits } from '../decisions/removals.js';
+import { areRemovalsSuspicious, computeEnoughFiles, removalLimits } from '../decisions/removals.js';
 import type { Entry } from '../model/entry.js';
 import type { Failure } from '../model/failure.js';
 import type { Path } from '../model/path.js';
@@ -17,6 +17,13 @@ export interface CandidatesResult {
   readonly entries: Entry[];
   readonly retry: Path[];
   readonly halted: boolean;
+}
+
+/** The decision about some files, and the entries that followed from it. */
+interface Removal {
+  readonly decision: 'go' | 'wait' | 'drop';
+  readonly tombstones: Entry[];
+  readonly outrun: Path[];
 }
 
 /**
@@ -157,12 +164,8 @@ export class Deletes {
    * Decides and writes tombstones, one call after the other: each counts the tombstones of those
    * before it, also if an application deletes its documents one by one.
    */
-  private async removeInTurn(
-    dir: SyncDir,
-    files: readonly Entry[],
-    since: Date,
-  ): Promise<{ decision: 'go' | 'wait' | 'drop'; tombstones: Entry[]; outrun: Path[] }> {
-    const remove = async (): ReturnType<Deletes['removeInTurn']> => {
+  private async removeInTurn(dir: SyncDir, files: readonly Entry[], since: Date): Promise<Removal> {
+    const remove = async (): Promise<Removal> => {
       const decision = await this.decideRemovals(dir, files.length, since);
       const written = decision === 'go' ? await this.writeTombstones(files) : undefined;
       return { decision, tombstones: [], outrun: [], ...written };
@@ -187,10 +190,7 @@ export class Deletes {
     const lately = isApproved
       ? 0
       : await ledger.count({ below: dir.path, kind: 'tombstone', since: new Date(window) });
-    const removed = wanted + lately;
-    if (removed <= removalLimits.files) return 'go';
-    // With more files so many removals are not suspicious.
-    const enough = Math.ceil(removed / removalLimits.share);
+    const enough = computeEnoughFiles(wanted + lately);
     const files = await ledger.count({ below: dir.path, kind: 'file' }, enough);
     if (!areRemovalsSuspicious({ wanted, lately, files })) return 'go';
     const namedAgain = lately === 0 ? 0 : await this.countUndone(dir, new Date(window));

@@ -19,7 +19,10 @@ export interface RecordRequest {
   readonly replaces?: Version;
   /** Set if it was replaced meanwhile: then nothing is recorded if the history has it already. */
   readonly replacedAt?: Date;
-  /** When its path was last to be forgotten: what was recorded before is not carried over. */
+  /**
+   * The time of the last request to forget its path. The history carries no version over that it
+   * recorded before.
+   */
   readonly forgottenAt?: Date;
   /** The bytes, if the caller still has them. Otherwise they are read from the disk. */
   readonly bytes?: Uint8Array;

@@ -56,23 +56,14 @@ test('callers at the same time share one reading, and nobody asks for another wi
   expect((await shared.get()).entries).toBe(2);
 });
 
-test('a slow reading is followed by a pause of nine times its duration', async () => {
+test.each([
+  ['of nine times its duration', 500, 4_500],
+  ['of ten seconds at most', 3_000, 10_000],
+])('a slow reading is followed by a pause %s', async (_, durationMs, pauseMs) => {
   const { shared, countReads, pass, readFor } = makeShared();
-  readFor(500);
+  readFor(durationMs);
   await shared.get();
-  pass(4_499);
-  await shared.get();
-  expect(countReads()).toBe(1);
-  pass(1);
-  await shared.get();
-  expect(countReads()).toBe(2);
-});
-
-test('a very slow reading is followed by a pause of ten seconds', async () => {
-  const { shared, countReads, pass, readFor } = makeShared();
-  readFor(3_000);
-  await shared.get();
-  pass(9_999);
+  pass(pauseMs - 1);
   await shared.get();
   expect(countReads()).toBe(1);
   pass(1);

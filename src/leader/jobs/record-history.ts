@@ -211,8 +211,8 @@ export class RecordHistory implements LeaderJob {
 
   /**
    * Leaves out replaced versions of paths that a person asked to forget after they were captured.
-   * A version that is still current is recorded: its file is there. The rest say when that was,
-   * since the versions that they replace lie in the history until this host has forgotten them.
+   * A version that is still current is recorded: its file is there. The others get the time of the
+   * request, since the versions that they replace lie in the history until this host forgets them.
    */
   private async dropForgotten<T extends { readonly request: RecordRequest }>(
     versions: readonly T[],

@@ -23,10 +23,7 @@ interface ConnectionSlot {
 /** Keeps one connection to each host, opened on demand. The owner closes it. */
 export class SshConnections {
   private readonly slots = new Map<HostId, ConnectionSlot>();
-  /**
-   * For each sshd, so that logins to a host that answers nothing delay no other host. The number
-   * of hosts and their changes of address bound the list.
-   */
+  /** For each sshd with a login under way. A host that answers nothing delays no other one. */
   private readonly limiters = new Map<string, LoginLimiter>();
   private readonly ending = new AbortController();
 
@@ -97,25 +94,27 @@ export class SshConnections {
         return connection?.isOpen === true ? slot : this.findOrOpen(address);
     }
     if (slot !== undefined) this.retire(id, slot);
-    const opening = this.findLimiter(address).run(
-      async () =>
-        SshConnection.fromLogin(
-          await logIn(address, this.settings, this.ending.signal),
-          address,
-          this.settings.timeoutMs,
-        ),
-      this.ending.signal,
-    );
+    const opening = this.logInWithin(address);
     const opened: ConnectionSlot = { key, connection: opening, users: 0 };
     this.slots.set(id, opened);
     return opened;
   }
 
-  private findLimiter({ url, sshPort }: SshAddress): LoginLimiter {
-    const sshd = `${url} ${String(sshPort)}`;
-    const limiter = this.limiters.get(sshd) ?? new LoginLimiter(this.settings.handshakes ?? 4);
+  /** Logs in as soon as the limit of logins to that sshd allows it. */
+  private async logInWithin(address: SshAddress): Promise<SshConnection> {
+    const { handshakes = 4, timeoutMs } = this.settings;
+    const sshd = `${address.url} ${String(address.sshPort)}`;
+    const limiter = this.limiters.get(sshd) ?? new LoginLimiter(handshakes);
     this.limiters.set(sshd, limiter);
-    return limiter;
+    try {
+      const { signal } = this.ending;
+      return await limiter.run(async () => {
+        const login = await logIn(address, this.settings, signal);
+        return SshConnection.fromLogin(login, address, timeoutMs);
+      }, signal);
+    } finally {
+      if (limiter.isIdle) this.limiters.delete(sshd);
+    }
   }
 
   private release(id: HostId, slot: ConnectionSlot): void {

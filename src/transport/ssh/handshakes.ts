@@ -10,6 +10,10 @@ export class LoginLimiter {
 
   constructor(private readonly limit: number) {}
 
+  get isIdle(): boolean {
+    return this.running === 0;
+  }
+
   /**
    * Runs `login` when fewer than `limit` others run. The callers bound the queue: the deliveries
    * to a host have one login at a time.
